@@ -1,0 +1,158 @@
+"""The one durable item of an answered request: ledger event, receipt and settle marker in one."""
+
+import time
+from typing import Any
+
+from core.backends.ports import Item, Store
+from core.clock import Clock
+from core.types.attempt import Attempt
+from core.types.plan import Candidate, Exclusion
+from core.types.receipt import Receipt
+from core.types.target import Target
+from core.types.usage import Usage
+
+SCHEMA = 1
+SHARDS = 8  # of an organisation's day, so that one busy day is not one hot partition
+_KEEP_SECONDS = 400 * 86_400
+_DAYS_BACK = 31
+_ID_LENGTH = 32
+
+
+class Ledger:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def settle(self, receipt: Receipt) -> None:
+        await self._store.append(item(receipt))
+
+    async def find(self, org: str, decision: str) -> Item | None:
+        """An organisation's own receipt; the id says in which partition it lies."""
+        if len(decision) != _ID_LENGTH or not set(decision) <= set("0123456789abcdef"):
+            return None
+        return await self._store.get(_partition(org, decision), decision)
+
+    async def recent(self, org: str, limit: int) -> list[Item]:
+        """The newest receipts of the last month."""
+        found: list[Item] = []
+        now = self._clock.now()
+        for day in range(_DAYS_BACK):
+            date = _date(now - day * 86_400)
+            for shard in range(SHARDS):
+                found += await self._store.query(f"LED#{org}#{date}#{shard}", limit=limit, newest_first=True)
+            if len(found) >= limit:
+                break
+        return sorted(found, key=lambda one: str(one["sk"]), reverse=True)[:limit]
+
+
+def item(receipt: Receipt) -> Item:
+    request, plan, caller = receipt.request, receipt.plan, receipt.caller
+    options, facts = request.options, request.facts
+    return {
+        "pk": _partition(caller.org, receipt.id),
+        "sk": receipt.id,
+        "v": SCHEMA,
+        "exp": int(receipt.at) + _KEEP_SECONDS,
+        "at": round(receipt.at, 3),
+        "org": caller.org,
+        "project": caller.project,
+        "key": caller.key,
+        "capability": request.capability,
+        "route": request.route,
+        "stream": request.stream,
+        "asked": {
+            "provider": options.provider,
+            "model": options.model,
+            "models": options.models,
+            "fallback": options.fallback,
+            "strategy": options.strategy,
+            "tier": options.tier,
+            "max_cost": options.max_cost,
+            "strict": options.strict,
+        },
+        "facts": {
+            "features": sorted(facts.features),
+            "params": sorted(facts.params),
+            "messages": facts.messages,
+            "input_tokens": facts.input_tokens,
+            "max_output": facts.max_output,
+        },
+        "strategy": plan.strategy if plan else None,
+        "policy": plan.policy if plan else None,
+        "candidates": [candidate(one) for one in plan.candidates] if plan else [],
+        "excluded": [exclusion(one) for one in plan.excluded] if plan else [],
+        "attempts": [attempt(one) for one in receipt.attempts],
+        "outcome": receipt.outcome,
+        **target(receipt.target),
+        "usage": usage(receipt.usage),
+        "cost_nano": receipt.cost.nano,
+        "cache": receipt.cache,
+        "simulated": receipt.simulated,
+        "ms": round(receipt.ms, 2),
+        "first_ms": receipt.first_ms and round(receipt.first_ms, 2),
+        "warnings": receipt.warnings,
+        "error": receipt.error,
+        "error_message": receipt.error_message,
+    }
+
+
+def target(one: Target | None) -> dict[str, str | None]:
+    provider, account, model = one or (None, None, None)
+    return {"provider": provider, "account": account, "model": model}
+
+
+def candidate(one: Candidate) -> dict[str, Any]:
+    return {**target(one.target), "reasons": one.reasons, "cost_estimate_nano": one.cost_estimate}
+
+
+def exclusion(one: Exclusion) -> dict[str, Any]:
+    return {**target(one.target), "code": one.code, "reason": one.reason}
+
+
+def attempt(one: Attempt) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "n": one.number,
+        **target(one.target),
+        "outcome": one.outcome,
+        "ms": round(one.ms, 2),
+        "first_ms": one.first_ms and round(one.first_ms, 2),
+        "then": one.decision,
+        "request_id": one.request_id,
+    }
+    if one.outcome == "ok" or one.usage.source != "unknown":
+        facts |= {"usage": usage(one.usage), "cost_nano": one.cost.nano}
+    if one.error is not None:
+        facts |= {
+            "error": one.error,
+            "fault": one.fault,
+            "why": one.why,
+            "status": one.status,
+            "code": one.code,
+            "retry_after": one.retry_after,
+        }
+    return facts
+
+
+def usage(one: Usage) -> dict[str, Any] | None:
+    """Disjoint buckets and their sums; None when nobody knows."""
+    if one.source == "unknown":
+        return None
+    return {
+        "source": one.source,
+        "input_tokens": one.input,
+        "cached_input_tokens": one.cached_input,
+        "cache_write_tokens": one.cache_write,
+        "output_tokens": one.output,
+        "reasoning_tokens": one.reasoning,
+        "prompt_tokens": one.input_total,
+        "completion_tokens": one.output_total,
+        "total_tokens": one.total,
+    }
+
+
+def _partition(org: str, decision: str) -> str:
+    return f"LED#{org}#{_date(int(decision[:12], 16) / 1000)}#{int(decision[-1], 16) % SHARDS}"
+
+
+def _date(at: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(at))

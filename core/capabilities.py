@@ -1,0 +1,22 @@
+"""What a provider can be asked to do, and what a request may need of it."""
+
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    CHAT = "chat"
+    EMBED = "embed"
+    RERANK = "rerank"
+    TRANSCRIBE = "transcribe"
+    DIARIZE = "diarize"
+    SPEAK = "speak"
+    TRANSLATE = "translate"
+
+
+class Feature(StrEnum):
+    STREAM = "stream"
+    TOOLS = "tools"
+    VISION = "vision"
+    AUDIO = "audio"
+    JSON_MODE = "json_mode"
+    JSON_SCHEMA = "json_schema"

@@ -1,0 +1,34 @@
+"""Time, chance and names of things, passed in so that a test can say what they are."""
+
+import asyncio
+import secrets
+import time
+from random import Random
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(asyncio.sleep)
+
+
+class Ids:
+    """Decision ids: sortable by time, unguessable, and their shard and day can be read from them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def decision(self) -> str:
+        return f"{int(self._clock.now() * 1000):012x}{secrets.token_hex(10)}"
+
+
+def seeded(seed: int | None = None) -> Random:
+    """Jitter is not a secret."""
+    return Random(seed)  # noqa: S311 - spreads retries, protects nothing

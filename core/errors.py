@@ -1,0 +1,296 @@
+"""Everything that can go wrong, in one tree.
+
+PatchbayError
+├── CallerError                    the caller can mend it; no provider is tried
+│   ├── BadRequest            400
+│   ├── Unauthenticated       401
+│   ├── Forbidden             403
+│   ├── NotFound              404
+│   ├── MethodNotAllowed      405
+│   ├── BodyTooLarge          413
+│   └── WrongMediaType        415
+├── GatewayError                   ours, or how we are set up
+│   ├── NoTarget              503  nothing configured can serve this request
+│   ├── Misconfigured         500  a setting cannot be used
+│   ├── DeadlinePassed        504  the caller's time ran out before any attempt could start
+│   ├── StoreUnavailable      503  the state store does not answer
+│   └── InternalError         500
+├── AllTargetsFailed               every attempt is listed; its status is that of what the caller should do
+└── TargetError                    one attempt at one target failed
+    ├── Unreachable                       connection refused, no such host, TLS
+    ├── ConnectTimeout
+    ├── FirstTokenTimeout                 no output in time
+    ├── IdleTimeout                       output stopped coming
+    ├── AttemptTimeout                    its share of the deadline is used up
+    ├── Dropped                           the connection broke while an answer was due
+    ├── Malformed                         the answer is not what the dialect says
+    ├── StreamCut                         the stream ended without its end
+    ├── StreamFailed                      the provider sent an error inside its stream
+    ├── RateLimited                       429
+    ├── QuotaExhausted                    402, or 429 for an empty balance
+    ├── CredentialRefused                 401, 403
+    ├── ModelMissing                      404
+    ├── ContextTooLong
+    ├── ContentRefused                    this provider's content policy
+    ├── ParameterRefused                  this provider does not take a parameter
+    ├── RequestRefused                    400, 422: the request itself is wrong
+    ├── Overloaded                        503, 529
+    └── ServerFault                       other 5xx, 408
+
+Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
+one (`next`)? whose `fault` is it: caller, account (our key or its limits), provider or network?
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from core.types.attempt import Attempt
+    from core.types.plan import Exclusion
+    from core.types.receipt import Receipt
+
+Fault = Literal["caller", "account", "provider", "network", "gateway"]
+
+
+class PatchbayError(Exception):
+    """The root: a message for people, a type for programs, a status for HTTP."""
+
+    status: int = 500
+    type: ClassVar[str] = "internal_error"
+    fault: ClassVar[Fault] = "gateway"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.receipt: Receipt | None = None  # of the request that ended with this
+
+
+class CallerError(PatchbayError):
+    status = 400
+    type = "invalid_request_error"
+    fault: ClassVar[Fault] = "caller"
+
+
+class BadRequest(CallerError):
+    pass
+
+
+class Unauthenticated(CallerError):
+    status = 401
+    type = "authentication_error"
+
+
+class Forbidden(CallerError):
+    status = 403
+    type = "permission_error"
+
+
+class NotFound(CallerError):
+    status = 404
+    type = "not_found_error"
+
+
+class MethodNotAllowed(CallerError):
+    status = 405
+
+
+class BodyTooLarge(CallerError):
+    status = 413
+
+
+class WrongMediaType(CallerError):
+    status = 415
+
+
+class GatewayError(PatchbayError):
+    pass
+
+
+class Misconfigured(GatewayError):
+    type = "configuration_error"
+
+
+class NoTarget(GatewayError):
+    """Nothing was tried. `excluded` says why each target was left out."""
+
+    status = 503
+    type = "no_target_error"
+
+    def __init__(self, message: str, excluded: Sequence["Exclusion"], *, status: int = 503) -> None:
+        super().__init__(message, code="no_target")
+        self.excluded = tuple(excluded)
+        self.status = status
+
+
+class DeadlinePassed(GatewayError):
+    status = 504
+    type = "timeout_error"
+
+
+class StoreUnavailable(GatewayError):
+    status = 503
+    type = "store_unavailable"
+
+
+class InternalError(GatewayError):
+    pass
+
+
+class TargetError(PatchbayError):
+    """One attempt failed; the facts of it are the provider's own words, without secrets."""
+
+    status = 502
+    type = "provider_error"
+    fault: ClassVar[Fault] = "provider"
+    again: ClassVar[bool] = True
+    next: ClassVar[bool] = True
+    advice: ClassVar[str] = "Try again, or let another provider answer."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider_status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.provider_status = provider_status
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class Unreachable(TargetError):
+    fault = "network"
+    advice = "Check the provider's base URL and that it is up."
+
+
+class ConnectTimeout(TargetError):
+    fault = "network"
+    status = 504
+    advice = "Check the provider's base URL and the network between."
+
+
+class FirstTokenTimeout(TargetError):
+    status = 504
+    advice = "Allow more time (x-patchbay-timeout-ms, PATCHBAY_FIRST_TOKEN_TIMEOUT) or use another model."
+
+
+class IdleTimeout(TargetError):
+    status = 504
+
+
+class AttemptTimeout(TargetError):
+    status = 504
+    again = False
+    advice = "Allow more time (x-patchbay-timeout-ms) or ask for a shorter answer."
+
+
+class Dropped(TargetError):
+    fault = "network"
+
+
+class Malformed(TargetError):
+    advice = "The provider, or a proxy in front of it, answered nonsense; check its base URL."
+
+
+class StreamCut(TargetError):
+    fault = "network"
+    advice = "The answer is incomplete. Ask again."
+
+
+class StreamFailed(TargetError):
+    advice = "The answer is incomplete. Ask again."
+
+
+class RateLimited(TargetError):
+    status = 429
+    fault = "account"
+    advice = "Slow down, raise the account's limit at the provider, or configure another provider."
+
+
+class QuotaExhausted(TargetError):
+    fault = "account"
+    again = False
+    advice = "Top up or raise the spending limit of the account at the provider."
+
+
+class CredentialRefused(TargetError):
+    fault = "account"
+    again = False
+    advice = "Check the provider's key and what it is allowed to do."
+
+
+class ModelMissing(TargetError):
+    status = 404
+    fault = "account"
+    again = False
+    advice = "Check the model's (or deployment's) name and that the account has access to it."
+
+
+class ContextTooLong(TargetError):
+    status = 400
+    fault = "caller"
+    again = False
+    advice = "Shorten the messages or choose a model with a larger context."
+
+
+class ContentRefused(TargetError):
+    status = 400
+    fault = "caller"
+    again = False
+    advice = "This provider's content policy refused the request; change it or use another provider."
+
+
+class ParameterRefused(TargetError):
+    status = 400
+    fault = "caller"
+    again = False
+    advice = "Leave the parameter out for this provider."
+
+
+class RequestRefused(TargetError):
+    """The caller's own mistake: the next provider would refuse it too, so the chain stops."""
+
+    status = 400
+    fault = "caller"
+    again = False
+    next = False
+    advice = "Correct the request as the message says."
+
+
+class Overloaded(TargetError):
+    status = 503
+    advice = "The provider is overloaded; try again later or configure another provider."
+
+
+class ServerFault(TargetError):
+    pass
+
+
+class AllTargetsFailed(PatchbayError):
+    """Every attempt failed. The status is 429 or 504 or 400 when that is what every attempt says, else 502."""
+
+    status = 502
+    type = "all_targets_failed"
+    fault = "provider"
+
+    def __init__(self, attempts: Sequence["Attempt"], errors: Sequence[TargetError]) -> None:
+        last = errors[-1]
+        who = ", ".join(dict.fromkeys(str(attempt.target) for attempt in attempts))
+        if len(attempts) == 1:
+            message = f"{who} failed: {last.message}. {last.advice}"
+        else:
+            message = f"All {len(attempts)} attempts failed ({who}). Last: {last.message}. {last.advice}"
+        super().__init__(message, param=last.param, code=last.code)
+        self.attempts = tuple(attempts)
+        self.errors = tuple(errors)
+        statuses = {error.status for error in errors}
+        stopped = not last.next
+        self.status = last.status if stopped or len(statuses) == 1 else 502
+        waits = [error.retry_after for error in errors if error.retry_after is not None]
+        self.retry_after = min(waits) if waits else None

@@ -1,0 +1,36 @@
+"""What to do after a failure: the same target again, the next one, or stop. The one owner of retries."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from core.errors import TargetError
+from core.types.attempt import Decision
+
+
+class Step(NamedTuple):
+    decision: Decision
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """While another target is ready nobody waits; the last one is tried again, with jitter and Retry-After."""
+
+    max_retries: int = 2
+    delay: float = 1.0
+    max_wait: float = 30.0
+
+    def after(self, error: TargetError, *, tries: int, targets_left: int, remaining: float, chance: Random) -> Step:
+        """`tries` at this target so far, `targets_left` after it, `remaining` seconds until the deadline."""
+        if not error.next:
+            return Step("stop")
+        if targets_left:
+            return Step("next")
+        if not error.again or tries > self.max_retries:
+            return Step("stop")
+        backoff = self.delay * 2 ** (tries - 1) * chance.uniform(0.5, 1.0)
+        wait = backoff if error.retry_after is None else error.retry_after
+        if wait > min(self.max_wait, remaining):
+            return Step("stop")
+        return Step("again", wait)

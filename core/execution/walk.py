@@ -1,0 +1,185 @@
+"""The fallback loop: plan → attempts → the first answer. Knows no capability and no provider."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeVar, cast
+
+from core.clock import Clock
+from core.errors import (
+    AllTargetsFailed,
+    AttemptTimeout,
+    DeadlinePassed,
+    Malformed,
+    NoTarget,
+    PatchbayError,
+    TargetError,
+)
+from core.execution.deadline import Deadline
+from core.execution.gate import Gate, Permit, PermitOutcome, Refused
+from core.execution.retry import Retry, Step
+from core.types.attempt import Attempt
+from core.types.plan import Candidate, Exclusion, Plan
+
+T = TypeVar("T")
+
+log = logging.getLogger("patchbay")
+
+
+@dataclass(frozen=True, slots=True)
+class Won(Generic[T]):
+    """An answer, or the beginning of one; whoever holds it closes the permit when it is over."""
+
+    value: T
+    candidate: Candidate
+    permit: Permit
+    number: int
+    started_at: float
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    clock: Clock
+    chance: Random
+    gate: Gate
+    retry: Retry
+
+    async def first(
+        self,
+        plan: Plan,
+        attempt: Callable[[Candidate], Awaitable[T]],
+        deadline: Deadline,
+        observe: Callable[[Attempt], None],
+    ) -> Won[T]:
+        """The first answer along the plan; every failed try is observed as an Attempt."""
+        return await _Run(self, plan, attempt, deadline, observe).first()
+
+
+class _Run(Generic[T]):
+    """One request on its way through its plan."""
+
+    def __init__(
+        self,
+        walk: Walk,
+        plan: Plan,
+        attempt: Callable[[Candidate], Awaitable[T]],
+        deadline: Deadline,
+        observe: Callable[[Attempt], None],
+    ) -> None:
+        self._walk = walk
+        self._plan = plan
+        self._attempt = attempt
+        self._deadline = deadline
+        self._observe = observe
+        self._attempts: list[Attempt] = []
+        self._errors: list[TargetError] = []
+        self._refused: list[Exclusion] = []
+
+    async def first(self) -> Won[T]:
+        left = len(self._plan.candidates)
+        for candidate in self._plan.candidates:
+            left -= 1
+            tries = 1
+            while isinstance(step := await self._try(candidate, tries, left), Step) and step.decision == "again":
+                await self._walk.clock.sleep(step.wait)
+                tries += 1
+            if isinstance(step, Won):
+                return step
+            if step.decision == "stop":
+                break
+        raise self._failure()
+
+    async def _try(self, candidate: Candidate, tries: int, left: int) -> Won[T] | Step:
+        clock = self._walk.clock
+        started = clock.monotonic()
+        share = self._deadline.share(started, left + 1)
+        if share <= 0:
+            return Step("stop")
+        try:
+            permit = self._walk.gate.admit(candidate.target)
+        except Refused as refusal:
+            self._refused.append(Exclusion(candidate.target, "gate", refusal.reason))
+            return Step("next")
+        started_at, number = clock.now(), len(self._attempts) + 1
+        outcome: PermitOutcome = "cancelled"
+        try:
+            value, error = await self._answer(candidate, share)
+            outcome = "failed"
+            if error is not None:
+                return self._fail(candidate, error, number, tries, left, started_at, started)
+            outcome = "ok"
+            return Won(cast("T", value), candidate, permit, number, started_at, started)
+        except asyncio.CancelledError:
+            self._record(Attempt(number, candidate.target, "cancelled", started_at, self._ms(started)))
+            raise
+        finally:
+            if outcome != "ok":
+                permit.close(outcome)
+
+    async def _answer(self, candidate: Candidate, share: float) -> tuple[T | None, TargetError | None]:
+        """The answer or what went wrong, never both."""
+        try:
+            async with asyncio.timeout(share):
+                return await self._attempt(candidate), None
+        except TargetError as error:
+            return None, error
+        except TimeoutError:
+            return None, AttemptTimeout(f"no answer within its share of the deadline, {share:.3g} s")
+        except Exception as bug:
+            # An adapter's bug, most likely a plug-in's, must not take the whole chain down with it.
+            log.exception("the adapter of %s failed", candidate.target)
+            return None, Malformed(f"the adapter could not handle the answer ({type(bug).__name__})")
+
+    def _fail(
+        self,
+        candidate: Candidate,
+        error: TargetError,
+        number: int,
+        tries: int,
+        left: int,
+        started_at: float,
+        started: float,
+    ) -> Step:
+        remaining = self._deadline.remaining(self._walk.clock.monotonic())
+        step = self._walk.retry.after(
+            error, tries=tries, targets_left=left, remaining=remaining, chance=self._walk.chance
+        )
+        self._errors.append(error)
+        self._record(failed(number, candidate, error, started_at, self._ms(started), step))
+        return step
+
+    def _record(self, attempt: Attempt) -> None:
+        self._attempts.append(attempt)
+        self._observe(attempt)
+
+    def _ms(self, started: float) -> float:
+        return (self._walk.clock.monotonic() - started) * 1000
+
+    def _failure(self) -> PatchbayError:
+        if self._errors:
+            return AllTargetsFailed(self._attempts, self._errors)
+        if self._refused:
+            return NoTarget("every target is at its limit or cooling", self._refused)
+        return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
+
+
+def failed(number: int, candidate: Candidate, error: TargetError, started_at: float, ms: float, step: Step) -> Attempt:
+    """The attempt that an error ended."""
+    return Attempt(
+        number=number,
+        target=candidate.target,
+        outcome="failed",
+        started_at=started_at,
+        ms=ms,
+        decision=step.decision,
+        error=type(error).__name__,
+        fault=error.fault,
+        why=error.message,
+        status=error.provider_status,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )

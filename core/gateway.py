@@ -1,0 +1,286 @@
+"""One verb per capability, every verb the same steps: plan → walk → settle → answer with a receipt."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Generic, TypeVar
+
+from core import log as lines
+from core.accounting import pricing
+from core.accounting.ledger import Ledger
+from core.clock import Clock, Ids
+from core.config.catalog import Catalog
+from core.config.settings import Settings
+from core.errors import (
+    AttemptTimeout,
+    NoTarget,
+    PatchbayError,
+    StoreUnavailable,
+    StreamCut,
+    TargetError,
+)
+from core.execution.deadline import Deadline
+from core.execution.retry import Step
+from core.execution.streaming import Committed, commit
+from core.execution.walk import Walk, Won, failed
+from core.health.stats import Stats
+from core.providers.contract import Call, Chats, Reply
+from core.providers.registry import Registry
+from core.routing.planner import Planner
+from core.types.attempt import Attempt
+from core.types.caller import Caller
+from core.types.frame import Frame, Kind
+from core.types.plan import Candidate, Plan
+from core.types.receipt import Receipt, ReceiptOutcome
+from core.types.request import Request
+from core.types.target import Target
+from core.types.usage import UNKNOWN_COST, Cost, Usage
+from core.wire.openai import Completion
+
+T = TypeVar("T")
+
+log = logging.getLogger("patchbay")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    value: T
+    receipt: Receipt
+
+
+class Gateway:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        registry: Registry,
+        catalog: Catalog,
+        planner: Planner,
+        walk: Walk,
+        ledger: Ledger,
+        stats: Stats,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.catalog = catalog
+        self.planner = planner
+        self.ledger = ledger
+        self.stats = stats
+        self.clock = clock
+        self._walk = walk
+        self._ids = ids
+
+    @property
+    def simulated(self) -> bool:
+        """Whether simulators stand in for every provider."""
+        return any(account.simulated for accounts in self.settings.accounts.values() for account in accounts)
+
+    def plan(self, request: Request) -> Plan:
+        """The plan alone: what would be tried, and why."""
+        return self.planner.plan(request)
+
+    async def chat(self, caller: Caller, request: Request) -> Answer[Completion]:
+        async def attempt(candidate: Candidate) -> Reply[Completion]:
+            return await self._chats(candidate).chat(self._call(candidate, request))
+
+        receipt, won = await self._win(caller, request, attempt)
+        reply = won.value
+        text = reply.value.message.get("content")
+        usage = reply.usage if reply.usage.source != "unknown" else _estimated(request, text)
+        await self.finish(receipt, won, "ok", usage, reply.request_id)
+        return Answer(reply.value, receipt)
+
+    async def chat_stream(self, caller: Caller, request: Request) -> "LiveAnswer":
+        """A committed stream: its frames must be read to their end or closed."""
+        first_token = self.settings.first_token_timeout
+
+        async def attempt(candidate: Candidate) -> Committed:
+            source = await self._chats(candidate).chat_stream(self._call(candidate, request))
+            return await commit(source, first_token)
+
+        receipt, won = await self._win(caller, request, attempt)
+        receipt.first_ms = (self.clock.monotonic() - won.started) * 1000
+        receipt.target = won.candidate.target
+        return LiveAnswer(self, receipt, won, self._deadline(request))
+
+    async def _win(
+        self, caller: Caller, request: Request, attempt: Callable[[Candidate], Awaitable[T]]
+    ) -> tuple[Receipt, Won[T]]:
+        """Plan and walk. Whatever fails here is settled with its receipt."""
+        receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
+        plan = receipt.plan = self.planner.plan(request)
+        receipt.warnings += plan.warnings
+        receipt.simulated = self._simulated(plan)
+
+        try:
+            if not plan.candidates:
+                raise _no_target(plan)  # noqa: TRY301 - settled like every other failure
+            won = await self._walk.first(plan, attempt, self._deadline(request), partial(self._observe, receipt))
+        except PatchbayError as error:
+            error.receipt = receipt
+            await self._settle(receipt, "error", error)
+            raise
+        except BaseException:
+            await self._settle(receipt, "cancelled")
+            raise
+        receipt.warnings += won.candidate.warnings
+        receipt.warnings += self._substitution(request, won.candidate.target)
+        receipt.simulated = self._is_simulated(won.candidate.target)
+        return receipt, won
+
+    async def finish(
+        self,
+        receipt: Receipt,
+        won: Won[T],
+        outcome: ReceiptOutcome,
+        usage: Usage,
+        request_id: str | None,
+        error: TargetError | None = None,
+    ) -> None:
+        """The attempt that won is over, well or not: permit, statistics, cost, settlement."""
+        target, ms = won.candidate.target, (self.clock.monotonic() - won.started) * 1000
+        if error is not None:
+            attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
+        else:
+            attempt = Attempt(won.number, target, "ok" if outcome == "ok" else "cancelled", won.started_at, ms)
+        attempt = replace(
+            attempt,
+            first_ms=receipt.first_ms,
+            request_id=attempt.request_id or request_id,
+            usage=usage,
+            cost=self._cost(target, usage),
+        )
+        won.permit.close(attempt.outcome)
+        receipt.target = target
+        self._observe(receipt, attempt)
+        await self._settle(receipt, outcome, error)
+
+    def _observe(self, receipt: Receipt, attempt: Attempt) -> None:
+        receipt.attempts.append(attempt)
+        self.stats.observe(attempt)
+        lines.attempt(receipt.id, attempt)
+
+    async def _settle(self, receipt: Receipt, outcome: ReceiptOutcome, error: PatchbayError | None = None) -> None:
+        """Exactly once per request: sums, the durable item, the log line."""
+        receipt.outcome = outcome
+        receipt.ms = (self.clock.monotonic() - receipt.started) * 1000
+        if receipt.attempts:
+            receipt.usage = receipt.attempts[-1].usage
+            receipt.cost = _total(receipt.attempts)
+        if error is not None:
+            receipt.error, receipt.error_message = type(error).__name__, error.message
+        try:
+            await self.ledger.settle(receipt)
+        except StoreUnavailable as failure:
+            # The answer stands; that its record is lost must be seen by the operator.
+            log.error("no ledger item for decision %s: %s", receipt.id, failure.message)  # noqa: TRY400 - no trace needed
+        lines.request(receipt)
+
+    def _chats(self, candidate: Candidate) -> Chats:
+        adapter: Chats = self.registry.adapter(candidate.target.provider, candidate.target.account)
+        return adapter
+
+    def _call(self, candidate: Candidate, request: Request) -> Call:
+        body = request.body
+        if candidate.drop:
+            body = {name: value for name, value in body.items() if name not in candidate.drop}
+        return Call(
+            candidate.target,
+            body,
+            self.settings.idle_timeout,
+            self.settings.max_answer_bytes,
+            request.wants_usage,
+        )
+
+    def _deadline(self, request: Request) -> Deadline:
+        allowed = self.settings.total_timeout
+        return Deadline(self.clock.monotonic() + min(allowed, request.timeout or allowed))
+
+    def _cost(self, target: Target, usage: Usage) -> Cost:
+        if self.registry.rows[target.provider].free:
+            return Cost(0)
+        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model))
+
+    def _is_simulated(self, target: Target) -> bool:
+        accounts = self.registry.accounts(target.provider)
+        return any(account.simulated for account in accounts if account.name == target.account)
+
+    def _simulated(self, plan: Plan) -> bool:
+        return any(self._is_simulated(candidate.target) for candidate in plan.candidates)
+
+    @staticmethod
+    def _substitution(request: Request, target: Target) -> tuple[str, ...]:
+        """Never let another model answer for a named one without saying so."""
+        named = request.options.model
+        if named is None or named.lower().endswith("auto") or named == target.model:
+            return ()
+        if named.partition("/")[2] == target.model:
+            return ()
+        return (f"answered by {target} instead of {named}",)
+
+
+class LiveAnswer:
+    """A stream under way. After its last frame it is settled, and `error` says whether it ended well."""
+
+    def __init__(self, gateway: Gateway, receipt: Receipt, won: Won[Committed], deadline: Deadline) -> None:
+        self.receipt = receipt
+        self.error: TargetError | None = None
+        self._gateway = gateway
+        self._won = won
+        self._deadline = deadline
+
+    async def frames(self) -> AsyncGenerator[list[Frame], None]:
+        """Frames as they come, without the end marker. Close it to leave early; either way it settles."""
+        source, clock = self._won.value.source, self._gateway.clock
+        outcome: ReceiptOutcome = "cancelled"
+        try:
+            batch: list[Frame] | None = self._won.value.held
+            while batch is not None:
+                if batch and batch[-1].kind is Kind.END:
+                    outcome = "ok"
+                    await self._finish(outcome)
+                    batch.pop()
+                if batch:
+                    yield batch
+                batch = await source.next()
+                if batch is None and outcome != "ok":
+                    raise StreamCut("the stream ended without its end marker")
+                if batch and clock.monotonic() > self._deadline.at:
+                    raise AttemptTimeout("the deadline passed in the middle of the answer")
+        except TargetError as error:
+            if outcome != "ok":
+                outcome, self.error = "cut", error
+        finally:
+            source.close()
+            if self.receipt.outcome == "pending":
+                await self._finish(outcome)
+
+    async def _finish(self, outcome: ReceiptOutcome) -> None:
+        source = self._won.value.source
+        usage = source.usage
+        if usage.source == "unknown":
+            usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
+        await self._gateway.finish(self.receipt, self._won, outcome, usage, source.request_id, self.error)
+
+
+def _no_target(plan: Plan) -> NoTarget:
+    why = "; ".join(f"{one.target}: {one.reason}" for one in plan.excluded) or "no provider offers it"
+    mendable = bool(plan.excluded) and all(one.by_request or one.code == "strict" for one in plan.excluded)
+    return NoTarget(f"No target can serve this request. {why}", plan.excluded, status=400 if mendable else 503)
+
+
+def _estimated(request: Request, text: object) -> Usage:
+    """Four characters to a token, where the provider did not say."""
+    output = len(text) // 4 if isinstance(text, str) else 0
+    return Usage("estimated", input=request.facts.input_tokens, output=output)
+
+
+def _total(attempts: list[Attempt]) -> Cost:
+    """What is known to be owed. Unknown when the answer's own cost is; failed attempts add what they reported."""
+    last = attempts[-1]
+    if last.outcome == "ok" and last.cost.nano is None:
+        return UNKNOWN_COST
+    return Cost(sum(one.cost.nano for one in attempts if one.cost.nano is not None))

@@ -1,0 +1,79 @@
+"""The FastAPI app around a set of routes: guard, errors in our form, OpenAPI entries, one open service."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from core import __version__
+from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
+from core.http.guards import Guard, is_loopback, on_lambda
+from core.http.problems import problem
+from core.http.service import Service
+
+Operations = Mapping[str, Mapping[str, Any]]
+
+
+def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, service: Service) -> FastAPI:
+    """`operations` are the OpenAPI entries of plain routes, by path."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await service.open()
+        yield
+        await service.close()
+
+    loopback = is_loopback(service.settings.host) and not on_lambda()
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        middleware=[Middleware(Guard, settings=service.settings, loopback=loopback)],
+    )
+    app.state.service = service
+    app.router.routes[:0] = routes  # before the documentation's own: they are the busy ones
+    app.add_exception_handler(PatchbayError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    describe(app, operations)
+    return app
+
+
+def describe(app: FastAPI, operations: Operations) -> None:
+    """Add the plain routes to what FastAPI says of itself."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        for path, operation in operations.items():
+            schema["paths"].setdefault(path, dict(operation))
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's own documented way
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    service: Service = request.app.state.service
+    simulated = service.gateway.simulated if service.gateway else False
+    status, headers, body = problem(_ours(request, error), simulated=simulated)
+    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
+
+
+def _ours(request: Request, error: Exception) -> PatchbayError:
+    if isinstance(error, PatchbayError):
+        return error
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"][1:])
+        return BadRequest(f"{where}: {first['msg']}", param=where, code="invalid_value")
+    where = f"{request.method} {request.url.path}"
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return MethodNotAllowed(f"{where}: the path is there, the method is not.", code="method_not_allowed")
+    return NotFound(f"{where} is not there; see /docs.", code="unknown_route")

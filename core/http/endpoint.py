@@ -1,0 +1,100 @@
+"""A generation route: body → request → gateway → answer, over bare ASGI because this is the hot path."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from starlette.types import Receive, Scope, Send
+
+from core.errors import InternalError, PatchbayError
+from core.gateway import Gateway, LiveAnswer
+from core.http import options
+from core.http.headers import receipt_headers
+from core.http.replies import CallerLeft, read_json, send_json, send_problem
+from core.http.service import gateway_of
+from core.http.surfaces import ChatSurface
+
+log = logging.getLogger("patchbay")
+
+_SSE = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ChatEndpoint:
+    def __init__(self, surface: ChatSurface) -> None:
+        self._surface = surface
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gateway = await gateway_of(scope)
+        try:
+            await self._serve(gateway, scope, receive, send)
+        except CallerLeft:
+            return
+        except PatchbayError as error:
+            await send_problem(send, error, simulated=gateway.simulated)
+        except Exception:
+            log.exception("a request failed inside the gateway")
+            await send_problem(send, _broken(), simulated=gateway.simulated)
+
+    async def _serve(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope["patchbay.headers"]
+        body = await read_json(receive, headers, gateway.settings.max_body_bytes)
+        request = self._surface.decode(body, scope["path"], options.timeout(headers))
+        caller = scope["patchbay.caller"]
+        if request.stream:
+            live = await gateway.chat_stream(caller, request)
+            await self._stream(live, receive, send)
+        else:
+            answer = await gateway.chat(caller, request)
+            fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
+            await send_json(send, self._surface.answer(answer), fields)
+
+    async def _stream(self, live: LiveAnswer, receive: Receive, send: Send) -> None:
+        """Forward frames until the end, an error, or the caller's leaving; whichever it is, it is settled."""
+        headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
+        error: PatchbayError | None = None
+        try:
+            async with aclosing(live.frames()) as batches, _leaving(live, receive):
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                async for batch in batches:
+                    raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
+                    await send({"type": "http.response.body", "body": raw, "more_body": True})
+        except CallerLeft:
+            return
+        except Exception:
+            log.exception("a stream failed inside the gateway")
+            error = _broken()
+        surface, error = self._surface, error or live.error
+        last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
+        await send({"type": "http.response.body", "body": last})
+
+
+@asynccontextmanager
+async def _leaving(live: LiveAnswer, receive: Receive) -> AsyncIterator[None]:
+    """Interrupts the block with CallerLeft when the caller goes away before the stream is over."""
+    block = asyncio.current_task()
+    gone = asyncio.ensure_future(receive())  # the body is read: the next message is the caller's leaving
+
+    def interrupt(_: object) -> None:
+        if block is not None and not gone.cancelled() and live.receipt.outcome == "pending":
+            block.cancel()
+
+    gone.add_done_callback(interrupt)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            if block is not None:
+                block.uncancel()
+            raise CallerLeft from None
+        raise
+    finally:
+        gone.cancel()
+
+
+def _broken() -> InternalError:
+    return InternalError("The gateway failed. Its log says why; please report it.")

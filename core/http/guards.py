@@ -1,0 +1,114 @@
+"""Who may call, from where, and with what kind of body: checked once, before any route."""
+
+import hmac
+import ipaddress
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.config.settings import Settings
+from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaType
+from core.http.replies import send_problem
+from core.types.caller import ALL_SCOPES, LOCAL, Caller
+
+PUBLIC = frozenset({"/health", "/api/v1/providers/health"})
+_FIRST_KEY = Caller(org="local", project="default", key="PATCHBAY_API_KEY", scopes=ALL_SCOPES)
+_NO_KEY = "PATCHBAY_API_KEY is not set: beyond loopback every caller needs a gateway key. Set it and restart."
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def on_lambda(environ: Mapping[str, str] = os.environ) -> bool:
+    return "AWS_LAMBDA_FUNCTION_NAME" in environ
+
+
+def host_of(value: str) -> str:
+    """The host in a Host header, without its port."""
+    return urlsplit(f"//{value}").hostname or ""
+
+
+class Guard:
+    """ASGI middleware. Puts the caller and the headers into the scope, or answers with what is wrong."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, *, loopback: bool) -> None:
+        self._app = app
+        self._key = settings.api_key.reveal().encode() if settings.api_key else None
+        self._loopback = loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            self._check(scope, headers)
+        except PatchbayError as error:
+            await send_problem(send, error, simulated=False)
+            return
+        scope["patchbay.headers"] = headers
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        if self._loopback:
+            _same_house(headers)
+        if scope["method"] in {"POST", "PUT", "PATCH"}:
+            _json_only(headers)
+        if scope["path"] not in PUBLIC:
+            scope["patchbay.caller"] = self._caller(headers, (scope["client"] or ("127.0.0.1",))[0])
+
+    def _caller(self, headers: Mapping[bytes, bytes], peer: str) -> Caller:
+        if self._key is None:
+            if not self._loopback or not is_loopback(peer):
+                raise Unauthenticated(_NO_KEY, code="no_gateway_key")
+            return LOCAL
+        given = _credential(headers)
+        if not given:
+            raise Unauthenticated(
+                "This gateway needs its key: send Authorization: Bearer <PATCHBAY_API_KEY>.",
+                code="missing_key",
+            )
+        if not hmac.compare_digest(given, self._key):
+            raise Unauthenticated(
+                "That is not a key of this gateway. Provider keys stay in its configuration.",
+                code="invalid_key",
+            )
+        return _FIRST_KEY
+
+
+def _credential(headers: Mapping[bytes, bytes]) -> bytes:
+    """Where OpenAI's, Anthropic's and Azure's clients put a key."""
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and token:
+        return token.strip()
+    return headers.get(b"x-api-key") or headers.get(b"api-key") or b""
+
+
+def _same_house(headers: Mapping[bytes, bytes]) -> None:
+    """A page of another site must not reach a gateway that trusts loopback, not even by a name it controls."""
+    host = host_of(headers.get(b"host", b"").decode("latin-1"))
+    if not is_loopback(host):
+        raise Forbidden(f"Host {host!r} is not this machine: use localhost or 127.0.0.1.", code="foreign_host")
+    origin = headers.get(b"origin")
+    if origin is not None and not is_loopback(urlsplit(origin.decode("latin-1")).hostname or ""):
+        raise Forbidden("Pages of other sites may not call this gateway.", code="foreign_origin")
+
+
+def _json_only(headers: Mapping[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"")
+    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
+        shown = kind.decode("latin-1") or "none"
+        raise WrongMediaType(
+            f"The body must be JSON: send content-type: application/json, not {shown}.",
+            code="wrong_content_type",
+        )

@@ -1,0 +1,41 @@
+"""The headers of every answer: who answered, after how many attempts, at what cost."""
+
+from core.types.receipt import Receipt
+
+Headers = list[tuple[bytes, bytes]]
+
+_NO_RECEIPT: Headers = [
+    (b"x-patchbay-provider", b""),
+    (b"x-patchbay-model", b""),
+    (b"x-patchbay-attempts", b"0"),
+    (b"x-patchbay-cost-usd", b"0.000000000"),
+    (b"x-patchbay-cache", b"off"),
+    (b"x-patchbay-decision", b""),
+]
+
+
+def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
+    """`pending` is the cost of a stream that has only begun; its receipt will hold it."""
+    if receipt is None:
+        return [*_NO_RECEIPT, (b"x-patchbay-simulated", _flag(simulated))]
+    target = receipt.target
+    streaming = receipt.outcome == "pending"
+    attempts = len(receipt.attempts) + (1 if streaming else 0)
+    return [
+        (b"x-patchbay-provider", target.provider.encode() if target else b""),
+        (b"x-patchbay-model", _printable(target.model) if target else b""),
+        (b"x-patchbay-attempts", b"%d" % attempts),
+        (b"x-patchbay-cost-usd", b"pending" if streaming else str(receipt.cost).encode()),
+        (b"x-patchbay-cache", receipt.cache.encode()),
+        (b"x-patchbay-decision", receipt.id.encode()),
+        (b"x-patchbay-simulated", _flag(receipt.simulated)),
+    ]
+
+
+def _flag(value: bool) -> bytes:  # noqa: FBT001 - it is what the function renders
+    return b"true" if value else b"false"
+
+
+def _printable(text: str) -> bytes:
+    """A model's name comes from a caller: it must not break a header."""
+    return text.encode("ascii", "replace") if text.isprintable() else b""

@@ -1,0 +1,67 @@
+"""The request fields that are for Patchbay and not for a provider, the same on every generation route."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import BadRequest
+from core.types.request import Options
+from core.wire.openai import check_type
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "provider": (str,), "fallback": (bool,), "models": (list,), "strategy": (str,), "cache": (str, bool),
+    "max_cost": (int, float), "tier": (str,), "strict": (bool,),
+}  # fmt: skip
+_NAMES = frozenset(_FIELDS)
+_CACHE = ("off", "read", "write", "on")
+_TIERS = ("fast", "standard", "advanced", "local")
+_TIMEOUT_HEADER = b"x-patchbay-timeout-ms"
+
+
+def take(body: dict[str, Any]) -> Options:
+    """Remove our fields from the body and check them."""
+    model = body.get("model")
+    if model is not None:
+        check_type("model", model, (str,))
+    if body.keys().isdisjoint(_NAMES):
+        return Options(model=model)
+    given = {name: body.pop(name) for name in _FIELDS if name in body}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        check_type(name, value, _FIELDS[name])
+    if "models" in given:
+        given["models"] = _models(given["models"])
+    if isinstance(given.get("cache"), bool):
+        given["cache"] = "on" if given["cache"] else "off"
+    for name, words in (("cache", _CACHE), ("tier", _TIERS)):
+        if name in given:
+            given[name] = _one_of(name, given[name], words)
+    if "max_cost" in given and not given["max_cost"] >= 0:
+        raise BadRequest("max_cost must be a number of USD, 0 or more", param="max_cost", code="invalid_value")
+    return Options(model=model, **given)
+
+
+def timeout(headers: Mapping[bytes, bytes]) -> float | None:
+    """The caller's own deadline in seconds."""
+    text = headers.get(_TIMEOUT_HEADER)
+    if text is None:
+        return None
+    if not text.isdigit() or not int(text):
+        raise BadRequest(
+            "x-patchbay-timeout-ms must be a whole number of milliseconds above 0",
+            param="x-patchbay-timeout-ms",
+            code="invalid_value",
+        )
+    return int(text) / 1000
+
+
+def _models(names: list[Any]) -> tuple[str, ...]:
+    if not names or not all(type(name) is str and name for name in names):
+        raise BadRequest("models must be a list of model names", param="models", code="invalid_type")
+    return tuple(names)
+
+
+def _one_of(name: str, value: str, words: tuple[str, ...]) -> str:
+    lowered = value.lower()
+    if lowered not in words:
+        raise BadRequest(f"{name} must be one of {', '.join(words)}", param=name, code="invalid_value")
+    return lowered

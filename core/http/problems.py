@@ -1,0 +1,41 @@
+"""Errors → status and body, the same on every route: OpenAI's error object with our facts added to it."""
+
+import math
+from typing import Any
+
+import orjson
+
+from core.accounting import ledger
+from core.errors import AllTargetsFailed, NoTarget, PatchbayError, TargetError
+from core.http.headers import Headers, receipt_headers
+
+
+def error_object(error: PatchbayError) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+        "fault": error.fault,
+    }
+    if isinstance(error, AllTargetsFailed):
+        facts["fault"] = error.errors[-1].fault
+        facts["attempts"] = [ledger.attempt(attempt) for attempt in error.attempts]
+    if isinstance(error, TargetError):
+        facts |= {"class": type(error).__name__, "advice": error.advice, "request_id": error.request_id}
+    if isinstance(error, NoTarget):
+        facts["excluded"] = [ledger.exclusion(one) for one in error.excluded]
+    if error.receipt is not None:
+        facts["decision_id"] = error.receipt.id
+    return facts
+
+
+def problem(error: PatchbayError, *, simulated: bool) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of an answer that is an error."""
+    headers = [(b"content-type", b"application/json"), *receipt_headers(error.receipt, simulated=simulated)]
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        headers.append((b"retry-after", b"%d" % math.ceil(wait)))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return error.status, headers, orjson.dumps({"error": error_object(error), "simulated": simulated})

@@ -1,0 +1,62 @@
+"""Sending answers over ASGI, and reading bodies with a limit."""
+
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Send
+
+from core.errors import BadRequest, BodyTooLarge, PatchbayError
+from core.http.headers import Headers
+from core.http.problems import problem
+
+_JSON = (b"content-type", b"application/json")
+
+
+class CallerLeft(Exception):
+    pass
+
+
+async def read_json(receive: Receive, headers: dict[bytes, bytes], limit: int) -> dict[str, Any]:
+    """The body as a JSON object, or the error that says what it is instead."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(_too_large(limit), code="body_too_large")
+    message = await receive()
+    raw = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [raw], len(raw)
+        while message.get("more_body"):
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > limit:
+                raise BodyTooLarge(_too_large(limit), code="body_too_large")
+        raw = b"".join(parts)
+    if message["type"] == "http.disconnect":
+        raise CallerLeft
+    if len(raw) > limit:
+        raise BodyTooLarge(_too_large(limit), code="body_too_large")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
+    if type(body) is not dict:
+        raise BadRequest("The body must be a JSON object.", code="invalid_type")
+    return body
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is larger than {limit} bytes (PATCHBAY_MAX_BODY_BYTES)."
+
+
+async def send_json(send: Send, body: bytes, headers: Headers, status: int = 200) -> None:
+    start = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_problem(send: Send, error: PatchbayError, *, simulated: bool) -> None:
+    status, headers, body = problem(error, simulated=simulated)
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

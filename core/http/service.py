@@ -1,0 +1,22 @@
+"""What a web app holds on to: a gateway that is opened on the loop that serves."""
+
+from typing import Protocol
+
+from starlette.types import Scope
+
+from core.config.settings import Settings
+from core.gateway import Gateway
+
+
+class Service(Protocol):
+    settings: Settings
+    gateway: Gateway | None
+
+    async def open(self) -> Gateway: ...
+    async def close(self) -> None: ...
+
+
+async def gateway_of(scope: Scope) -> Gateway:
+    """The app's gateway. A server opens it at start, Lambda at the first request."""
+    service: Service = scope["app"].state.service
+    return service.gateway or await service.open()

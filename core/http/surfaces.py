@@ -1,0 +1,93 @@
+"""The faces of the gateway: how a route's body becomes a request, and an answer the route's body."""
+
+from typing import Any, Protocol
+
+import orjson
+
+from core.accounting import ledger
+from core.capabilities import Capability
+from core.errors import PatchbayError
+from core.gateway import Answer
+from core.http import options
+from core.http.problems import error_object
+from core.types.receipt import Receipt
+from core.types.request import Request
+from core.wire import openai, sse
+from core.wire.openai import Completion
+
+Body = dict[str, Any]
+
+
+class ChatSurface(Protocol):
+    def decode(self, body: Body, route: str, timeout: float | None) -> Request: ...
+    def answer(self, answer: Answer[Completion]) -> bytes: ...
+    def stream_end(self, receipt: Receipt) -> bytes: ...
+    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
+
+
+class OpenAIChat:
+    """/v1/chat/completions: a provider's bytes pass through as they are."""
+
+    def decode(self, body: Body, route: str, timeout: float | None) -> Request:
+        return chat_request(body, route, timeout, wants_usage=_asks_for_usage(body))
+
+    def answer(self, answer: Answer[Completion]) -> bytes:
+        return answer.value.raw
+
+    def stream_end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
+        return sse.DONE
+
+    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
+        return sse.event(orjson.dumps({"error": {**error_object(error), "decision_id": receipt.id}}))
+
+
+class NativeChat(OpenAIChat):
+    """/api/ai/chat: the answer's text and its receipt in one flat object; streams end with the receipt."""
+
+    def decode(self, body: Body, route: str, timeout: float | None) -> Request:
+        return chat_request(body, route, timeout, wants_usage=False)
+
+    def answer(self, answer: Answer[Completion]) -> bytes:
+        message = answer.value.message
+        extra = {name: message[name] for name in ("tool_calls", "refusal", "reasoning_content") if message.get(name)}
+        return orjson.dumps(
+            {
+                "content": message.get("content"),
+                **extra,
+                "finish_reason": answer.value.finish_reason,
+                **summary(answer.receipt),
+            }
+        )
+
+    def stream_end(self, receipt: Receipt) -> bytes:
+        # An empty list of choices is what OpenAI's own usage chunk looks like: every client steps over it.
+        chunk = {"object": "chat.completion.chunk", "choices": [], **summary(receipt)}
+        return sse.event(orjson.dumps(chunk)) + sse.DONE
+
+
+def chat_request(body: Body, route: str, timeout: float | None, *, wants_usage: bool) -> Request:
+    chosen = options.take(body)
+    facts = openai.chat_facts(body)
+    return Request(Capability.CHAT, body, chosen, facts, bool(body.get("stream")), wants_usage, route, timeout)
+
+
+def summary(receipt: Receipt) -> Body:
+    """What every /api/ai/* answer says beside its content."""
+    target = receipt.target
+    return {
+        "model": target.model if target else None,
+        "provider": target.provider if target else None,
+        "usage": ledger.usage(receipt.usage),
+        "duration_ms": round(receipt.ms, 1),
+        "cost": {"usd": receipt.cost.usd, "nano_usd": receipt.cost.nano},
+        "cache": receipt.cache,
+        "simulated": receipt.simulated,
+        "decision_id": receipt.id,
+        "attempts": [ledger.attempt(attempt) for attempt in receipt.attempts],
+        "warnings": receipt.warnings,
+    }
+
+
+def _asks_for_usage(body: Body) -> bool:
+    wanted = body.get("stream_options")
+    return isinstance(wanted, dict) and bool(wanted.get("include_usage"))

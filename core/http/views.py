@@ -1,0 +1,143 @@
+"""What the catalogue routes show: plain data, never a secret."""
+
+from typing import Any
+
+from core import __version__
+from core.accounting import ledger
+from core.backends.ports import Item
+from core.capabilities import Capability
+from core.config.settings import Account
+from core.gateway import Gateway
+from core.providers.table import Row
+from core.types.plan import Plan
+
+_HIDDEN = {"pk", "sk", "exp"}
+
+
+def health(gateway: Gateway) -> dict[str, Any]:
+    """Alive, and ready when some provider could answer."""
+    live = live_providers(gateway)
+    return {
+        "status": "ok" if live else "degraded",
+        "ready": bool(live),
+        "version": __version__,
+        "providers": live,
+    }
+
+
+def live_providers(gateway: Gateway) -> list[str]:
+    return [
+        row.name
+        for row in gateway.registry.rows.values()
+        if any(usable(gateway, row, account) for account in gateway.registry.accounts(row.name))
+    ]
+
+
+def usable(gateway: Gateway, row: Row, account: Account) -> bool:
+    return account.enabled and not gateway.registry.missing(row, account)
+
+
+def providers_health(gateway: Gateway) -> dict[str, bool]:
+    """Configured providers by what traffic last said; without traffic they count as healthy."""
+    words = {name: gateway.stats.healthy(name) for name in live_providers(gateway)}
+    return {name: word is not False for name, word in words.items()}
+
+
+def status(gateway: Gateway) -> dict[str, Any]:
+    config, planner = gateway.settings, gateway.planner
+    chains = {one.value: planner.chain(one) for one in Capability if gateway.registry.offering(one)}
+    live = set(live_providers(gateway))
+    return {
+        "version": __version__,
+        "simulated": gateway.simulated,
+        "strategy": config.strategy,
+        "fallback": config.enable_fallback,
+        "chains": {name: [one for one in chain if one in live] for name, chain in chains.items()},
+        "providers": {row.name: _state(gateway, row) for row in gateway.registry.rows.values()},
+        "timeouts": {
+            "connect": config.connect_timeout,
+            "first_token": config.first_token_timeout,
+            "idle": config.idle_timeout,
+            "total": config.total_timeout,
+        },
+        "retries": {"max_retries": config.max_retries, "retry_delay_ms": config.retry_delay_ms},
+        "auth": "key" if config.api_key else "loopback",
+    }
+
+
+def _state(gateway: Gateway, row: Row) -> dict[str, Any]:
+    registry = gateway.registry
+    targets = [
+        {
+            "account": target.account,
+            "model": target.model,
+            "ok": stats.ok,
+            "failed": stats.failed,
+            "ms": stats.ms and round(stats.ms, 1),
+            "last_error": stats.last_error,
+        }
+        for target, stats in gateway.stats.targets.items()
+        if target.provider == row.name
+    ]
+    return {
+        "live": any(usable(gateway, row, account) for account in registry.accounts(row.name)),
+        "healthy": gateway.stats.healthy(row.name),
+        "targets": targets,
+    }
+
+
+def providers(gateway: Gateway) -> dict[str, Any]:
+    rows = gateway.registry.rows.values()
+    return {"simulated": gateway.simulated, "providers": [_provider(gateway, row) for row in rows]}
+
+
+def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
+    accounts = gateway.registry.accounts(row.name)
+    models = {name.value: model for name, model in row.default_models.items()}
+    return {
+        "name": row.name,
+        "title": row.title,
+        "aliases": row.aliases,
+        "live": any(usable(gateway, row, account) for account in accounts),
+        "capabilities": sorted(row.capabilities),
+        "features": sorted(row.features),
+        "default_models": models,
+        "local": row.local,
+        "accounts": [
+            {
+                "name": account.name,
+                "enabled": account.enabled,
+                "priority": account.priority,
+                "model": account.model or models.get(Capability.CHAT),
+                "simulated": account.simulated,
+                "missing": gateway.registry.missing(row, account),
+            }
+            for account in accounts
+        ],
+    }
+
+
+def plan(one: Plan, *, simulated: bool) -> dict[str, Any]:
+    return {
+        "capability": one.capability,
+        "strategy": one.strategy,
+        "policy": one.policy,
+        "candidates": [{**ledger.candidate(each), "warnings": each.warnings} for each in one.candidates],
+        "excluded": [
+            {**ledger.exclusion(each), "reasons": [each.reason], "by_request": each.by_request}
+            for each in one.excluded
+        ],
+        "warnings": one.warnings,
+        "simulated": simulated,
+    }
+
+
+def decision(item: Item) -> dict[str, Any]:
+    """A stored receipt as its owner sees it."""
+    nano = item["cost_nano"]
+    shown = {name: value for name, value in item.items() if name not in _HIDDEN}
+    return {
+        "decision_id": item["sk"],
+        **shown,
+        "cost": {"usd": None if nano is None else nano / 1e9, "nano_usd": nano},
+    }

@@ -1,0 +1,194 @@
+"""The one HTTP client for providers. Foreign exceptions end here; nothing is retried or followed here."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from core.errors import (
+    ConnectTimeout,
+    Dropped,
+    IdleTimeout,
+    Malformed,
+    TargetError,
+    Unreachable,
+)
+
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id")
+
+
+class Transport:
+    """Keep-alive connections to any number of hosts. Bound to the loop it is opened on."""
+
+    def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            # Limits belong to accounts (execution/gate), not to sockets.
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=self._proxy,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+        return self
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        idle: float = 60.0,
+    ) -> "Answer":
+        """Send and wait for the head of the answer, whatever its status."""
+        if self._session is None:
+            raise RuntimeError("the transport is not open")
+        try:
+            response = await self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise target_error(error) from error
+        return Answer(response, idle)
+
+
+class Answer:
+    """A response whose body has not been read."""
+
+    __slots__ = ("_alarm", "_idle", "_late", "_loop", "_response", "_waiting_since", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, idle: float) -> None:
+        self._response = response
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._late = False
+        self._waiting_since: float | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self.status = response.status
+
+    def header(self, name: str) -> str | None:
+        return self._response.headers.get(name)
+
+    @property
+    def request_id(self) -> str | None:
+        headers = self._response.headers
+        return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+
+    @property
+    def retry_after(self) -> float | None:
+        return retry_after(self._response.headers)
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, or Malformed when it is larger than anybody asked for."""
+        declared = self._response.content_length
+        parts: list[bytes] = []
+        size = declared or 0
+        try:
+            if declared is not None and declared <= limit:
+                return await self._response.read()
+            if declared is None:
+                while size <= limit and (part := await self._response.content.readany()):
+                    parts.append(part)
+                    size += len(part)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            self.close()
+            raise target_error(error) from error
+        if size > limit:
+            self.close()
+            raise Malformed(f"the answer is larger than {limit} bytes", provider_status=self.status)
+        return b"".join(parts)
+
+    async def part(self) -> bytes:
+        """What has arrived since the last call; empty at the end. Silence longer than `idle` is an error."""
+        self._waiting_since = self._loop.time()
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(self._idle, self._ring)
+        try:
+            data = await self._response.content.readany()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if self._late:
+                raise IdleTimeout(f"nothing came for {self._idle:g} s") from error
+            raise target_error(error) from error
+        self._waiting_since = None
+        if not data and self._late:
+            raise IdleTimeout(f"nothing came for {self._idle:g} s")
+        return data
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else close it."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+    def _ring(self) -> None:
+        # One timer for many parts: it looks when it rings instead of being moved at each part.
+        now = self._loop.time()
+        since = now if self._waiting_since is None else self._waiting_since
+        if now - since >= self._idle:
+            self._late = True
+            self._response.close()
+        else:
+            self._alarm = self._loop.call_at(since + self._idle, self._ring)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as the provider says, from retry-after-ms or retry-after; dates are not used by any."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    return milliseconds / 1000 if milliseconds is not None else _number(headers.get("retry-after"))
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and _NUMBER.fullmatch(text.strip()) else None
+
+
+def target_error(error: BaseException) -> TargetError:
+    """The one place where the client's exceptions become ours."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectTimeout("could not connect in time")
+        case aiohttp.ServerTimeoutError():
+            return IdleTimeout("the provider stopped sending")
+        case aiohttp.ClientConnectorError():
+            return Unreachable(f"could not connect to {error.host}:{error.port} ({_reason(error)})")
+        case aiohttp.InvalidURL() | aiohttp.ClientHttpProxyError():
+            return Unreachable(f"the address cannot be used ({_reason(error)})")
+        case aiohttp.ClientPayloadError():
+            return Dropped("the connection broke in the middle of the answer")
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientConnectionError():
+            return Dropped("the connection broke before an answer came")
+        case aiohttp.ClientResponseError():
+            return Malformed("the answer is not valid HTTP")
+        case aiohttp.ClientError() | ValueError():
+            return Malformed(f"the answer cannot be read ({type(error).__name__})")
+        case OSError():
+            return Dropped(f"the connection broke ({_reason(error)})")
+    raise error
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None) or error
+    return getattr(inner, "strerror", None) or type(inner).__name__
+
+
+def phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "unknown status"

@@ -1,0 +1,64 @@
+"""What a provider implements: one small Protocol per capability, and the plug that calls it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from core.config.settings import Account
+from core.net.transport import Transport
+from core.types.frame import Frame
+from core.types.target import Target
+from core.types.usage import Usage
+from core.wire.openai import Completion
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt's request: canonical body, already without what the target does not take."""
+
+    target: Target
+    body: Mapping[str, Any]
+    idle: float  # seconds a stream may be silent
+    max_bytes: int
+    wants_usage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """A whole answer with who gave it."""
+
+    value: T
+    usage: Usage
+    request_id: str | None = None
+
+
+class FrameSource(Protocol):
+    """An open stream. `next` gives the frames that have come, None after the end; errors are TargetErrors."""
+
+    request_id: str | None
+
+    @property
+    def usage(self) -> Usage: ...
+    @property
+    def outputs(self) -> int: ...
+    async def next(self) -> list[Frame] | None: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Chats(Protocol):
+    async def chat(self, call: Call) -> Reply[Completion]: ...
+    async def chat_stream(self, call: Call) -> FrameSource: ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    async def models(self) -> list[str]: ...
+
+
+class Adapter(Protocol):
+    """What a row's `adapter` names: a class made from its row, an account and the transport."""
+
+    def __init__(self, row: Any, account: Account, transport: Transport) -> None: ...

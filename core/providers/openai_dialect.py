@@ -1,0 +1,160 @@
+"""Every provider that speaks OpenAI's dialect; what differs between them stands in their rows."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from core.config.settings import Account
+from core.errors import Malformed, TargetError
+from core.net.transport import Answer, Transport, phrase
+from core.providers.contract import Call, Reply
+from core.providers.table import Row
+from core.types.frame import Frame
+from core.types.usage import Usage
+from core.wire import openai as wire
+
+_MAX_ERROR_BYTES = 64 * 1024
+_DRAIN_SECONDS = 0.05
+
+
+class OpenAIDialect:
+    def __init__(self, row: Row, account: Account, transport: Transport) -> None:
+        base = self.base_url(row, account)
+        key = account.key.reveal() if account.key else ""
+        self._row = row
+        self._transport = transport
+        self._secrets = (key,)
+        self._chat_url = URL(base + "/chat/completions", encoded=True)
+        self._models_url = URL(base + "/models", encoded=True)
+        self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key)}
+        self._post_headers = {**self._headers, "content-type": "application/json"}
+
+    @staticmethod
+    def base_url(row: Row, account: Account) -> str:
+        """The API's root; a user may give the host alone or the whole path."""
+        base = account.base_url or row.base_url or ""
+        return base if not row.path_prefix or base.endswith(row.path_prefix) else base + row.path_prefix
+
+    @staticmethod
+    def _credentials(row: Row, key: str) -> dict[str, str]:
+        if not key:
+            return {}
+        return {row.key_header: f"Bearer {key}" if row.key_header == "authorization" else key}
+
+    async def chat(self, call: Call) -> Reply[wire.Completion]:
+        answer = await self._post(call, self.chat_body(call, stream=False))
+        try:
+            raw = await answer.read(call.max_bytes)
+        finally:
+            answer.close()
+        completion = wire.read_completion(raw, answer.header("content-type"))
+        return Reply(completion, completion.usage, answer.request_id)
+
+    async def chat_stream(self, call: Call) -> "ChatFrames":
+        answer = await self._post(call, self.chat_body(call, stream=True))
+        kind = answer.header("content-type") or ""
+        if "text/event-stream" not in kind:
+            answer.close()
+            raise Malformed(f"the answer is not an event stream ({kind or 'no content type'})")
+        stream = wire.ChatStream(limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._secrets)
+        return ChatFrames(answer, stream)
+
+    async def models(self) -> list[str]:
+        answer = await self._transport.send("GET", self._models_url, self._headers)
+        if answer.status != 200:
+            raise await self._refusal(answer)
+        raw = await answer.read(4 * 2**20)
+        answer.close()
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise Malformed("the model list is not JSON") from None
+        listed = body.get("data") if type(body) is dict else body  # some send a bare list
+        return [item["id"] for item in listed or () if type(item) is dict and "id" in item]
+
+    def chat_body(self, call: Call, *, stream: bool) -> dict[str, Any]:
+        """The canonical body in this provider's own spelling."""
+        body: dict[str, Any] = {**call.body, "model": call.target.model}
+        wanted = self._row.max_tokens_param
+        for name in ("max_tokens", "max_completion_tokens"):
+            if name != wanted and name in body:
+                value = body.pop(name)
+                body.setdefault(wanted, value)
+        if stream:
+            body["stream"] = True
+            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        else:
+            body.pop("stream", None)
+            body.pop("stream_options", None)
+        return body
+
+    async def _post(self, call: Call, body: Mapping[str, Any]) -> Answer:
+        answer = await self._transport.send(
+            "POST", self._chat_url, self._post_headers, orjson.dumps(body), idle=call.idle
+        )
+        if answer.status != 200:
+            raise await self._refusal(answer)
+        return answer
+
+    async def _refusal(self, answer: Answer) -> TargetError:
+        try:
+            raw = await answer.read(_MAX_ERROR_BYTES)
+        except TargetError:
+            raw = phrase(answer.status).encode()  # the status alone still says what happened
+        finally:
+            answer.close()
+        return wire.read_error(
+            answer.status,
+            raw,
+            secrets=self._secrets,
+            request_id=answer.request_id,
+            retry_after=answer.retry_after,
+        )
+
+
+class ChatFrames:
+    """An open chat stream of one provider."""
+
+    __slots__ = ("_answer", "_stream", "request_id")
+
+    def __init__(self, answer: Answer, stream: wire.ChatStream) -> None:
+        self._answer = answer
+        self._stream = stream
+        self.request_id = answer.request_id
+
+    @property
+    def usage(self) -> Usage:
+        return self._stream.usage
+
+    @property
+    def outputs(self) -> int:
+        return self._stream.outputs
+
+    async def next(self) -> list[Frame] | None:
+        stream = self._stream
+        if stream.ended:
+            await self._drain()
+            return None
+        if stream.failed:
+            return stream.feed(b"")
+        try:
+            part = await self._answer.part()
+        except TargetError:
+            if stream.complete:
+                return stream.finish()  # all output is here; only the closing words are missing
+            raise
+        return stream.feed(part) if part else stream.finish()
+
+    async def _drain(self) -> None:
+        """Wait shortly for the end of the body, so that the connection can be used again."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._answer.part()
+        except (TimeoutError, TargetError):
+            return  # close() will drop the connection; the answer is whole
+
+    def close(self) -> None:
+        self._answer.close()

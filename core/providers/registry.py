@@ -1,0 +1,84 @@
+"""Name → row → live adapter. Adapters are imported on first use; plug-ins join by entry point."""
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from core.capabilities import Capability
+from core.config.settings import Account, Declared
+from core.errors import Misconfigured
+from core.net.transport import Transport
+from core.providers.table import TABLE, Row
+
+ENTRY_POINTS = "patchbay.providers"
+
+
+class Registry:
+    def __init__(self, rows: Iterable[Row] = TABLE) -> None:
+        self.rows: dict[str, Row] = {}
+        self._names: dict[str, str] = {}
+        self._live: dict[tuple[str, str], Any] = {}
+        self._accounts: Mapping[str, tuple[Account, ...]] = {}
+        self._transport: Transport | None = None
+        for row in rows:
+            self.register(row)
+
+    @classmethod
+    def with_plugins(cls) -> "Registry":
+        """The table, and what installed packages add under the entry point `patchbay.providers`."""
+        registry = cls()
+        for point in entry_points(group=ENTRY_POINTS):
+            row = point.load()
+            if not isinstance(row, Row):
+                raise Misconfigured(f"plug-in {point.name} ({point.value}): expected a Row, got {type(row).__name__}")
+            registry.register(row)
+        return registry
+
+    def register(self, row: Row) -> None:
+        for name in (row.name, *row.aliases):
+            taken = self._names.setdefault(name, row.name)
+            if taken != row.name:
+                raise Misconfigured(f"provider name {name!r} is taken by {taken}")
+        self.rows[row.name] = row
+
+    def canonical(self, name: str) -> str | None:
+        """A provider's name from any of its names; None when nobody has it."""
+        return self._names.get(name.strip().lower())
+
+    def declared(self) -> list[Declared]:
+        return [row.declared() for row in self.rows.values()]
+
+    def connect(self, accounts: Mapping[str, tuple[Account, ...]], transport: Transport) -> None:
+        self._accounts, self._transport = accounts, transport
+        self._live.clear()
+
+    def accounts(self, name: str) -> tuple[Account, ...]:
+        return self._accounts.get(name, ())
+
+    def missing(self, row: Row, account: Account) -> list[str]:
+        """The environment names that would make this account usable; empty when it is."""
+        if not account.key and account.base_url and row.base_url:
+            return []  # the user's own server in place of the vendor's may need no key
+        declared = row.declared().names
+        return [declared[name][0] for name in row.needs if not getattr(account, name)]
+
+    def offering(self, capability: Capability) -> list[Row]:
+        return [row for row in self.rows.values() if capability in row.capabilities]
+
+    def adapter(self, provider: str, account_name: str) -> Any:
+        """The live adapter of an account."""
+        live = self._live.get((provider, account_name))
+        if live is None:
+            if self._transport is None:
+                raise RuntimeError("the registry is not connected")
+            row = self.rows[provider]
+            account = next(one for one in self.accounts(provider) if one.name == account_name)
+            live = self._live[provider, account_name] = load_adapter(row)(row, account, self._transport)
+        return live
+
+
+def load_adapter(row: Row) -> type[Any]:
+    module, _, name = row.adapter.partition(":")
+    adapter: type[Any] = getattr(import_module(module), name)
+    return adapter

@@ -1,0 +1,119 @@
+"""One row per provider. Adding one that speaks a known dialect is adding a row here, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.capabilities import Capability, Feature
+from core.config.settings import Declared
+
+_CHAT = frozenset({Capability.CHAT})
+_ALL_CHAT_FEATURES = frozenset({
+    Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    title: str
+    adapter: str = "core.providers.openai_dialect:OpenAIDialect"
+    base_url: str | None = None
+    path_prefix: str = ""  # between the address a user gives and the API's paths
+    capabilities: frozenset[Capability] = _CHAT
+    features: frozenset[Feature] = _ALL_CHAT_FEATURES
+    default_models: Mapping[Capability, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    # Environment names beside the derived <NAME>_API_KEY, _BASE_URL, _MODEL, _ENABLED and _PRIORITY.
+    env: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ("key",)
+    key_header: str = "authorization"
+    max_tokens_param: str = "max_completion_tokens"
+    extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
+    lacks_params: frozenset[str] = frozenset()
+    free: bool = False  # runs on the user's own machines: no price per token
+    local: bool = False
+    detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
+
+    def declared(self) -> Declared:
+        """The settings this row reads."""
+        prefix = self.name.upper().replace("-", "_")
+        derived = {
+            "key": f"{prefix}_API_KEY",
+            "base_url": f"{prefix}_BASE_URL",
+            "model": f"{prefix}_MODEL",
+            "enabled": f"{prefix}_ENABLED",
+            "priority": f"{prefix}_PRIORITY",
+            "simulated": f"{prefix}_SIMULATED",
+        }
+        return Declared(self.name, {name: (*self.env.get(name, ()), env) for name, env in derived.items()})
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        name="azure",
+        title="Azure OpenAI",
+        path_prefix="/openai/v1",
+        default_models={Capability.CHAT: "gpt-5.4-mini"},
+        aliases=("azure-openai",),
+        env={
+            "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
+            "base_url": ("AZURE_OPENAI_ENDPOINT",),
+            "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
+        },
+        needs=("key", "base_url"),
+        key_header="api-key",
+    ),
+    Row(
+        name="together",
+        title="Together",
+        base_url="https://api.together.ai/v1",
+        default_models={Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
+        aliases=("together-ai", "togetherai"),
+        max_tokens_param="max_tokens",
+        extra_params=frozenset(
+            {
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                "reasoning",
+                "context_length_exceeded_behavior",
+                "safety_model",
+                "chat_template_kwargs",
+            }
+        ),
+        lacks_params=frozenset(
+            {
+                "store",
+                "metadata",
+                "service_tier",
+                "safety_identifier",
+                "prompt_cache_key",
+                "prompt_cache_options",
+                "prompt_cache_retention",
+                "verbosity",
+                "web_search_options",
+                "prediction",
+                "modalities",
+                "audio",
+            }
+        ),
+    ),
+    Row(
+        name="openai",
+        title="OpenAI",
+        base_url="https://api.openai.com/v1",
+        default_models={Capability.CHAT: "gpt-6-luna"},
+    ),
+    Row(
+        name="ollama",
+        title="Ollama",
+        base_url="http://127.0.0.1:11434",
+        path_prefix="/v1",
+        needs=("base_url",),
+        max_tokens_param="max_tokens",
+        lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),
+        free=True,
+        local=True,
+        detect=True,
+    ),
+)

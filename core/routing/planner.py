@@ -1,0 +1,231 @@
+"""Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.accounting import pricing
+from core.capabilities import Capability
+from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
+from core.config.settings import Account, Settings
+from core.errors import BadRequest, NotFound
+from core.providers.registry import Registry
+from core.providers.table import Row
+from core.routing.strategies import STRATEGIES, Ordering
+from core.types.plan import Candidate, Exclusion, Plan
+from core.types.request import Facts, Options, Request
+from core.types.target import Target
+from core.types.usage import NANO_PER_USD
+
+POLICY = "1"  # rises when the same request, settings and snapshot may give another plan
+_LOCAL_TIER = "local"
+# Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
+_SURELY_TOO_LONG = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A model somebody may answer with: None leaves it to the provider's default."""
+
+    provider: str
+    model: str | None
+    reason: str
+
+
+class Planner:
+    def __init__(self, registry: Registry, catalog: Catalog, settings: Settings) -> None:
+        self._registry = registry
+        self._catalog = catalog
+        self._settings = settings
+
+    def plan(self, request: Request) -> Plan:
+        """The targets in the order in which they are to be tried; raises when the caller named what is not there."""
+        options = request.options
+        strategy = self._strategy(options.strategy)
+        candidates: dict[Target, Candidate] = {}
+        excluded: dict[Target, Exclusion] = {}
+        for wish in self._wishes(request.capability, options, strategy):
+            row = self._registry.rows[wish.provider]
+            for account in self._registry.accounts(wish.provider):
+                target, model = self._target(row, account, request.capability, wish, options)
+                if target in candidates or target in excluded:
+                    continue
+                refusal = self._refusal(row, account, target, model, request)
+                if refusal is not None:
+                    excluded[target] = refusal
+                else:
+                    candidates[target] = self._candidate(row, target, model, wish, request)
+        chosen = tuple(candidates.values())
+        if not self._falls_back(options):
+            chosen, spare = chosen[:1], chosen[1:]
+            excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
+        return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), self._warnings(options))
+
+    def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
+        """The parameters that this target does not take."""
+        row = self._registry.rows[target.provider]
+        model = self._catalog.find(target.provider, target.model)
+        drop = (facts.unknown_params - row.extra_params) | (facts.params & row.lacks_params)
+        if model is not None and not model.sampling and body_effort != "none":
+            drop |= facts.params & SAMPLING_PARAMS
+        return frozenset(drop)
+
+    def chain(self, capability: Capability, strategy: str = "fallback", first: str | None = None) -> list[str]:
+        """Provider names in the order of the strategy."""
+        rows = self._registry.offering(capability)
+        accounts = ((row.name, self._registry.accounts(row.name)) for row in rows)
+        numbers = {
+            name: one.priority for name, ones in accounts for one in ones if one.priority is not None
+        }  # the last account's number stands for the provider
+        first = first or self._first(capability)
+        return STRATEGIES[strategy]([row.name for row in rows], Ordering(first, numbers))
+
+    def _first(self, capability: Capability) -> str | None:
+        name = self._settings.first_for(capability)
+        return self._registry.canonical(name) if name else None
+
+    def _strategy(self, asked: str | None) -> str:
+        if asked is not None and asked not in STRATEGIES:
+            known = ", ".join(STRATEGIES)
+            raise BadRequest(
+                f"strategy {asked!r} is not known; known: {known}", param="strategy", code="invalid_value"
+            )
+        chosen = asked or self._settings.strategy
+        return chosen if chosen in STRATEGIES else "fallback"
+
+    def _falls_back(self, options: Options) -> bool:
+        return options.fallback and self._settings.enable_fallback
+
+    def _wishes(self, capability: Capability, options: Options, strategy: str) -> Iterator[Wish]:
+        if options.models:
+            for name in options.models:
+                yield from self._named(capability, name, None, "in your list of models")
+            return
+        forced = self._provider(options.provider)
+        provider, model = self._split(options.model)
+        provider = forced or provider
+        if model is not None:
+            yield from self._named(capability, model, provider, "the model you named")
+        elif provider:
+            yield Wish(provider, None, "the provider you named")
+        named = model is not None or provider is not None
+        if self._falls_back(options) or not named:
+            for position, name in enumerate(self.chain(capability, strategy), 1):
+                yield Wish(name, None, f"number {position} in the {strategy} chain")
+
+    def _named(self, capability: Capability, name: str, provider: str | None, reason: str) -> Iterator[Wish]:
+        """Who has this model: the provider given, or all that the catalogue knows, in the order of the chain."""
+        if provider is None:
+            provider, plain = self._split(name)
+            name = plain or name
+            if provider and plain is None:
+                yield Wish(provider, None, reason)
+                return
+        if provider is not None:
+            yield Wish(provider, name, reason)
+        owners = self._catalog.providers_of(name)
+        if provider is None and not owners:
+            near = self._catalog.nearest(name)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise NotFound(
+                f"model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway,"
+                " or leave model out.",
+                param="model",
+                code="model_not_found",
+            )
+        for owner in self.chain(capability):
+            if owner in owners and owner != provider:
+                yield Wish(owner, name, f"{reason}, at another provider" if provider else reason)
+
+    def _provider(self, name: str | None) -> str | None:
+        if name is None or name.lower() == "auto":
+            return None
+        canonical = self._registry.canonical(name)
+        if canonical is None:
+            known = ", ".join(self._registry.rows)
+            raise BadRequest(
+                f"provider {name!r} is not known; known: {known}", param="provider", code="unknown_provider"
+            )
+        return canonical
+
+    def _split(self, model: str | None) -> tuple[str | None, str | None]:
+        """`provider/model` → both; a model whose own name has a slash stays whole; `auto` is no model."""
+        if model is None or model.lower() == "auto":
+            return None, None
+        if self._catalog.providers_of(model):
+            return None, model
+        head, slash, rest = model.partition("/")
+        provider = self._registry.canonical(head) if slash else None
+        if provider is None or not rest:
+            return None, model
+        return provider, None if rest.lower() == "auto" else rest
+
+    def _target(
+        self, row: Row, account: Account, capability: Capability, wish: Wish, options: Options
+    ) -> tuple[Target, Model | None]:
+        name = wish.model or account.model or row.default_models.get(capability, "")
+        if wish.model is None and options.tier in TIERS:
+            known = self._catalog.find(row.name, name)
+            if known is None or known.tier != options.tier:
+                chosen = self._catalog.of_tier(row.name, capability, options.tier)
+                name = chosen.id if chosen else name
+        target = Target(row.name, account.name, name)
+        return target, self._catalog.find(row.name, name)
+
+    def _refusal(
+        self, row: Row, account: Account, target: Target, model: Model | None, request: Request
+    ) -> Exclusion | None:
+        """Why this target may not answer, or None. What the operator must mend comes first."""
+        if request.capability not in row.capabilities:
+            return Exclusion(target, "capability", f"{row.title} has no {request.capability}", by_request=True)
+        if not account.enabled:
+            return Exclusion(target, "disabled", f"switched off by {row.declared().names['enabled'][-1]}")
+        missing = self._registry.missing(row, account)
+        if missing:
+            return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
+        if not target.model:
+            name = row.declared().names["model"][0]
+            return Exclusion(target, "no_model", f"no default model: set {name} or name one")
+        return self._unfit(row, target, model, request)
+
+    def _unfit(self, row: Row, target: Target, model: Model | None, request: Request) -> Exclusion | None:
+        facts, options = request.facts, request.options
+        lacking = facts.features - (model.features if model else row.features)
+        if lacking:
+            return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
+        if model and model.context and facts.input_tokens * _SURELY_TOO_LONG > model.context:
+            reason = f"about {facts.input_tokens} tokens do not fit its context of {model.context}"
+            return Exclusion(target, "context", reason, by_request=True)
+        if options.tier == _LOCAL_TIER and not row.local:
+            return Exclusion(target, "tier", "does not run on your own machines", by_request=True)
+        if options.tier in TIERS and (model is None or model.tier != options.tier):
+            return Exclusion(target, "tier", f"is not known to be of tier {options.tier}", by_request=True)
+        if options.strict:
+            dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
+            if dropped:
+                reason = f"does not take {', '.join(sorted(dropped))} (strict)"
+                return Exclusion(target, "parameters", reason, by_request=True)
+        return self._too_dear(row, target, model, request)
+
+    def _too_dear(self, row: Row, target: Target, model: Model | None, request: Request) -> Exclusion | None:
+        cap = request.options.max_cost
+        if cap is None or row.free:
+            return None
+        worst = pricing.estimate(model, request.facts.input_tokens, request.facts.max_output)
+        if worst is None:
+            return Exclusion(target, "max_cost", "its price is not known, so max_cost cannot be kept", by_request=True)
+        if worst > cap * NANO_PER_USD:
+            reason = f"may cost up to {worst / NANO_PER_USD:.6f} USD; lower max_tokens or raise max_cost"
+            return Exclusion(target, "max_cost", reason, by_request=True)
+        return None
+
+    def _candidate(self, row: Row, target: Target, model: Model | None, wish: Wish, request: Request) -> Candidate:
+        facts = request.facts
+        cost = 0 if row.free else pricing.estimate(model, facts.input_tokens, facts.max_output)
+        dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
+        warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
+        return Candidate(target, (wish.reason,), cost, dropped, warnings)
+
+    def _warnings(self, options: Options) -> tuple[str, ...]:
+        if options.cache in {None, "off"}:
+            return ()
+        return (f"cache={options.cache} had no effect: this version has no response cache",)

@@ -1,0 +1,36 @@
+"""What happened to one request: shown to the caller, logged, and kept as its one durable item."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.types.attempt import Attempt
+from core.types.caller import Caller
+from core.types.plan import Plan
+from core.types.request import Request
+from core.types.target import Target
+from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
+
+# cut: failed after output had begun; cancelled: the caller left.
+ReceiptOutcome = Literal["pending", "ok", "error", "cut", "cancelled"]
+
+
+@dataclass(slots=True)
+class Receipt:
+    id: str
+    at: float  # wall clock, seconds
+    started: float  # monotonic clock
+    caller: Caller
+    request: Request
+    plan: Plan | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    outcome: ReceiptOutcome = "pending"
+    target: Target | None = None
+    usage: Usage = UNKNOWN_USAGE
+    cost: Cost = UNKNOWN_COST
+    cache: str = "off"
+    simulated: bool = False
+    ms: float = 0.0
+    first_ms: float | None = None
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+    error_message: str | None = None

@@ -1,0 +1,52 @@
+"""What an answer used and what that costs. Buckets are disjoint: their sum is the whole."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+UsageSource = Literal["reported", "estimated", "unknown"]
+
+NANO_PER_USD = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens by how they are billed; None means that nobody said."""
+
+    source: UsageSource = "unknown"
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    @property
+    def input_total(self) -> int:
+        return self.input + self.cached_input + self.cache_write
+
+    @property
+    def output_total(self) -> int:
+        return self.output + self.reasoning
+
+    @property
+    def total(self) -> int:
+        return self.input_total + self.output_total
+
+
+UNKNOWN_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Integer nano-USD, so that ten tokens at two cents a million do not round to nothing. None is unknown."""
+
+    nano: int | None
+
+    @property
+    def usd(self) -> float | None:
+        return None if self.nano is None else self.nano / NANO_PER_USD
+
+    def __str__(self) -> str:
+        return "unknown" if self.nano is None else f"{self.nano // NANO_PER_USD}.{self.nano % NANO_PER_USD:09d}"
+
+
+UNKNOWN_COST = Cost(None)

@@ -1,0 +1,92 @@
+"""A provider's refusal → our tree. The status decides, code and words only refine."""
+
+import re
+
+from core.errors import (
+    ContentRefused,
+    ContextTooLong,
+    CredentialRefused,
+    ModelMissing,
+    Overloaded,
+    ParameterRefused,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+    TargetError,
+)
+
+_CONTEXT = re.compile(
+    r"context.{0,12}(length|window)|too many tokens|maximum context|prompt is too long", re.IGNORECASE
+)
+_QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
+_CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
+_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+_BY_STATUS: dict[int, type[TargetError]] = {
+    401: CredentialRefused,
+    402: QuotaExhausted,
+    403: CredentialRefused,
+    404: ModelMissing,
+    408: ServerFault,
+    409: ServerFault,
+    413: ContextTooLong,
+    429: RateLimited,
+    498: Overloaded,
+    503: Overloaded,
+    529: Overloaded,
+}
+
+
+def classify(status: int | None, code: str | None, kind: str | None, message: str) -> type[TargetError]:
+    """The class for a refusal; `status` is None for an error that came inside a stream."""
+    words = {(code or "").lower(), (kind or "").lower()}
+    if words & _QUOTA:
+        return QuotaExhausted
+    if status is None:
+        status = _status_of(words)
+    if status in {400, 413, 422}:
+        return _request_fault(words, message) or _BY_STATUS.get(status, RequestRefused)
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return RequestRefused if status < 500 else ServerFault
+
+
+def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
+    if "context_length_exceeded" in words or _CONTEXT.search(message):
+        return ContextTooLong
+    if words & _CONTENT:
+        return ContentRefused
+    if words & _PARAMETER:
+        return ParameterRefused
+    if words & {"model_not_found", "deploymentnotfound"}:
+        return ModelMissing
+    return None
+
+
+def _status_of(words: set[str]) -> int:
+    """What a stream error's type would have been as a status."""
+    for status, names in _STREAM_TYPES.items():
+        if words & names:
+            return status
+    return 500
+
+
+_STREAM_TYPES: dict[int, set[str]] = {
+    400: {"invalid_request_error", *_CONTENT, *_PARAMETER, "context_length_exceeded"},
+    401: {"authentication_error", "invalid_api_key"},
+    403: {"permission_error"},
+    404: {"not_found_error", "model_not_found"},
+    429: {"rate_limit_error", "rate_limit_exceeded"},
+    503: {"overloaded_error", "overloaded"},
+}
+
+
+def redact(text: str, *secrets: str) -> str:
+    """A provider's words without the keys it may quote."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _KEY_LIKE.sub("***", text)
+
+
+_KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")

@@ -1,0 +1,77 @@
+"""What there is, how it is, what would be chosen and what was."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from core.capabilities import Capability
+from core.errors import BadRequest, NotFound
+from core.gateway import Gateway
+from core.http import views
+from core.http.headers import receipt_headers
+from core.http.replies import read_json
+from core.http.service import gateway_of
+from core.http.surfaces import chat_request
+
+
+async def opened(request: Request, response: Response) -> Gateway:
+    """The gateway; the answer gets the headers that every answer has."""
+    gateway = await gateway_of(request.scope)
+    for name, value in receipt_headers(None, simulated=gateway.simulated):
+        response.headers[name.decode()] = value.decode()
+    return gateway
+
+
+Open = Annotated[Gateway, Depends(opened)]
+router = APIRouter()
+
+
+@router.get("/health")
+async def health(gateway: Open) -> dict[str, Any]:
+    return views.health(gateway)
+
+
+@router.get("/api/v1/providers/health")
+async def providers_health(gateway: Open) -> dict[str, bool]:
+    return views.providers_health(gateway)
+
+
+@router.get("/api/ai/status")
+async def status(gateway: Open) -> dict[str, Any]:
+    return views.status(gateway)
+
+
+@router.get("/api/ai/providers")
+async def providers(gateway: Open) -> dict[str, Any]:
+    return views.providers(gateway)
+
+
+@router.post("/api/ai/route")
+async def route(request: Request, gateway: Open) -> dict[str, Any]:
+    """The plan for a call, without the call."""
+    limit = gateway.settings.max_body_bytes
+    body = await read_json(request.receive, request.scope["patchbay.headers"], limit)
+    name = body.pop("capability", Capability.CHAT.value)
+    if name != Capability.CHAT.value:
+        raise BadRequest(f"capability {name!r} is not known; known: chat", param="capability", code="invalid_value")
+    planned = gateway.plan(chat_request(body, "/api/ai/route", None, wants_usage=False))
+    return views.plan(planned, simulated=gateway.simulated)
+
+
+@router.get("/api/ai/decisions")
+async def decisions(
+    request: Request, gateway: Open, limit: Annotated[int, Query(ge=1, le=200)] = 20
+) -> dict[str, Any]:
+    org = request.scope["patchbay.caller"].org
+    return {"decisions": [views.decision(item) for item in await gateway.ledger.recent(org, limit)]}
+
+
+@router.get("/api/ai/decisions/{decision}")
+async def decision(request: Request, gateway: Open, decision: str) -> dict[str, Any]:
+    item = await gateway.ledger.find(request.scope["patchbay.caller"].org, decision)
+    if item is None:
+        raise NotFound(f"decision {decision!r} is not known", param="decision", code="unknown_decision")
+    return views.decision(item)
+
+
+ROUTES = router.routes

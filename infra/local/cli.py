@@ -1,0 +1,260 @@
+"""The command `patchbay`: serve, and ask a running server."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+
+from core import __version__
+from core.config import settings
+from core.config.settings import Settings
+from core.errors import Misconfigured, PatchbayError
+
+_TIMEOUT = 30.0
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+def fail(message: str) -> NoReturn:
+    click.echo(f"patchbay: {message}", err=True)
+    sys.exit(1)
+
+
+def config() -> Settings:
+    return settings.load([], dotenv=Path(".env"))
+
+
+def server_url(config: Settings) -> str:
+    """PORT, else the note that a running server leaves in PATCHBAY_HOME, else the default."""
+    from infra.local.place import noted  # noqa: PLC0415 - a command imports what it needs
+
+    named = os.environ.get("PORT", "").strip()
+    return (None if named else noted(config.home)) or f"http://127.0.0.1:{config.port}"
+
+
+def call(method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    """Ask the running server; every failure is one line and exit code 1."""
+    import httpx  # noqa: PLC0415 - 40 ms that `--help` need not pay
+
+    try:
+        known = config()
+    except Misconfigured as error:
+        fail(error.message)
+    url = server_url(known)
+    headers = {"authorization": f"Bearer {known.api_key.reveal()}"} if known.api_key else {}
+    try:
+        answer = httpx.request(
+            method, url + path, json=body, params=query, headers=headers, timeout=_TIMEOUT, trust_env=False
+        )
+    except httpx.HTTPError as error:
+        fail(f"no server at {url} ({type(error).__name__}). Start one with `make run` or `patchbay serve`.")
+    try:
+        data = answer.json()
+    except ValueError:
+        fail(f"{url} did not answer with JSON (status {answer.status_code}); is another program on this port?")
+    if answer.status_code >= 400:
+        fail(data["error"]["message"])
+    return data
+
+
+def show(data: Any) -> None:
+    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
+
+
+def table(rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """One door to every AI provider that keeps answering when a provider does not."""
+
+
+@main.command()
+def serve() -> None:
+    r"""Run the gateway in this process.
+
+    \b
+    PORT=9000 patchbay serve
+    HOST=0.0.0.0 PATCHBAY_API_KEY=... patchbay serve
+    """
+    from infra.local.server import serve as run  # noqa: PLC0415 - a command imports what it needs
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(run())
+    except PatchbayError as error:
+        fail(error.message)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Uvloop where there is one: all but Windows."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop  # noqa: PLC0415 - see above
+
+    return uvloop.new_event_loop
+
+
+@main.command()
+@_JSON
+def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Which providers there are, which are live and what the others lack."""
+    data = call("GET", "/api/ai/providers")
+    if as_json:
+        show(data["providers"])
+        return
+    rows = [["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]]
+    for provider in data["providers"]:
+        rows += [
+            [
+                provider["name"],
+                account["name"],
+                _state(account),
+                account["model"] or "-",
+                ",".join(provider["capabilities"]),
+            ]
+            for account in provider["accounts"]
+        ]
+    table(rows)
+
+
+def _state(account: dict[str, Any]) -> str:
+    if account["simulated"]:
+        return "simulated"
+    if not account["enabled"]:
+        return "disabled"
+    return f"needs {' '.join(account['missing'])}" if account["missing"] else "live"
+
+
+@main.command()
+@click.argument("prompt", default="Hello")
+@click.option("--provider", help="Goes first; the chain follows.")
+@click.option("--model", help="A model, provider/model or auto.")
+@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"]))
+@click.option("--max-cost", type=float, help="USD.")
+@click.option("--no-fallback", is_flag=True, help="Only what you name.")
+@_JSON
+def route(prompt: str, as_json: bool, no_fallback: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+    r"""Who would answer a chat, in which order and why; nothing is called.
+
+    \b
+    patchbay route
+    patchbay route "Explain DNS" --tier fast --max-cost 0.001
+    """
+    body = {"messages": [{"role": "user", "content": prompt}], "fallback": not no_fallback}
+    body |= {name: value for name, value in options.items() if value is not None}
+    plan = call("POST", "/api/ai/route", body)
+    if as_json:
+        show(plan)
+        return
+    rows = [["", "TARGET", "UP TO USD", "WHY"]]
+    for number, one in enumerate(plan["candidates"], 1):
+        rows.append(
+            [
+                str(number),
+                _target(one),
+                _usd(one["cost_estimate_nano"]),
+                "; ".join([*one["reasons"], *one["warnings"]]),
+            ]
+        )
+    rows += [["-", _target(one), "", one["reason"]] for one in plan["excluded"]]
+    table(rows)
+
+
+def _target(one: dict[str, Any]) -> str:
+    account = "" if one["account"] in {None, "default"} else f":{one['account']}"
+    return f"{one['provider']}{account}/{one['model']}" if one["provider"] else "-"
+
+
+def _usd(nano: int | None) -> str:
+    return "unknown" if nano is None else f"{nano / 1e9:.6f}"
+
+
+@main.command()
+@click.argument("decision", required=False)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200))
+@_JSON
+def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    r"""The last decisions, or one receipt whole.
+
+    \b
+    patchbay decisions
+    patchbay decisions 0193a5...
+    """
+    if decision is not None:
+        show(call("GET", f"/api/ai/decisions/{decision}"))
+        return
+    data = call("GET", "/api/ai/decisions", limit=limit)["decisions"]
+    if as_json:
+        show(data)
+        return
+    rows = [["DECISION", "OUTCOME", "TARGET", "ATTEMPTS", "MS", "USD"]]
+    for one in data:
+        tried = ",".join(f"{attempt['provider']}:{attempt.get('error') or 'ok'}" for attempt in one["attempts"])
+        rows.append(
+            [one["decision_id"], one["outcome"], _target(one), tried, f"{one['ms']:.0f}", _usd(one["cost_nano"])]
+        )
+    table(rows)
+
+
+@main.group()
+def simulate() -> None:
+    """Make simulated providers fail, to see what happens."""
+
+
+@simulate.command("fault")
+@click.argument("provider")
+@click.argument("fault")
+@click.option("--rate", type=float, default=1.0, show_default=True, help="Share of requests it hits.")
+@click.option("--capability", help="Only this capability.")
+@click.option("--times", type=click.IntRange(1), help="Only so many requests.")
+@_JSON
+def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+    r"""Switch FAULT on at PROVIDER until it is cleared.
+
+    FAULT is a status (500), a status with a wait (429:2), or one of slow_first_byte slow_chunks hang refuse
+    drop_headers drop_body truncated_json wrong_content_type cut_stream stream_error stream_stall no_end_marker
+    huge_body.
+
+    \b
+    patchbay simulate fault azure 500
+    patchbay simulate fault openai 429:2 --times 2
+    patchbay simulate fault together cut_stream --rate 0.3
+    """
+    done = call("POST", "/api/local/simulators/faults", {"provider": provider, "fault": fault, **options})
+    show(done) if as_json else click.echo(f"{provider}: {fault} is on")
+
+
+@simulate.command("clear")
+@click.argument("provider", required=False)
+@_JSON
+def simulate_clear(provider: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Switch all faults off, or those of one provider."""
+    done = call("POST", "/api/local/simulators/clear", {"provider": provider})
+    show(done) if as_json else click.echo(f"{provider or 'every provider'}: no faults")
+
+
+@simulate.command("status")
+@_JSON
+def simulate_status(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Which faults are on, and how often each has hit."""
+    data = call("GET", "/api/local/simulators")
+    if as_json:
+        show(data)
+        return
+    rows = [["PROVIDER", "REQUESTS", "FAULTS", "URL"]]
+    for name, one in data["providers"].items():
+        faults = ", ".join(f"{fault['fault']} x{fault['fired']}" for fault in one["faults"]) or "-"
+        rows.append([name, str(one["requests"]), faults, one["url"]])
+    table(rows)

@@ -1,0 +1,162 @@
+"""The whole product in one process: every function's routes, SQLite state, simulators when nothing is configured."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from core import bootstrap, log
+from core.bootstrap import Service
+from core.config.settings import Account, Settings
+from core.errors import Misconfigured, TargetError
+from core.http.app import make_app
+from core.http.guards import is_loopback
+from core.net.transport import Transport
+from core.providers.registry import Registry, load_adapter
+from functions.catalog import routes as catalog
+from functions.chat import routes as chat
+from infra.local import simulation
+from infra.local.banner import banner
+from infra.local.place import announced
+from infra.local.simulators.fleet import Fleet, Waits
+
+DOTENV = Path(".env")
+_DETECT_SECONDS = 0.5
+_LOG_FLUSH_SECONDS = 0.05
+
+
+def check_reach(settings: Settings) -> None:
+    """Beyond loopback a gateway without a key would be everybody's."""
+    if not is_loopback(settings.host) and settings.api_key is None:
+        raise Misconfigured(
+            f"HOST is {settings.host}, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1", param="HOST"
+        )
+
+
+async def detected(settings: Settings, registry: Registry) -> dict[str, str]:
+    """Settings for providers that run on this machine though nobody named them."""
+    found: dict[str, str] = {}
+    transport = await Transport(connect_timeout=_DETECT_SECONDS).open()
+    try:
+        for row in registry.rows.values():
+            account = settings.accounts[row.name][0]
+            if not row.detect or account.base_url or not account.enabled or not row.base_url:
+                continue
+            names = row.declared().names
+            adapter = load_adapter(row)(row, Account(base_url=row.base_url), transport)
+            try:
+                async with asyncio.timeout(_DETECT_SECONDS):
+                    models = await adapter.models()
+            except (TargetError, TimeoutError):
+                continue  # it does not run here, which is the usual case
+            found[names["base_url"][-1]] = row.base_url
+            if models and not account.model:
+                found[names["model"][-1]] = models[0]
+    finally:
+        await transport.close()
+    return found
+
+
+def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
+    """Settings that point every simulated provider at its simulator."""
+    values: dict[str, str] = {}
+    for name in fleet.status()["providers"]:
+        names = registry.rows[name].declared().names
+        path = urlsplit(registry.rows[name].base_url or "").path
+        values |= {
+            names["base_url"][-1]: fleet.url(name) + path,
+            names["key"][-1]: "simulated",
+            names["simulated"][-1]: "true",
+        }
+    return values
+
+
+@asynccontextmanager
+async def composed(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncIterator[tuple[Service, Fleet | None]]:
+    """A service on what is configured or found here; else on simulators, which live as long as the block."""
+    registry = Registry.with_plugins()
+    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
+    check_reach(service.settings)
+    run_time = await detected(service.settings, registry)
+    async with AsyncExitStack() as stack:
+        fleet: Fleet | None = None
+        if not run_time and not service.settings.configured:
+            fleet = Fleet(seed=int(environ.get("PATCHBAY_SIMULATOR_SEED", "0")), waits=waits(environ))
+            await fleet.start()
+            stack.push_async_callback(fleet.stop)
+            run_time = simulated(fleet, registry)
+        if run_time:
+            service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, run_time=run_time)
+        yield service, fleet
+
+
+def waits(environ: Mapping[str, str]) -> Waits:
+    """How long simulators take, in milliseconds: long enough to see a stream move."""
+
+    def seconds(name: str, default: float) -> float:
+        return float(environ.get(name, default)) / 1000
+
+    return Waits(
+        first_byte=seconds("PATCHBAY_SIMULATOR_FIRST_BYTE_MS", 0),
+        chunk=seconds("PATCHBAY_SIMULATOR_CHUNK_MS", 15),
+        slow=seconds("PATCHBAY_SIMULATOR_SLOW_MS", 3000),
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Named as TCP, because asyncio switches Nagle's delay off only on sockets that say so.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); set PORT to a free one",
+            param="PORT",
+        ) from error
+    return listener
+
+
+async def serve(environ: Mapping[str, str] = os.environ) -> None:
+    """Run until interrupted."""
+    async with composed(environ) as (service, fleet):
+        settings = service.settings
+        lines = log.configure(settings.log_level, settings.log_format)
+        listener = listen(settings)
+        url = f"http://{settings.host if is_loopback(settings.host) else '127.0.0.1'}:{listener.getsockname()[1]}"
+        operations = {**chat.OPERATIONS}
+        app = make_app("Patchbay", [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES], operations, service)
+        app.state.fleet = fleet
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
+            )
+        )
+        with announced(settings.home, url):
+            print(banner(service, url), flush=True)  # noqa: T201 - the one thing a person at a terminal waits for
+            async with flushing(lines):
+                await server.serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def flushing(lines: log.Buffered) -> AsyncIterator[None]:
+    """Write gathered log lines every few milliseconds, and at the end."""
+
+    async def flush() -> None:
+        while True:
+            await asyncio.sleep(_LOG_FLUSH_SECONDS)
+            lines.flush()
+
+    task = asyncio.create_task(flush())
+    try:
+        yield
+    finally:
+        task.cancel()
+        lines.flush()

@@ -1,0 +1,86 @@
+"""Errors in the words of each vendor."""
+
+from typing import Any
+
+from infra.local.simulators.replies import Reply, json_reply
+from infra.local.simulators.vendors import Vendor
+
+# Status -> type, code, message. Anything else is a plain client or server error.
+OPENAI: dict[int, tuple[str, str | None, str]] = {
+    401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+    402: ("insufficient_quota", "credit_balance_exhausted", "Insufficient balance."),
+    403: ("invalid_request_error", "permission_denied", "You are not allowed to use this model."),
+    404: (
+        "invalid_request_error",
+        "model_not_found",
+        "The model does not exist or you do not have access to it.",
+    ),
+    408: ("server_error", "request_timeout", "The request timed out."),
+    413: ("invalid_request_error", "request_too_large", "The request is too large."),
+    422: ("invalid_request_error", "unprocessable_entity", "The request cannot be processed."),
+    429: (
+        "requests",
+        "rate_limit_exceeded",
+        "Rate limit reached on requests per min (RPM). Please slow down.",
+    ),
+    503: ("server_error", "overloaded", "The engine is currently overloaded, please try again later."),
+    529: ("server_error", "overloaded", "The engine is currently overloaded, please try again later."),
+}
+
+TOGETHER: dict[int, tuple[str, str | None, str]] = {
+    **OPENAI,
+    402: ("credit_limit", None, "Credit limit exceeded, please add a payment method or raise the limit."),
+    429: ("rate_limit", "rate_limit_exceeded", "You have reached the rate limit of this model."),
+    503: ("service_unavailable", "overloaded", "The server is overloaded or not ready yet."),
+}
+
+AZURE: dict[int, tuple[str, str]] = {
+    400: ("BadRequest", "The request is not valid."),
+    401: ("401", "Access denied due to invalid subscription key or wrong API endpoint."),
+    402: ("InsufficientBalance", "The subscription has no balance left."),
+    403: ("PermissionDenied", "The principal lacks the required data action."),
+    404: ("DeploymentNotFound", "The API deployment for this resource does not exist."),
+    408: ("Timeout", "The operation was timeout."),
+    413: ("RequestEntityTooLarge", "The request body is too large."),
+    429: ("429", "Requests have exceeded the call rate limit of your current pricing tier."),
+    500: ("InternalServerError", "The server had an error processing your request."),
+    503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
+}
+
+OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+
+
+def error_body(vendor: Vendor, status: int, message: str = "", param: str | None = None) -> dict[str, Any]:
+    if vendor.errors == "azure":
+        code, words = AZURE.get(status, (str(status), "The request could not be served."))
+        return {"error": {"code": code, "message": message or words}}
+    table = TOGETHER if vendor.errors == "together" else OPENAI
+    plain = "invalid_request_error" if status < 500 else "server_error"
+    kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
+    if vendor.errors == "ollama":
+        kind, text_code = OLLAMA_TYPES.get(status, "api_error"), None
+    return {"error": {"message": message or words, "type": kind, "param": param, "code": text_code}}
+
+
+def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float | None = None) -> Reply:
+    headers = dict(vendor.limits) if status == 429 else {}
+    if retry_after is not None:
+        headers["retry-after"] = f"{retry_after:g}"
+        if vendor.retry_after_ms:
+            headers["retry-after-ms"] = f"{retry_after * 1000:.0f}"
+    return json_reply(error_body(vendor, status, message), status, headers)
+
+
+def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
+    """No such path, or not with this method."""
+    if vendor.errors == "azure":
+        return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    return invalid(vendor, f"Invalid URL ({method} {path})", None, None, status)
+
+
+def invalid(vendor: Vendor, message: str, param: str | None, code: str | None, status: int = 400) -> Reply:
+    """A request the model's own front rejects: there Azure speaks as OpenAI does."""
+    if vendor.errors == "ollama":
+        code = None
+    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return json_reply({"error": body}, status)

@@ -1,0 +1,46 @@
+"""What a responder is given, and what it gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from infra.local.simulators.httpd import Request
+from infra.local.simulators.vendors import Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    vendor: Vendor
+    request: Request
+    # The parts of the path that the vendor's row names.
+    names: Mapping[str, str]
+    id: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Events in three parts, so that a fault can strike before, amid or after what the model said."""
+
+    headers: Mapping[str, str]
+    opening: tuple[bytes, ...]
+    output: tuple[bytes, ...]
+    closing: tuple[bytes, ...]
+    error: bytes
+
+
+def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(status, {"content-type": "application/json", **(headers or {})}, orjson.dumps(content))
+
+
+def event(content: Any) -> bytes:
+    return b"data: " + orjson.dumps(content) + b"\n\n"

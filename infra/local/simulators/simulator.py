@@ -1,0 +1,132 @@
+"""One vendor on one port: finds the responder for a path, and the fault for a request."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from urllib.parse import parse_qs, unquote
+
+from infra.local.simulators import chat, listings
+from infra.local.simulators.delivery import Waits, deliver
+from infra.local.simulators.errors import lost, refusal
+from infra.local.simulators.faults import Fault, FaultBook
+from infra.local.simulators.httpd import Exchange, Request, Server
+from infra.local.simulators.replies import Call, Reply, Stream
+from infra.local.simulators.vendors import Vendor
+
+KEPT_REQUESTS = 1000
+KEPT_BYTES = 64 * 2**20
+PORTAL = Reply(
+    200,
+    {"content-type": "text/html; charset=utf-8"},
+    b"<!DOCTYPE html><html><head><title>Sign in</title></head>"
+    b"<body><h1>Please sign in to this network</h1></body></html>",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    method: str
+    # None: a path that belongs to no capability.
+    capability: str | None
+    respond: Callable[[Call], Reply | Stream]
+
+
+# A new capability is an entry here and its paths in the vendors' rows.
+RESPONDERS = {
+    "chat": Responder("POST", "chat", chat.respond),
+    "models": Responder("GET", None, listings.models),
+    "tags": Responder("GET", None, listings.tags),
+    "version": Responder("GET", None, listings.version),
+}
+CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
+
+
+class Simulator:
+    def __init__(self, vendor: Vendor, book: FaultBook, waits: Waits, host: str) -> None:
+        self.vendor = vendor
+        self.server = Server(self._serve, host)
+        self.count = 0
+        self.received: deque[Request] = deque()
+        self._kept = 0
+        self._book = book
+        self._waits = waits
+        self._routes = [(_pattern(path), RESPONDERS[name]) for path, name in vendor.paths.items()]
+
+    async def _serve(self, request: Request, exchange: Exchange) -> None:
+        self._record(request)
+        target = self.vendor.name + request.target
+        count = self._book.count(target, request.body)
+        mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
+        responder, names = self._route(request)
+        call = Call(self.vendor, request, names, mark, int(time.time()))
+        reply = self._reply(call, responder)
+        fault = self._book.choose(
+            self.vendor.name,
+            responder.capability if responder else None,
+            target,
+            request.body,
+            count,
+            streaming=isinstance(reply, Stream),
+        )
+        await deliver(exchange, self._headed(_spoiled(reply, self.vendor, fault), mark), fault, self._waits)
+
+    def _record(self, request: Request) -> None:
+        self.count += 1
+        self.received.append(request)
+        self._kept += len(request.body)
+        while len(self.received) > KEPT_REQUESTS or self._kept > KEPT_BYTES:
+            self._kept -= len(self.received.popleft().body)
+
+    def _route(self, request: Request) -> tuple[Responder | None, dict[str, str]]:
+        for pattern, responder in self._routes:
+            if match := pattern.fullmatch(request.path):
+                return responder, {name: unquote(part) for name, part in match.groupdict().items()}
+        return None, {}
+
+    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream:
+        request, vendor = call.request, self.vendor
+        if responder is None:
+            return lost(vendor, request.method, request.path)
+        if request.method != responder.method:
+            return lost(vendor, request.method, request.path, 405)
+        if not _authorized(vendor, request):
+            return refusal(vendor, 401)
+        if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
+            return lost(vendor, request.method, request.path)
+        return responder.respond(call)
+
+    def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
+        if reply is PORTAL:
+            return reply
+        vendor = self.vendor
+        ids = dict.fromkeys(vendor.request_ids, f"req_{mark}")
+        return replace(reply, headers={**ids, **vendor.headers, **_room(vendor), **reply.headers})
+
+
+def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:
+    if fault is not None and fault.name == "status":
+        return refusal(vendor, fault.status, retry_after=fault.retry_after)
+    if fault is not None and fault.name == "wrong_content_type":
+        return PORTAL
+    return reply
+
+
+def _authorized(vendor: Vendor, request: Request) -> bool:
+    for name in vendor.auth:
+        value = request.headers.get(name, "")
+        scheme, _, key = value.partition(" ")
+        if value and (name != "authorization" or (scheme.lower() == "bearer" and key.strip())):
+            return True
+    return not vendor.auth
+
+
+def _room(vendor: Vendor) -> dict[str, str]:
+    """The limits as they stand while there is room left."""
+    return {name: vendor.limits[name.replace("remaining", "limit")] for name in vendor.limits if "reset" not in name}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))

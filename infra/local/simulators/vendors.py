@@ -1,0 +1,128 @@
+"""The simulated vendors, one row each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    name: str
+    # Path -> responder (simulator.py). A path part in braces reaches the responder by its name.
+    paths: Mapping[str, str]
+    models: tuple[str, ...]
+    # Headers that may carry the key; none: no key is needed.
+    auth: tuple[str, ...] = ("authorization",)
+    errors: str = "openai"
+    request_ids: tuple[str, ...] = ("x-request-id",)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # Headers that count down to a 429, with their values on a 429.
+    limits: Mapping[str, str] = field(default_factory=dict)
+    event_stream: str = "text/event-stream; charset=utf-8"
+    fingerprint: str | None = None
+    # Parameters beyond OpenAI's own; unknown ones are an error only where the vendor is strict.
+    strict: bool = False
+    parameters: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    reasoning_rules: bool = False
+    retry_after_ms: bool = False
+    content_filter: bool = False
+    obfuscation: bool = False
+    usage_details: bool = True
+    usage_on_last_chunk: bool = False
+    whole_tool_calls: bool = False
+    data_images_only: bool = False
+    bare_model_list: bool = False
+
+
+OPENAI = Vendor(
+    name="openai",
+    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1-mini", "o4-mini"),
+    headers={"openai-version": "2020-10-01", "openai-processing-ms": "12"},
+    limits={
+        "x-ratelimit-limit-requests": "500",
+        "x-ratelimit-limit-tokens": "200000",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-requests": "120ms",
+        "x-ratelimit-reset-tokens": "6m0s",
+    },
+    fingerprint="fp_51mu1a7ed0",
+    strict=True,
+    reasoning_rules=True,
+    retry_after_ms=True,
+    obfuscation=True,
+)
+
+AZURE = Vendor(
+    name="azure",
+    paths={
+        "/openai/v1/chat/completions": "chat",
+        "/openai/v1/models": "models",
+        "/openai/deployments/{deployment}/chat/completions": "chat",
+        "/openai/models": "models",
+    },
+    models=("gpt-5.4", "gpt-5.4-mini", "gpt-4.1-mini"),
+    auth=("api-key", "authorization"),
+    errors="azure",
+    request_ids=("apim-request-id", "x-request-id"),
+    headers={"x-ms-region": "Sweden Central"},
+    limits={
+        "x-ratelimit-limit-requests": "250",
+        "x-ratelimit-limit-tokens": "250000",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-requests": "10",
+        "x-ratelimit-reset-tokens": "60",
+    },
+    fingerprint="fp_51mu1a7ed1",
+    strict=True,
+    parameters=frozenset({"data_sources", "user_security_context"}),
+    reasoning_rules=True,
+    retry_after_ms=True,
+    content_filter=True,
+)
+
+TOGETHER = Vendor(
+    name="together",
+    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    models=(
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        "Qwen/Qwen3-235B-A22B-Instruct-2507-tput",
+        "openai/gpt-oss-120b",
+    ),
+    errors="together",
+    limits={
+        "x-ratelimit-limit": "600",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "1",
+        "x-tokenlimit-limit": "180000",
+        "x-tokenlimit-remaining": "0",
+    },
+    event_stream="text/event-stream",
+    usage_details=False,
+    usage_on_last_chunk=True,
+    bare_model_list=True,
+)
+
+OLLAMA = Vendor(
+    name="ollama",
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/models": "models",
+        "/api/tags": "tags",
+        "/api/version": "version",
+    },
+    models=("llama3.2:3b", "qwen3:8b", "gemma3:4b"),
+    auth=(),
+    errors="ollama",
+    request_ids=(),
+    event_stream="text/event-stream",
+    fingerprint="fp_ollama",
+    ignored=frozenset({"tool_choice", "logit_bias", "n", "user"}),
+    usage_details=False,
+    whole_tool_calls=True,
+    data_images_only=True,
+)
+
+VENDORS: Mapping[str, Vendor] = {row.name: row for row in (OPENAI, AZURE, TOGETHER, OLLAMA)}

@@ -1,0 +1,118 @@
+"""A fake provider in the loader's process: its counters are at hand, and one core runs one process less."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httptools
+import orjson
+from typing_extensions import override
+
+CHUNKS = 1000
+# A stream's first token is on its way to the caller before the rest is sent, so that the time after
+# `released` is the price of the chunks alone.
+HOLD = 0.005
+
+_ID = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
+_USAGE = {"usage": {"prompt_tokens": 48, "completion_tokens": 40, "total_tokens": 88}}
+
+
+def _response(status: str, body: dict[str, Any]) -> bytes:
+    data = orjson.dumps(body)
+    return b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+        status.encode(),
+        len(data),
+        data,
+    )
+
+
+def _event(delta: dict[str, str], finish: str | None = None, more: dict[str, Any] | None = None) -> bytes:
+    choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
+    return _chunked(
+        b"data: %b\n\n"
+        % orjson.dumps({**_ID, "object": "chat.completion.chunk", "choices": choices, **(more or {})})
+    )
+
+
+def _chunked(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+_MESSAGE = {
+    "role": "assistant",
+    "content": "The quick brown fox jumps over the lazy dog. " * 8,
+    "refusal": None,
+}
+_CHOICE = {"index": 0, "message": _MESSAGE, "logprobs": None, "finish_reason": "stop"}
+ANSWER = _response("200 OK", {**_ID, "object": "chat.completion", "choices": [_CHOICE], **_USAGE})
+FAILURE = _response("500 Internal Server Error", {"error": {"message": "bench", "type": "server_error"}})
+MODELS = _response("200 OK", {"object": "list", "data": []})
+
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+STREAM_FIRST = STREAM_HEAD + _event({"role": "assistant", "content": ""}) + _event({"content": "token "})
+STREAM_REST = [_event({"content": "token "})] * (CHUNKS - 1)
+STREAM_LAST = _event({}, "stop") + _event({}, more=_USAGE) + _chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+
+class Upstream:
+    """One provider on one port: answers at once, or fails at once while `failing` is set."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.requests = 0
+        self.failing = False
+        self.released = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(cls) -> AsyncIterator["Upstream"]:
+        upstream = cls()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Http(upstream), "127.0.0.1", 0)
+        upstream.port = server.sockets[0].getsockname()[1]
+        try:
+            yield upstream
+        finally:
+            server.close()
+
+
+class _Http(asyncio.Protocol):
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._parser = httptools.HttpRequestParser(self)
+        self._body = b""
+        self._transport: asyncio.Transport
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none, but acts as one
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_begin(self) -> None:
+        self._body = b""
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        if self._parser.get_method() == b"GET":  # a gateway's probe is no chat
+            self._transport.write(MODELS)
+            return
+        self._upstream.requests += 1
+        if self._upstream.failing:
+            self._transport.write(FAILURE)
+        elif b'"stream":true' in self._body:
+            self._transport.write(STREAM_FIRST)
+            asyncio.get_running_loop().call_later(HOLD, self._release)
+        else:
+            self._transport.write(ANSWER)
+
+    def _release(self) -> None:
+        # In one write: turn by turn, the provider would be the slowest link and hide the gateway's price.
+        self._upstream.released = time.perf_counter_ns()
+        self._transport.write(b"".join(STREAM_REST) + STREAM_LAST)
