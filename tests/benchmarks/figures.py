@@ -36,9 +36,7 @@ async def cpu_per_chat(floor: Server, ours: Server, upstream: Upstream, count: i
 
 async def _cpu_per_chat(server: Server, upstream: Upstream, count: int) -> float:
     async with AsyncExitStack() as stack:
-        connections = [
-            await stack.enter_async_context(Connection.to(server.port)) for _ in range(CONCURRENCY)
-        ]
+        connections = [await stack.enter_async_context(Connection.to(server.port)) for _ in range(CONCURRENCY)]
         await _share(connections, server.port, WARM_UP * 4)
         before, asked = await _cpu_at_rest(server), upstream.requests
         done = await _share(connections, server.port, count)

@@ -100,6 +100,4 @@ class Connection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer and not self._answer.done():
-            self._answer.set_exception(
-                BenchmarkError(f"closed the connection before its answer ended: {exc}")
-            )
+            self._answer.set_exception(BenchmarkError(f"closed the connection before its answer ended: {exc}"))

@@ -200,17 +200,11 @@ def _command(text: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = f"{Path(sys.executable).with_name('patchbay')} serve"
     parser.add_argument("--quick", action="store_true", help="fewer rounds and requests")
-    parser.add_argument(
-        "--gateway", default=default, metavar="COMMAND", help="what to measure instead of ours"
-    )
-    parser.add_argument(
-        "--keep", type=Path, default=HERE / "results.json", metavar="FILE", help="the kept result"
-    )
+    parser.add_argument("--gateway", default=default, metavar="COMMAND", help="what to measure instead of ours")
+    parser.add_argument("--keep", type=Path, default=HERE / "results.json", metavar="FILE", help="the kept result")
     parser.add_argument("--save", action="store_true", help="keep this result")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
@@ -225,9 +219,7 @@ def main() -> int:
     kept = orjson.loads(options.keep.read_bytes())["figures"] if options.keep.exists() else {}
     print(table(results, kept))
     if options.save:
-        options.keep.write_bytes(
-            orjson.dumps(record(results), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
+        options.keep.write_bytes(orjson.dumps(record(results), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return int(any(result.over for result in results))
 
 

@@ -31,8 +31,7 @@ def _response(status: str, body: dict[str, Any]) -> bytes:
 def _event(delta: dict[str, str], finish: str | None = None, more: dict[str, Any] | None = None) -> bytes:
     choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
     return _chunked(
-        b"data: %b\n\n"
-        % orjson.dumps({**_ID, "object": "chat.completion.chunk", "choices": choices, **(more or {})})
+        b"data: %b\n\n" % orjson.dumps({**_ID, "object": "chat.completion.chunk", "choices": choices, **(more or {})})
     )
 
 
