@@ -39,7 +39,7 @@ class Service:
 
     async def open(self) -> Gateway:
         if self.gateway is None:
-            config = self.settings
+            config, chance = self.settings, seeded()
             self._transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
             self._store = await open_store(config, self.clock)
             self.registry.connect(config.accounts, self._transport)
@@ -50,14 +50,14 @@ class Service:
                 planner=Planner(self.registry, self.catalog, config),
                 walk=Walk(
                     clock=self.clock,
-                    chance=seeded(),
+                    chance=chance,
                     gate=InFlight(),
                     retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
                 ),
                 ledger=Ledger(self._store, self.clock),
                 stats=Stats(),
                 clock=self.clock,
-                ids=Ids(self.clock),
+                ids=Ids(self.clock, chance),
             )
         return self.gateway
 

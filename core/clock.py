@@ -1,7 +1,6 @@
 """Time, chance and names of things, passed in so that a test can say what they are."""
 
 import asyncio
-import secrets
 import time
 from random import Random
 from typing import Protocol
@@ -20,13 +19,14 @@ class SystemClock:
 
 
 class Ids:
-    """Decision ids: sortable by time, unguessable, and their shard and day can be read from them."""
+    """Decision ids: sortable by time; their day and shard can be read from them. They protect nothing."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, chance: Random) -> None:
         self._clock = clock
+        self._chance = chance
 
     def decision(self) -> str:
-        return f"{int(self._clock.now() * 1000):012x}{secrets.token_hex(10)}"
+        return f"{int(self._clock.now() * 1000):012x}{self._chance.getrandbits(80):020x}"
 
 
 def seeded(seed: int | None = None) -> Random:

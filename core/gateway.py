@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from core import log as lines
 from core.accounting import pricing
@@ -28,7 +27,7 @@ from core.health.stats import Stats
 from core.providers.contract import Call, Chats, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
-from core.types.attempt import Attempt
+from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller
 from core.types.frame import Frame, Kind
 from core.types.plan import Candidate, Plan
@@ -43,8 +42,7 @@ T = TypeVar("T")
 log = logging.getLogger("patchbay")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(NamedTuple, Generic[T]):
     value: T
     receipt: Receipt
 
@@ -142,17 +140,18 @@ class Gateway:
     ) -> None:
         """The attempt that won is over, well or not: permit, statistics, cost, settlement."""
         target, ms = won.candidate.target, (self.clock.monotonic() - won.started) * 1000
-        if error is not None:
-            attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
+        first_ms, cost = receipt.first_ms, self._cost(target, usage)
+        if error is None:
+            ended: Outcome = "ok" if outcome == "ok" else "cancelled"
+            attempt = Attempt(
+                won.number, target, ended, won.started_at, ms,
+                first_ms=first_ms, request_id=request_id, usage=usage, cost=cost,
+            )  # fmt: skip
         else:
-            attempt = Attempt(won.number, target, "ok" if outcome == "ok" else "cancelled", won.started_at, ms)
-        attempt = replace(
-            attempt,
-            first_ms=receipt.first_ms,
-            request_id=attempt.request_id or request_id,
-            usage=usage,
-            cost=self._cost(target, usage),
-        )
+            attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
+            attempt = attempt._replace(
+                first_ms=first_ms, request_id=error.request_id or request_id, usage=usage, cost=cost
+            )
         won.permit.close(attempt.outcome)
         receipt.target = target
         self._observe(receipt, attempt)

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from contextlib import nullcontext
+import time
+from collections import deque
 from typing import Any, TextIO
 
 import orjson
@@ -10,81 +11,96 @@ import orjson
 from core.types.attempt import Attempt
 from core.types.receipt import Receipt
 
-_attempts = logging.getLogger("patchbay.attempt")
-_requests = logging.getLogger("patchbay.request")
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_MAX_LINES = 100_000  # kept while nobody can write them
+
+
+class Lines:
+    """Lines are written as they come, or gathered for somebody to flush: a write costs more than a line."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_MAX_LINES)
+        self._stream: TextIO = sys.stderr
+        self._human = False
+        self._gather = False
+        self.level = logging.INFO
+
+    def configure(self, level: str, style: str, stream: TextIO | None = None, *, gather: bool = False) -> None:
+        self._stream = stream or sys.stderr
+        self._human = style == "human" or (style == "auto" and self._stream.isatty())
+        self._gather = gather
+        self.level = _LEVELS[level]
+
+    def add(self, level: int, facts: dict[str, Any], at: float | None = None) -> None:
+        name, at = logging.getLevelName(level).lower(), at or time.time()
+        self._lines.append(_human(name, facts, at) if self._human else _json(name, facts, at))
+        if not self._gather:
+            self.flush()
+
+    def flush(self) -> None:
+        """Safe from any thread."""
+        taken = [self._lines.popleft() for _ in range(len(self._lines))]
+        if taken:
+            self._stream.write("\n".join(taken) + "\n")
+            self._stream.flush()
+
+
+LINES = Lines()  # like the standard library's root logger: one place where a process's lines go
 
 
 def attempt(decision: str, one: Attempt) -> None:
     level = logging.INFO if one.outcome == "ok" else logging.WARNING
-    if _attempts.isEnabledFor(level):
-        facts = {
-            "event": "attempt",
-            "decision": decision,
-            "n": one.number,
-            "target": str(one.target),
-            "outcome": one.outcome,
-            "ms": round(one.ms, 1),
-            "cost_usd": one.cost.usd,
-        }
-        if one.error is not None:
-            facts |= {"error": one.error, "status": one.status, "why": one.why, "then": one.decision}
-        _emit(_attempts, level, facts)
+    if level < LINES.level:
+        return
+    facts = {
+        "event": "attempt",
+        "decision": decision,
+        "n": one.number,
+        "target": str(one.target),
+        "outcome": one.outcome,
+        "ms": round(one.ms, 1),
+        "cost_usd": one.cost.usd,
+    }
+    if one.error is not None:
+        facts |= {"error": one.error, "status": one.status, "why": one.why, "then": one.decision}
+    LINES.add(level, facts)
 
 
 def request(receipt: Receipt) -> None:
     level = logging.INFO if receipt.outcome == "ok" else logging.WARNING
-    if _requests.isEnabledFor(level):
-        plan = receipt.plan
-        facts = {
-            "event": "request",
-            "decision": receipt.id,
-            "org": receipt.caller.org,
-            "capability": receipt.request.capability,
-            "route": receipt.request.route,
-            "stream": receipt.request.stream,
-            "chain": [str(one.target) for one in plan.candidates] if plan else [],
-            "outcome": receipt.outcome,
-            "target": str(receipt.target) if receipt.target else None,
-            "attempts": len(receipt.attempts),
-            "ms": round(receipt.ms, 1),
-            "first_ms": receipt.first_ms and round(receipt.first_ms, 1),
-            "cost_usd": receipt.cost.usd,
-            "simulated": receipt.simulated,
-        }
-        if receipt.error is not None:
-            facts |= {"error": receipt.error, "why": receipt.error_message}
-        _emit(_requests, level, facts)
+    if level < LINES.level:
+        return
+    plan, wanted = receipt.plan, receipt.request
+    facts = {
+        "event": "request",
+        "decision": receipt.id,
+        "org": receipt.caller.org,
+        "capability": wanted.capability,
+        "route": wanted.route,
+        "stream": wanted.stream,
+        "chain": [one.target.provider for one in plan.candidates] if plan else [],
+        "outcome": receipt.outcome,
+        "target": str(receipt.target) if receipt.target else None,
+        "attempts": len(receipt.attempts),
+        "ms": round(receipt.ms, 1),
+        "first_ms": receipt.first_ms and round(receipt.first_ms, 1),
+        "cost_usd": receipt.cost.usd,
+        "simulated": receipt.simulated,
+    }
+    if receipt.error is not None:
+        facts |= {"error": receipt.error, "why": receipt.error_message}
+    LINES.add(level, facts)
 
 
-def _emit(logger: logging.Logger, level: int, facts: dict[str, Any]) -> None:
-    # Made by hand: finding the calling line costs more than the rest of a record and says nothing here.
-    record = logging.LogRecord(logger.name, level, "", 0, facts["event"], None, None)
-    record.facts = facts
-    logger.handle(record)
+def _json(level: str, facts: dict[str, Any], at: float) -> str:
+    return orjson.dumps({"at": round(at, 3), "level": level, **facts}, default=str).decode()
 
 
-def facts_of(record: logging.LogRecord) -> dict[str, Any]:
-    facts: dict[str, Any] | None = getattr(record, "facts", None)
-    if facts is None:
-        facts = {"event": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            facts["trace"] = logging.Formatter().formatException(record.exc_info)
-    return facts
-
-
-class JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        facts = {"at": round(record.created, 3), "level": record.levelname.lower(), **facts_of(record)}
-        return orjson.dumps(facts, default=str).decode()
-
-
-class HumanLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        facts = dict(facts_of(record))
-        event = facts.pop("event")
-        words = [f"{name}={_word(value)}" for name, value in facts.items() if value not in (None, [], "")]
-        clock = self.formatTime(record, "%H:%M:%S")
-        return f"{clock} {record.levelname.lower():<7} {event:<8} {' '.join(words)}"
+def _human(level: str, facts: dict[str, Any], at: float) -> str:
+    shown = ((name, value) for name, value in facts.items() if name != "event" and value not in (None, [], ""))
+    words = [f"{name}={_word(value)}" for name, value in shown]
+    clock = time.strftime("%H:%M:%S", time.localtime(at))
+    return f"{clock} {level:<7} {facts['event']:<8} {' '.join(words)}"
 
 
 def _word(value: Any) -> str:
@@ -94,33 +110,21 @@ def _word(value: Any) -> str:
     return f'"{text}"' if " " in text else text
 
 
-class Buffered(logging.Handler):
-    """Gathers lines and writes them together: a write for each line would cost more than the line."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._lines: list[str] = []
+class _Ours(logging.Handler):
+    """Takes what modules say through the standard library's logging into our lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
-
-    def flush(self) -> None:
-        with self.lock or nullcontext():
-            lines, self._lines = self._lines, []
-        if lines:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+        facts = {"event": "log", "message": record.getMessage()}
+        if record.exc_info:
+            facts["trace"] = logging.Formatter().formatException(record.exc_info)
+        LINES.add(record.levelno, facts, record.created)
 
 
-def configure(level: str, style: str, stream: TextIO | None = None) -> Buffered:
-    """Send our lines to `stream`; whoever owns the loop flushes the handler."""
-    stream = stream or sys.stderr
-    handler = Buffered(stream)
-    human = style == "human" or (style == "auto" and stream.isatty())
-    handler.setFormatter(HumanLines() if human else JsonLines())
+def configure(level: str, style: str, stream: TextIO | None = None, *, gather: bool = False) -> Lines:
+    """Where lines go, from which level on, and how they look."""
+    LINES.configure(level, style, stream, gather=gather)
     root = logging.getLogger("patchbay")
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.handlers[:] = [_Ours()]
+    root.setLevel(LINES.level)
     root.propagate = False
-    return handler
+    return LINES

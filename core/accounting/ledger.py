@@ -1,13 +1,15 @@
 """The one durable item of an answered request: ledger event, receipt and settle marker in one."""
 
 import time
+from functools import lru_cache
 from typing import Any
 
 from core.backends.ports import Item, Store
 from core.clock import Clock
 from core.types.attempt import Attempt
-from core.types.plan import Candidate, Exclusion
+from core.types.plan import Candidate, Exclusion, Plan
 from core.types.receipt import Receipt
+from core.types.request import Options
 from core.types.target import Target
 from core.types.usage import Usage
 
@@ -16,6 +18,7 @@ SHARDS = 8  # of an organisation's day, so that one busy day is not one hot part
 _KEEP_SECONDS = 400 * 86_400
 _DAYS_BACK = 31
 _ID_LENGTH = 32
+_NOTHING_ASKED = Options()
 
 
 class Ledger:
@@ -60,16 +63,7 @@ def item(receipt: Receipt) -> Item:
         "capability": request.capability,
         "route": request.route,
         "stream": request.stream,
-        "asked": {
-            "provider": options.provider,
-            "model": options.model,
-            "models": options.models,
-            "fallback": options.fallback,
-            "strategy": options.strategy,
-            "tier": options.tier,
-            "max_cost": options.max_cost,
-            "strict": options.strict,
-        },
+        "asked": {} if options == _NOTHING_ASKED else options._asdict(),
         "facts": {
             "features": sorted(facts.features),
             "params": sorted(facts.params),
@@ -77,10 +71,7 @@ def item(receipt: Receipt) -> Item:
             "input_tokens": facts.input_tokens,
             "max_output": facts.max_output,
         },
-        "strategy": plan.strategy if plan else None,
-        "policy": plan.policy if plan else None,
-        "candidates": [candidate(one) for one in plan.candidates] if plan else [],
-        "excluded": [exclusion(one) for one in plan.excluded] if plan else [],
+        **(_chosen(plan) if plan else {}),
         "attempts": [attempt(one) for one in receipt.attempts],
         "outcome": receipt.outcome,
         **target(receipt.target),
@@ -96,13 +87,26 @@ def item(receipt: Receipt) -> Item:
     }
 
 
+def _chosen(plan: Plan) -> dict[str, Any]:
+    """The plan's part of an item; made once for all requests that share a plan."""
+    made: dict[str, Any] | None = plan.derived.get("ledger")
+    if made is None:
+        made = plan.derived["ledger"] = {
+            "strategy": plan.strategy,
+            "policy": plan.policy,
+            "candidates": [candidate(one) for one in plan.candidates],
+            "excluded": [exclusion(one) for one in plan.excluded],
+        }
+    return made
+
+
 def target(one: Target | None) -> dict[str, str | None]:
     provider, account, model = one or (None, None, None)
     return {"provider": provider, "account": account, "model": model}
 
 
 def candidate(one: Candidate) -> dict[str, Any]:
-    return {**target(one.target), "reasons": one.reasons, "cost_estimate_nano": one.cost_estimate}
+    return {**target(one.target), "reasons": one.reasons}
 
 
 def exclusion(one: Exclusion) -> dict[str, Any]:
@@ -155,4 +159,9 @@ def _partition(org: str, decision: str) -> str:
 
 
 def _date(at: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(at))
+    return _day(int(at) // 86_400)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(number * 86_400))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from core.clock import Clock
 from core.errors import (
@@ -28,8 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger("patchbay")
 
 
-@dataclass(frozen=True, slots=True)
-class Won(Generic[T]):
+class Won(NamedTuple, Generic[T]):
     """An answer, or the beginning of one; whoever holds it closes the permit when it is over."""
 
     value: T

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from core import __version__
 from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
@@ -30,12 +30,13 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
         await service.close()
 
     loopback = is_loopback(service.settings.host) and not on_lambda()
+    busy = {route.path: route.endpoint for route in routes if type(route) is Route}
     app = FastAPI(
         title=title,
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
-        middleware=[Middleware(Guard, settings=service.settings, loopback=loopback)],
+        middleware=[Middleware(Guard, settings=service.settings, busy=busy, loopback=loopback)],
     )
     app.state.service = service
     app.router.routes[:0] = routes  # before the documentation's own: they are the busy ones

@@ -41,8 +41,9 @@ def host_of(value: str) -> str:
 class Guard:
     """ASGI middleware. Puts the caller and the headers into the scope, or answers with what is wrong."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, *, loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, busy: Mapping[str, ASGIApp], *, loopback: bool) -> None:
         self._app = app
+        self._busy = busy  # generation endpoints by path: a look here saves them the framework's way to a route
         self._key = settings.api_key.reveal().encode() if settings.api_key else None
         self._loopback = loopback
 
@@ -57,7 +58,8 @@ class Guard:
             await send_problem(send, error, simulated=False)
             return
         scope["patchbay.headers"] = headers
-        await self._app(scope, receive, send)
+        busy = self._busy.get(scope["path"]) if scope["method"] == "POST" else None
+        await (busy or self._app)(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if self._loopback:

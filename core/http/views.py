@@ -10,6 +10,7 @@ from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
 from core.types.plan import Plan
+from core.types.request import Facts
 
 _HIDDEN = {"pk", "sk", "exp"}
 
@@ -117,18 +118,25 @@ def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
     }
 
 
-def plan(one: Plan, *, simulated: bool) -> dict[str, Any]:
+def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
     return {
         "capability": one.capability,
         "strategy": one.strategy,
         "policy": one.policy,
-        "candidates": [{**ledger.candidate(each), "warnings": each.warnings} for each in one.candidates],
+        "candidates": [
+            {
+                **ledger.candidate(each),
+                "cost_estimate_nano": gateway.planner.estimate(each.target, facts),
+                "warnings": each.warnings,
+            }
+            for each in one.candidates
+        ],
         "excluded": [
             {**ledger.exclusion(each), "reasons": [each.reason], "by_request": each.by_request}
             for each in one.excluded
         ],
         "warnings": one.warnings,
-        "simulated": simulated,
+        "simulated": gateway.simulated,
     }
 
 

@@ -1,8 +1,7 @@
 """What a provider implements: one small Protocol per capability, and the plug that calls it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from core.config.settings import Account
 from core.net.transport import Transport
@@ -14,8 +13,7 @@ from core.wire.openai import Completion
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One attempt's request: canonical body, already without what the target does not take."""
 
     target: Target
@@ -25,8 +23,7 @@ class Call:
     wants_usage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class Reply(NamedTuple, Generic[T]):
     """A whole answer with who gave it."""
 
     value: T

@@ -1,10 +1,11 @@
 """Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.accounting import pricing
-from core.capabilities import Capability
+from core.capabilities import Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
 from core.config.settings import Account, Settings
 from core.errors import BadRequest, NotFound
@@ -20,10 +21,10 @@ POLICY = "1"  # rises when the same request, settings and snapshot may give anot
 _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
+_MAX_PLANS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A model somebody may answer with: None leaves it to the provider's default."""
 
     provider: str
@@ -31,14 +32,58 @@ class Wish:
     reason: str
 
 
+class _Question(NamedTuple):
+    """All that a plan depends on beside configuration; equal questions have equal plans."""
+
+    capability: Capability
+    options: Options
+    features: frozenset[Feature]
+    unknown_params: frozenset[str]
+    params: frozenset[str]
+    reasons: bool
+    length: int
+    cost: tuple[int, int | None] | None
+
+
 class Planner:
+    """Plans are memoised: what varies from request to request seldom changes who may answer."""
+
     def __init__(self, registry: Registry, catalog: Catalog, settings: Settings) -> None:
         self._registry = registry
         self._catalog = catalog
         self._settings = settings
+        self._contexts = sorted({model.context for model in catalog.models if model.context})
+        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        self._plans: dict[_Question, Plan] = {}
 
     def plan(self, request: Request) -> Plan:
         """The targets in the order in which they are to be tried; raises when the caller named what is not there."""
+        options, facts = request.options, request.facts
+        question = _Question(
+            request.capability,
+            options,
+            facts.features,
+            facts.unknown_params,
+            facts.params & self._delicate,
+            request.body.get("reasoning_effort") != "none",
+            bisect_left(self._contexts, int(facts.input_tokens * _SURELY_TOO_LONG)),
+            None if options.max_cost is None else (facts.input_tokens, facts.max_output),
+        )
+        plan = self._plans.get(question)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            plan = self._plans[question] = self._decide(request)
+        return plan
+
+    def estimate(self, target: Target, facts: Facts) -> int | None:
+        """The dearest this request can become at a target, in nano-USD; None when its price is unknown."""
+        if self._registry.rows[target.provider].free:
+            return 0
+        model = self._catalog.find(target.provider, target.model)
+        return pricing.estimate(model, facts.input_tokens, facts.max_output)
+
+    def _decide(self, request: Request) -> Plan:
         options = request.options
         strategy = self._strategy(options.strategy)
         candidates: dict[Target, Candidate] = {}
@@ -53,12 +98,13 @@ class Planner:
                 if refusal is not None:
                     excluded[target] = refusal
                 else:
-                    candidates[target] = self._candidate(row, target, model, wish, request)
+                    candidates[target] = self._candidate(target, wish, request)
         chosen = tuple(candidates.values())
         if not self._falls_back(options):
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
-        return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), self._warnings(options))
+        warnings = self._warnings(options)
+        return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings)
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
         """The parameters that this target does not take."""
@@ -192,7 +238,7 @@ class Planner:
         lacking = facts.features - (model.features if model else row.features)
         if lacking:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
-        if model and model.context and facts.input_tokens * _SURELY_TOO_LONG > model.context:
+        if model and model.context and int(facts.input_tokens * _SURELY_TOO_LONG) > model.context:
             reason = f"about {facts.input_tokens} tokens do not fit its context of {model.context}"
             return Exclusion(target, "context", reason, by_request=True)
         if options.tier == _LOCAL_TIER and not row.local:
@@ -204,13 +250,13 @@ class Planner:
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True)
-        return self._too_dear(row, target, model, request)
+        return self._too_dear(row, target, request)
 
-    def _too_dear(self, row: Row, target: Target, model: Model | None, request: Request) -> Exclusion | None:
+    def _too_dear(self, row: Row, target: Target, request: Request) -> Exclusion | None:
         cap = request.options.max_cost
         if cap is None or row.free:
             return None
-        worst = pricing.estimate(model, request.facts.input_tokens, request.facts.max_output)
+        worst = self.estimate(target, request.facts)
         if worst is None:
             return Exclusion(target, "max_cost", "its price is not known, so max_cost cannot be kept", by_request=True)
         if worst > cap * NANO_PER_USD:
@@ -218,12 +264,10 @@ class Planner:
             return Exclusion(target, "max_cost", reason, by_request=True)
         return None
 
-    def _candidate(self, row: Row, target: Target, model: Model | None, wish: Wish, request: Request) -> Candidate:
-        facts = request.facts
-        cost = 0 if row.free else pricing.estimate(model, facts.input_tokens, facts.max_output)
-        dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
+    def _candidate(self, target: Target, wish: Wish, request: Request) -> Candidate:
+        dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
-        return Candidate(target, (wish.reason,), cost, dropped, warnings)
+        return Candidate(target, (wish.reason,), dropped, warnings)
 
     def _warnings(self, options: Options) -> tuple[str, ...]:
         if options.cache in {None, "off"}:

@@ -1,7 +1,6 @@
 """One try at one target; health, cost, log and receipt all derive from it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.types.target import Target
 from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
@@ -10,8 +9,7 @@ Outcome = Literal["ok", "failed", "cancelled"]
 Decision = Literal["done", "again", "next", "stop"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     number: int
     target: Target
     outcome: Outcome

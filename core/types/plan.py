@@ -1,22 +1,20 @@
 """What routing decided: who may answer, in which order, and why each other one may not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from core.capabilities import Capability
 from core.types.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     target: Target
     reasons: tuple[str, ...] = ()
-    cost_estimate: int | None = None  # the dearest it can become, nano-USD
     drop: frozenset[str] = frozenset()  # parameters that this target does not take
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(NamedTuple):
     target: Target
     code: str
     reason: str
@@ -32,3 +30,5 @@ class Plan:
     candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
+    # What others derived from this plan; plans are memoised, so it is derived once for many requests.
+    derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)

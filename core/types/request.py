@@ -1,13 +1,11 @@
 """A decoded call: what goes to the provider, and what the caller told us about who should answer."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Fields for Patchbay itself; none of them reaches a provider."""
 
     provider: str | None = None
@@ -21,8 +19,7 @@ class Options:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What routing may know of a request: never its words."""
 
     features: frozenset[Feature] = frozenset()
@@ -33,12 +30,11 @@ class Facts:
     messages: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     capability: Capability
     body: dict[str, Any]
-    options: Options = field(default_factory=Options)
-    facts: Facts = field(default_factory=Facts)
+    options: Options = Options()
+    facts: Facts = Facts()
     stream: bool = False
     wants_usage: bool = False  # the caller asked for the stream's usage chunk
     route: str = ""

@@ -1,15 +1,13 @@
 """What an answer used and what that costs. Buckets are disjoint: their sum is the whole."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 UsageSource = Literal["reported", "estimated", "unknown"]
 
 NANO_PER_USD = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens by how they are billed; None means that nobody said."""
 
     source: UsageSource = "unknown"
@@ -35,8 +33,7 @@ class Usage:
 UNKNOWN_USAGE = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Integer nano-USD, so that ten tokens at two cents a million do not round to nothing. None is unknown."""
 
     nano: int | None

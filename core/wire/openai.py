@@ -1,8 +1,7 @@
 """The OpenAI chat dialect, which is also our canonical one: bytes ↔ facts, both ways. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -136,8 +135,7 @@ def _read_parts(parts: list[Any], where: str) -> tuple[int, int, int]:
     return chars, images, sounds
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """A whole chat answer: its bytes as the provider sent them, and what was read from them."""
 
     raw: bytes

@@ -54,8 +54,8 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
     name = body.pop("capability", Capability.CHAT.value)
     if name != Capability.CHAT.value:
         raise BadRequest(f"capability {name!r} is not known; known: chat", param="capability", code="invalid_value")
-    planned = gateway.plan(chat_request(body, "/api/ai/route", None, wants_usage=False))
-    return views.plan(planned, simulated=gateway.simulated)
+    wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
+    return views.plan(gateway, gateway.plan(wanted), wanted.facts)
 
 
 @router.get("/api/ai/decisions")

@@ -1,10 +1,12 @@
 """The whole product in one process: every function's routes, SQLite state, simulators when nothing is configured."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,7 +79,7 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def composed(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncIterator[tuple[Service, Fleet | None]]:
+async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
     """A service on what is configured or found here; else on simulators, which live as long as the block."""
     registry = Registry.with_plugins()
     service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
@@ -124,35 +126,72 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-async def serve(environ: Mapping[str, str] = os.environ) -> None:
-    """Run until interrupted."""
-    async with composed(environ) as (service, fleet):
-        settings = service.settings
-        lines = log.configure(settings.log_level, settings.log_format)
-        listener = listen(settings)
-        url = f"http://{settings.host if is_loopback(settings.host) else '127.0.0.1'}:{listener.getsockname()[1]}"
-        operations = {**chat.OPERATIONS}
-        app = make_app("Patchbay", [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES], operations, service)
-        app.state.fleet = fleet
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
-            )
-        )
-        with announced(settings.home, url):
-            print(banner(service, url), flush=True)  # noqa: T201 - the one thing a person at a terminal waits for
-            async with flushing(lines):
-                await server.serve(sockets=[listener])
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that accepts connections."""
+
+    url: str
+    service: Service
+    fleet: Fleet | None
+    server: uvicorn.Server
+    listener: socket.socket
+
+    async def until_stopped(self) -> None:
+        await self.server.serve(sockets=[self.listener])
 
 
 @asynccontextmanager
-async def flushing(lines: log.Buffered) -> AsyncIterator[None]:
+async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncIterator[Running]:
+    """All functions' routes on one bound socket; await `until_stopped` to serve."""
+    async with composed(environ, dotenv) as (service, fleet):
+        settings = service.settings
+        listener = listen(settings)
+        host = settings.host if is_loopback(settings.host) else "127.0.0.1"
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        routes = [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+        app = make_app("Patchbay", routes, chat.OPERATIONS, service)
+        app.state.fleet = fleet
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
+        try:
+            yield Running(url, service, fleet, uvicorn.Server(config), listener)
+        finally:
+            listener.close()
+
+
+async def serve(environ: Mapping[str, str] = os.environ) -> None:
+    """Run until interrupted."""
+    async with assembled(environ) as running:
+        settings = running.service.settings
+        lines = log.configure(settings.log_level, settings.log_format, gather=True)
+        with announced(settings.home, running.url):
+            print(banner(running.service, running.url), flush=True)  # noqa: T201 - what a person at a terminal waits for
+            async with flushing(lines):
+                settle_heap()
+                await running.until_stopped()
+
+
+def settle_heap() -> None:
+    """What is loaded now stays: the collector need not walk it again and again while it serves."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@asynccontextmanager
+async def flushing(lines: log.Lines) -> AsyncIterator[None]:
     """Write gathered log lines every few milliseconds, and at the end."""
 
     async def flush() -> None:
         while True:
             await asyncio.sleep(_LOG_FLUSH_SECONDS)
-            lines.flush()
+            await asyncio.to_thread(lines.flush)  # a slow terminal or disk must not stop the gateway
 
     task = asyncio.create_task(flush())
     try:

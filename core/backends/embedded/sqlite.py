@@ -22,13 +22,18 @@ Row = tuple[str, str, int | None, bytes]
 
 log = logging.getLogger("patchbay")
 
+# Documents lie in order of arrival: a table ordered by key would split a page for every other item.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
-    pk TEXT NOT NULL, sk TEXT NOT NULL, exp INTEGER, doc BLOB NOT NULL, PRIMARY KEY (pk, sk)
-) WITHOUT ROWID;
+    pk TEXT NOT NULL, sk TEXT NOT NULL, exp INTEGER, doc BLOB NOT NULL, UNIQUE (pk, sk)
+);
 CREATE INDEX IF NOT EXISTS items_exp ON items (exp) WHERE exp IS NOT NULL;
 """
-_PUT = "INSERT OR REPLACE INTO items (pk, sk, exp, doc) VALUES (?, ?, ?, ?)"
+_REPLACE = " ON CONFLICT (pk, sk) DO UPDATE SET exp = excluded.exp, doc = excluded.doc"
+_PUT = "INSERT INTO items (pk, sk, exp, doc) VALUES (?, ?, ?, ?)" + _REPLACE
+# One statement for many rows: each statement hands the GIL over, and takes it back from a busy loop.
+_BLOCK = 32
+_PUT_BLOCK = _PUT.replace("(?, ?, ?, ?)", ", ".join(["(?, ?, ?, ?)"] * _BLOCK))
 _WINDOW = 0.02  # seconds that appends gather; with the commit it stays below the promised 50 ms
 _SWEEP_SECONDS = 600
 _MAX_BACKLOG = 50_000  # appends kept in memory while the disk is full
@@ -183,7 +188,7 @@ class SqliteStore:
         self._ringing = False
         rows = [self._appends.popleft() for _ in range(len(self._appends))]
         if rows:
-            self._failure = self._guard(lambda: self._transaction(db, lambda: db.executemany(_PUT, rows)))
+            self._failure = self._guard(lambda: self._transaction(db, lambda: _insert(db, rows)))
             if self._failure is not None:
                 log.error("state cannot be written to %s: %s; %d items wait", self._path, self._failure, len(rows))
                 self._appends.extendleft(reversed(rows))
@@ -230,6 +235,13 @@ class SqliteStore:
             loop.call_soon_threadsafe(deliver, None, StoreUnavailable(f"{self._path}: {error}"))
         else:
             loop.call_soon_threadsafe(deliver, value, None)
+
+
+def _insert(db: sqlite3.Connection, rows: list[Row]) -> None:
+    whole = len(rows) - len(rows) % _BLOCK
+    for start in range(0, whole, _BLOCK):
+        db.execute(_PUT_BLOCK, [value for row in rows[start : start + _BLOCK] for value in row])
+    db.executemany(_PUT, rows[whole:])
 
 
 def _row(item: Item) -> Row:
