@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import __version__
 from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
@@ -18,6 +19,16 @@ from core.http.problems import problem
 from core.http.service import Service
 
 Operations = Mapping[str, Mapping[str, Any]]
+
+
+class Door(FastAPI):
+    """FastAPI behind the guard, which also knows the shortest way to the busy routes."""
+
+    guard: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.guard(scope, receive, send)
 
 
 def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, service: Service) -> FastAPI:
@@ -31,13 +42,13 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
 
     loopback = is_loopback(service.settings.host) and not on_lambda()
     busy = {route.path: route.endpoint for route in routes if type(route) is Route}
-    app = FastAPI(
+    app = Door(
         title=title,
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
-        middleware=[Middleware(Guard, settings=service.settings, busy=busy, loopback=loopback)],
     )
+    app.guard = Guard(partial(FastAPI.__call__, app), service.settings, busy, loopback=loopback)
     app.state.service = service
     app.router.routes[:0] = routes  # before the documentation's own: they are the busy ones
     app.add_exception_handler(PatchbayError, _answer)

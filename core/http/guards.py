@@ -89,7 +89,7 @@ class Guard:
 
 
 def _credential(headers: Mapping[bytes, bytes]) -> bytes:
-    """Where OpenAI's, Anthropic's and Azure's clients put a key."""
+    """A key wherever the vendors' own clients put theirs."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and token:
         return token.strip()

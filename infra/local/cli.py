@@ -258,3 +258,7 @@ def simulate_status(as_json: bool) -> None:  # noqa: FBT001 - click passes optio
         faults = ", ".join(f"{fault['fault']} x{fault['fired']}" for fault in one["faults"]) or "-"
         rows.append([name, str(one["requests"]), faults, one["url"]])
     table(rows)
+
+
+if __name__ == "__main__":
+    main()

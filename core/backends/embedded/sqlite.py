@@ -29,8 +29,10 @@ CREATE TABLE IF NOT EXISTS items (
 );
 CREATE INDEX IF NOT EXISTS items_exp ON items (exp) WHERE exp IS NOT NULL;
 """
-_REPLACE = " ON CONFLICT (pk, sk) DO UPDATE SET exp = excluded.exp, doc = excluded.doc"
-_PUT = "INSERT INTO items (pk, sk, exp, doc) VALUES (?, ?, ?, ?)" + _REPLACE
+_PUT = """
+INSERT INTO items (pk, sk, exp, doc) VALUES (?, ?, ?, ?)
+ON CONFLICT (pk, sk) DO UPDATE SET exp = excluded.exp, doc = excluded.doc
+"""
 # One statement for many rows: each statement hands the GIL over, and takes it back from a busy loop.
 _BLOCK = 32
 _PUT_BLOCK = _PUT.replace("(?, ?, ?, ?)", ", ".join(["(?, ?, ?, ?)"] * _BLOCK))
@@ -223,7 +225,7 @@ class SqliteStore:
             if future.done():
                 return  # the caller left
             if error is None:
-                future.set_result(value)  # type: ignore[arg-type] # None only together with an error
+                future.set_result(value)  # type: ignore[arg-type] # None comes only with an error
             else:
                 future.set_exception(error)
 

@@ -58,7 +58,7 @@ def _first(options: list[Any], root: Any, trail: tuple[str, ...]) -> Any:
         try:
             return _sample(option, root, trail)
         except EndlessError:
-            continue
+            continue  # this option contains itself; the next may end
     return _sample(options[-1], root, trail)
 
 

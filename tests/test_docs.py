@@ -1,0 +1,76 @@
+"""What the README says is there is there, and the reverse; its commands run."""
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from core.config.settings import Settings
+from core.providers.table import TABLE
+from tests.harness import server
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "make run" not in block]
+
+
+def table(name: str) -> list[list[str]]:
+    block = re.search(rf"<!-- {name}:.*?-->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert block, name
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in block[1].splitlines()[2:]]
+
+
+def test_every_provider_is_in_the_readme_with_what_it_needs():
+    rows = table("providers")
+    assert [row[0] for row in rows] == [f"`{row.name}` {row.title}" for row in TABLE]
+    for written, row in zip(rows, TABLE, strict=True):
+        names = row.declared().names
+        needed = [names[name][0] for name in row.needs]
+        assert re.findall(r"`([A-Z_]+)`", written[2]) == needed
+        assert all(model in written[3] for model in row.default_models.values())
+
+
+def test_every_setting_is_in_the_readme_with_its_default():
+    written = {row[0]: row[1:] for row in table("settings")}
+    expected = {}
+    for item in fields(Settings):
+        if "env" not in item.metadata:
+            continue
+        default = getattr(Settings(), item.name)
+        shown = {None: "", True: "true", False: "false"}.get(default) if default in {None, True, False} else None
+        shown = shown if shown is not None else f"{default:g}" if isinstance(default, float) else str(default)
+        expected[" or ".join(f"`{name}`" for name in item.metadata["env"])] = [shown, item.metadata["doc"]]
+    assert written == expected
+
+
+def test_every_route_is_in_the_readme(gateway):
+    paths = gateway.http.get("/openapi.json").json()["paths"]
+    there = {f"`{method.upper()} {path}`" for path, methods in paths.items() for method in methods}
+    assert {row[0] for row in table("routes")} == there
+
+
+def test_make_help_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text()
+    named = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[0].split()
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
+    assert {line.split()[0] for line in done.stdout.splitlines()} == set(named)
+
+
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_the_readmes_commands_run(commands, tmp_path):
+    with server(tmp_path) as running:
+        port = running.url.rpartition(":")[2]
+        script = commands.replace("localhost:8787", f"localhost:{port}")
+        script = script.replace(".venv/bin/patchbay", f"{sys.executable} -m infra.local.cli").replace(
+            "curl ", "curl -f "
+        )
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=ROOT, env={"PORT": port, "PATH": "/usr/bin:/bin", "PATCHBAY_HOME": str(tmp_path)},
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Simulated" in done.stdout

@@ -1,0 +1,97 @@
+"""The house's own rules, checked by a program: who may name a provider, what may be loaded, what may be committed."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.providers.table import TABLE
+
+ROOT = Path(__file__).parent.parent
+# The dialect that is also our canonical one shares its name with a provider.
+DIALECT = "openai"
+NAMES = sorted({name for row in TABLE for name in (row.name, *row.aliases)})
+# Where no vendor is ever named; elsewhere in core and functions only the canonical dialect is.
+STRICT = ("routing", "execution", "health", "accounting", "cache", "jobs", "config", "types", "backends", "net")
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def words(path: Path) -> str:
+    """A file without the names of our own modules."""
+    return re.sub(
+        r"core\.wire(\.| import )openai|openai_dialect|wire\.openai|import openai, sse", "", path.read_text()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_is_named_in_its_own_file_and_in_the_table_only(name):
+    own = {ROOT / "core/providers/table.py", *(ROOT / "core").rglob(f"{name.replace('-', '_')}*.py")}
+    allowed = {path for path in sources("core", "functions") if path.parent.name == "wire"} | own
+    naming = [path for path in sources("core", "functions") if path not in allowed]
+    if name == DIALECT:
+        naming = [path for path in naming if path.parent.name in STRICT or path.name in {"gateway.py", "bootstrap.py"}]
+    leaks = [
+        str(path.relative_to(ROOT))
+        for path in naming
+        if re.search(rf"\b{re.escape(name)}\b", words(path), re.IGNORECASE)
+    ]
+    assert not leaks, f"{name} is named in {leaks}"
+
+
+def test_the_chat_function_loads_no_vendor_sdk_and_no_second_client():
+    heavy = ["openai", "anthropic", "azure", "boto3", "botocore", "httpx", "httpx2", "requests", "sqlite3", "uvicorn"]
+    code = f"import sys, functions.chat.app; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_exception_is_swallowed_without_a_word():
+    silent = []
+    for path in sources("core", "functions", "infra"):
+        text = path.read_text()
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ExceptHandler) and isinstance(node.body[0], ast.Pass | ast.Continue):
+                reason = "".join(lines[node.lineno - 1 : node.body[0].lineno])
+                if "#" not in reason:
+                    silent.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not silent
+
+
+def test_a_suppressed_check_says_why():
+    bare = []
+    for path in sources("core", "functions", "infra", "tests"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r"# noqa: [A-Z0-9, ]+$|# type: ignore(\[[a-z-]+(, [a-z-]+)*\])?$", line):
+                bare.append(f"{path.relative_to(ROOT)}:{number}")
+    assert not bare
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
+    return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_locks_have_hashes_and_no_addresses():
+    for path in (ROOT / "infra/local/requirements.txt", ROOT / "tests/requirements.txt"):
+        text = path.read_text()
+        assert "://" not in text and "--index" not in text
+        blocks = re.split(r"\n(?=\S)", text.strip())
+        assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_nothing_committed_names_this_machine():
+    me = Path(__file__)
+    for path in tracked():
+        if path == me or path.suffix in {".png", ".db"}:
+            continue
+        found = re.search(r"(?<![\w.])/(work|root|farm)/", path.read_text(errors="replace"))
+        assert found is None, path.relative_to(ROOT)
