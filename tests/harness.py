@@ -70,7 +70,7 @@ def server(home: Path, **environ: str) -> Iterator[Server]:
             box["running"], box["loop"] = running, asyncio.get_running_loop()
             running.server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # not the main thread
             serving = asyncio.create_task(running.until_stopped())
-            while not running.server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            while not running.server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
             started.set()
             await serving

@@ -52,9 +52,7 @@ def heard(answer: httpx.Response) -> Heard:
     return Heard(answer.status_code, answer.headers, {}, events, done=said[-1] == DONE)
 
 
-def ask(
-    gateway: Server, route: str, mode: Mode = "plain", *, timeout_ms: int | None = None, **fields: Any
-) -> Heard:
+def ask(gateway: Server, route: str, mode: Mode = "plain", *, timeout_ms: int | None = None, **fields: Any) -> Heard:
     headers = {} if timeout_ms is None else {"x-patchbay-timeout-ms": str(timeout_ms)}
     body = {**HELLO, "stream": mode == "stream", **fields}
     return heard(gateway.http.post(route, json=body, headers=headers))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from hypothesis import settings
@@ -27,7 +28,7 @@ def examples(count: int = 150) -> settings:
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     """The bytes in parts, cut at these places modulo their length."""
     edges = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 PLACES = st.lists(st.integers(0, 10_000), max_size=40)
