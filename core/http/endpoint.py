@@ -46,46 +46,50 @@ class ChatEndpoint:
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
         caller = scope["patchbay.caller"]
         if request.stream:
-            live = await gateway.chat_stream(caller, request)
-            await self._stream(live, receive, send)
+            async with _leaving(receive) as watch:
+                live = await gateway.chat_stream(caller, request)
+                await self._stream(live, watch, send)
         else:
             answer = await gateway.chat(caller, request)
             fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
             await send_json(send, self._surface.answer(answer), fields)
 
-    async def _stream(self, live: LiveAnswer, receive: Receive, send: Send) -> None:
-        """Forward frames until the end, an error, or the caller's leaving; whichever it is, it is settled."""
+    async def _stream(self, live: LiveAnswer, watch: "_Watch", send: Send) -> None:
+        """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         error: PatchbayError | None = None
         try:
-            async with aclosing(live.frames()) as batches, _leaving(live, receive):
+            async with aclosing(live.frames()) as batches:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async for batch in batches:
                     raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
                     await send({"type": "http.response.body", "body": raw, "more_body": True})
-        except CallerLeft:
-            return
         except Exception:
             log.exception("a stream failed inside the gateway")
             error = _broken()
+        watch.over = True
         surface, error = self._surface, error or live.error
         last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
         await send({"type": "http.response.body", "body": last})
 
 
+class _Watch:
+    over = False
+
+
 @asynccontextmanager
-async def _leaving(live: LiveAnswer, receive: Receive) -> AsyncIterator[None]:
-    """Interrupts the block with CallerLeft when the caller goes away before the stream is over."""
-    block = asyncio.current_task()
+async def _leaving(receive: Receive) -> AsyncIterator[_Watch]:
+    """Interrupts the block with CallerLeft when the caller goes away before it is over."""
+    watch, block = _Watch(), asyncio.current_task()
     gone = asyncio.ensure_future(receive())  # the body is read: the next message is the caller's leaving
 
     def interrupt(_: object) -> None:
-        if block is not None and not gone.cancelled() and live.receipt.outcome == "pending":
+        if block is not None and not gone.cancelled() and not watch.over:
             block.cancel()
 
     gone.add_done_callback(interrupt)
     try:
-        yield
+        yield watch
     except asyncio.CancelledError:
         if gone.done() and not gone.cancelled():
             if block is not None:
@@ -93,6 +97,7 @@ async def _leaving(live: LiveAnswer, receive: Receive) -> AsyncIterator[None]:
             raise CallerLeft from None
         raise
     finally:
+        watch.over = True
         gone.cancel()
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import os
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -167,6 +169,8 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
 
 async def serve(environ: Mapping[str, str] = os.environ) -> None:
     """Run until interrupted."""
+    # uvicorn ends well on SIGTERM and then sends it again: what is open here wants its end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     async with assembled(environ) as running:
         settings = running.service.settings
         lines = log.configure(settings.log_level, settings.log_format, gather=True)

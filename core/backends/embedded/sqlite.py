@@ -56,9 +56,11 @@ class SqliteStore:
         self._failure: sqlite3.Error | None = None
 
     async def open(self) -> "SqliteStore":
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = await asyncio.to_thread(self._connect)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"state cannot be kept in {self._path}: {error}") from error
         self._thread.start()
-        await self._run(_nothing)
         return self
 
     async def append(self, item: Item) -> None:
@@ -158,7 +160,7 @@ class SqliteStore:
 
     def _work(self) -> None:
         """The thread: one statement at a time, one commit for all appends that gathered."""
-        db = self._connect()
+        db = self._db
         swept = 0.0
         while (job := self._queue.get()) is not _STOP:
             job = job or self._gather()
@@ -174,7 +176,8 @@ class SqliteStore:
         db.close()
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
         # WAL with NORMAL survives the death of the process; only a power cut may cost the last commits.
         db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
         return db
