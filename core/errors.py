@@ -56,8 +56,8 @@ class PatchbayError(Exception):
     """The root: a message for people, a type for programs, a status for HTTP."""
 
     status: int = 500
-    type: ClassVar[str] = "internal_error"
-    fault: ClassVar[Fault] = "gateway"
+    type: str = "internal_error"
+    fault: Fault = "gateway"
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class PatchbayError(Exception):
 class CallerError(PatchbayError):
     status = 400
     type = "invalid_request_error"
-    fault: ClassVar[Fault] = "caller"
+    fault: Fault = "caller"
 
 
 class BadRequest(CallerError):
@@ -113,15 +113,19 @@ class Misconfigured(GatewayError):
 
 
 class NoTarget(GatewayError):
-    """Nothing was tried. `excluded` says why each target was left out."""
+    """Nothing was tried. `excluded` says why each target was left out; the caller's own wishes come first."""
 
     status = 503
     type = "no_target_error"
 
-    def __init__(self, message: str, excluded: Sequence["Exclusion"], *, status: int = 503) -> None:
-        super().__init__(message, code="no_target")
+    def __init__(self, excluded: Sequence["Exclusion"]) -> None:
+        own = [one for one in excluded if one.by_request]
+        why = "; ".join(f"{one.target}: {one.reason}" for one in own or excluded) or "no provider offers it"
+        param = next((one.param for one in own if one.param), None)
+        super().__init__(f"No target can serve this request. {why}.", param=param, code="no_target")
         self.excluded = tuple(excluded)
-        self.status = status
+        if own:
+            self.status, self.type, self.fault = 400, "invalid_request_error", "caller"
 
 
 class DeadlinePassed(GatewayError):
@@ -143,7 +147,7 @@ class TargetError(PatchbayError):
 
     status = 502
     type = "provider_error"
-    fault: ClassVar[Fault] = "provider"
+    fault: Fault = "provider"
     again: ClassVar[bool] = True
     next: ClassVar[bool] = True
     advice: ClassVar[str] = "Try again, or let another provider answer."
@@ -282,10 +286,11 @@ class AllTargetsFailed(PatchbayError):
     def __init__(self, attempts: Sequence["Attempt"], errors: Sequence[TargetError]) -> None:
         last = errors[-1]
         who = ", ".join(dict.fromkeys(str(attempt.target) for attempt in attempts))
+        said = last.message.rstrip(". ")
         if len(attempts) == 1:
-            message = f"{who} failed: {last.message}. {last.advice}"
+            message = f"{who} failed: {said}. {last.advice}"
         else:
-            message = f"All {len(attempts)} attempts failed ({who}). Last: {last.message}. {last.advice}"
+            message = f"All {len(attempts)} attempts failed ({who}). Last: {said}. {last.advice}"
         super().__init__(message, param=last.param, code=last.code)
         self.attempts = tuple(attempts)
         self.errors = tuple(errors)

@@ -111,11 +111,11 @@ class Gateway:
         receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
         plan = receipt.plan = self.planner.plan(request)
         receipt.warnings += plan.warnings
-        receipt.simulated = self._simulated(plan)
+        receipt.simulated = self.simulated
 
         try:
             if not plan.candidates:
-                raise _no_target(plan)  # noqa: TRY301 - settled like every other failure
+                raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
             won = await self._walk.first(plan, attempt, self._deadline(request), partial(self._observe, receipt))
         except PatchbayError as error:
             error.receipt = receipt
@@ -207,9 +207,6 @@ class Gateway:
         accounts = self.registry.accounts(target.provider)
         return any(account.simulated for account in accounts if account.name == target.account)
 
-    def _simulated(self, plan: Plan) -> bool:
-        return any(self._is_simulated(candidate.target) for candidate in plan.candidates)
-
     @staticmethod
     def _substitution(request: Request, target: Target) -> tuple[str, ...]:
         """Never let another model answer for a named one without saying so."""
@@ -263,12 +260,6 @@ class LiveAnswer:
         if usage.source == "unknown":
             usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
         await self._gateway.finish(self.receipt, self._won, outcome, usage, source.request_id, self.error)
-
-
-def _no_target(plan: Plan) -> NoTarget:
-    why = "; ".join(f"{one.target}: {one.reason}" for one in plan.excluded) or "no provider offers it"
-    mendable = bool(plan.excluded) and all(one.by_request or one.code == "strict" for one in plan.excluded)
-    return NoTarget(f"No target can serve this request. {why}", plan.excluded, status=400 if mendable else 503)
 
 
 def _estimated(request: Request, text: object) -> Usage:

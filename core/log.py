@@ -106,7 +106,7 @@ def _human(level: str, facts: dict[str, Any], at: float) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     return f'"{text}"' if " " in text else text
 
 

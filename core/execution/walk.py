@@ -161,7 +161,7 @@ class _Run(Generic[T]):
         if self._errors:
             return AllTargetsFailed(self._attempts, self._errors)
         if self._refused:
-            return NoTarget("every target is at its limit or cooling", self._refused)
+            return NoTarget(self._refused)
         return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
 
 

@@ -240,16 +240,18 @@ class Planner:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
         if model and model.context and int(facts.input_tokens * _SURELY_TOO_LONG) > model.context:
             reason = f"about {facts.input_tokens} tokens do not fit its context of {model.context}"
-            return Exclusion(target, "context", reason, by_request=True)
+            return Exclusion(target, "context", reason, by_request=True, param="messages")
         if options.tier == _LOCAL_TIER and not row.local:
-            return Exclusion(target, "tier", "does not run on your own machines", by_request=True)
+            return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")
         if options.tier in TIERS and (model is None or model.tier != options.tier):
-            return Exclusion(target, "tier", f"is not known to be of tier {options.tier}", by_request=True)
+            return Exclusion(
+                target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
+            )
         if options.strict:
             dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
-                return Exclusion(target, "parameters", reason, by_request=True)
+                return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
         return self._too_dear(row, target, request)
 
     def _too_dear(self, row: Row, target: Target, request: Request) -> Exclusion | None:
@@ -258,10 +260,16 @@ class Planner:
             return None
         worst = self.estimate(target, request.facts)
         if worst is None:
-            return Exclusion(target, "max_cost", "its price is not known, so max_cost cannot be kept", by_request=True)
+            return Exclusion(
+                target,
+                "max_cost",
+                "its price is not known, so max_cost cannot be kept",
+                by_request=True,
+                param="max_cost",
+            )
         if worst > cap * NANO_PER_USD:
             reason = f"may cost up to {worst / NANO_PER_USD:.6f} USD; lower max_tokens or raise max_cost"
-            return Exclusion(target, "max_cost", reason, by_request=True)
+            return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
         return None
 
     def _candidate(self, target: Target, wish: Wish, request: Request) -> Candidate:

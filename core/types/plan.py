@@ -20,6 +20,7 @@ class Exclusion(NamedTuple):
     reason: str
     # The caller can change it (a parameter, a model), as against keys or health that the operator must mend.
     by_request: bool = False
+    param: str | None = None  # which of the caller's fields
 
 
 @dataclass(frozen=True, slots=True)
