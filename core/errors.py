@@ -277,7 +277,7 @@ class ServerFault(TargetError):
 
 
 class AllTargetsFailed(PatchbayError):
-    """Every attempt failed. The status is 429 or 504 or 400 when that is what every attempt says, else 502."""
+    """Every attempt failed. The status is what all attempts agree on, or what stopped the chain, else 502."""
 
     status = 502
     type = "all_targets_failed"

@@ -1,5 +1,6 @@
 """One verb per capability, every verb the same steps: plan → walk → settle → answer with a receipt."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
@@ -82,22 +83,19 @@ class Gateway:
 
     async def chat(self, caller: Caller, request: Request) -> Answer[Completion]:
         async def attempt(candidate: Candidate) -> Reply[Completion]:
-            return await self._chats(candidate).chat(self._call(candidate, request))
+            reply = await self._chats(candidate).chat(self._call(candidate, request))
+            return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
         receipt, won = await self._win(caller, request, attempt)
-        reply = won.value
-        text = reply.value.message.get("content")
-        usage = reply.usage if reply.usage.source != "unknown" else _estimated(request, text)
-        await self.finish(receipt, won, "ok", usage, reply.request_id)
-        return Answer(reply.value, receipt)
+        await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        return Answer(won.value.value, receipt)
 
     async def chat_stream(self, caller: Caller, request: Request) -> "LiveAnswer":
         """A committed stream: its frames must be read to their end or closed."""
         first_token = self.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            source = await self._chats(candidate).chat_stream(self._call(candidate, request))
-            return await commit(source, first_token)
+            return await commit(self._chats(candidate).chat_stream(self._call(candidate, request)), first_token)
 
         receipt, won = await self._win(caller, request, attempt)
         receipt.first_ms = (self.clock.monotonic() - won.started) * 1000
@@ -227,10 +225,13 @@ class LiveAnswer:
         self._gateway = gateway
         self._won = won
         self._deadline = deadline
+        self._late = False
 
     async def frames(self) -> AsyncGenerator[list[Frame], None]:
         """Frames as they come, without the end marker. Close it to leave early; either way it settles."""
-        source, clock = self._won.value.source, self._gateway.clock
+        source = self._won.value.source
+        remaining = self._deadline.remaining(self._gateway.clock.monotonic())
+        alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
         outcome: ReceiptOutcome = "cancelled"
         try:
             batch: list[Frame] | None = self._won.value.held
@@ -242,17 +243,23 @@ class LiveAnswer:
                 if batch:
                     yield batch
                 batch = await source.next()
-                if batch is None and outcome != "ok":
-                    raise StreamCut("the stream ended without its end marker")
-                if batch and clock.monotonic() > self._deadline.at:
-                    raise AttemptTimeout("the deadline passed in the middle of the answer")
+            if outcome != "ok":
+                raise StreamCut("the stream ended without its end marker")
         except TargetError as error:
             if outcome != "ok":
-                outcome, self.error = "cut", error
+                outcome, self.error = (
+                    "cut",
+                    AttemptTimeout("the deadline passed in the middle of the answer") if self._late else error,
+                )
         finally:
+            alarm.cancel()
             source.close()
             if self.receipt.outcome == "pending":
                 await self._finish(outcome)
+
+    def _expire(self) -> None:
+        self._late = True
+        self._won.value.source.close()  # which ends the wait for its next frames
 
     async def _finish(self, outcome: ReceiptOutcome) -> None:
         source = self._won.value.source
@@ -262,8 +269,9 @@ class LiveAnswer:
         await self._gateway.finish(self.receipt, self._won, outcome, usage, source.request_id, self.error)
 
 
-def _estimated(request: Request, text: object) -> Usage:
+def _estimated(request: Request, completion: Completion) -> Usage:
     """Four characters to a token, where the provider did not say."""
+    text = completion.message.get("content")
     output = len(text) // 4 if isinstance(text, str) else 0
     return Usage("estimated", input=request.facts.input_tokens, output=output)
 

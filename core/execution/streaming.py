@@ -1,9 +1,10 @@
 """A stream is ours to replace until its first semantic output; from then on it is the answer."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from core.errors import FirstTokenTimeout
+from core.errors import FirstTokenTimeout, TargetError
 from core.providers.contract import FrameSource
 from core.types.frame import Frame, Kind
 
@@ -16,20 +17,32 @@ class Committed:
     held: list[Frame]
 
 
-async def commit(source: FrameSource, first_token: float) -> Committed:
-    """Wait for output, holding back everything before it. Until then any failure is the next target's chance."""
+async def commit(opening: Awaitable[FrameSource], first_token: float) -> Committed:
+    """Open and wait for output, holding back everything before it. Until then any failure is the next one's chance."""
+    source: FrameSource | None = None
     held: list[Frame] = []
     try:
         async with asyncio.timeout(first_token):
+            source = await opening
             while (frames := await source.next()) is not None:
                 held += frames
                 # A proper end without output is an answer too: an empty one.
-                if any(frame.kind in (Kind.OUTPUT, Kind.END) for frame in frames):
+                if any(frame.kind in {Kind.OUTPUT, Kind.END} for frame in frames):
                     break
     except TimeoutError as error:
-        source.close()
-        raise FirstTokenTimeout(f"no output within {first_token:g} s") from error
+        _abandon(source)
+        request_id = source.request_id if source else None
+        raise FirstTokenTimeout(f"no output within {first_token:g} s", request_id=request_id) from error
+    except TargetError as error:
+        _abandon(source)
+        error.request_id = error.request_id or (source.request_id if source else None)
+        raise
     except BaseException:
-        source.close()
+        _abandon(source)
         raise
     return Committed(source, held)
+
+
+def _abandon(source: FrameSource | None) -> None:
+    if source is not None:
+        source.close()

@@ -8,6 +8,7 @@ import orjson
 from core.accounting import ledger
 from core.errors import AllTargetsFailed, NoTarget, PatchbayError, TargetError
 from core.http.headers import Headers, receipt_headers
+from core.types.receipt import Receipt
 
 
 def error_object(error: PatchbayError) -> dict[str, Any]:
@@ -27,6 +28,17 @@ def error_object(error: PatchbayError) -> dict[str, Any]:
         facts["excluded"] = [ledger.exclusion(one) for one in error.excluded]
     if error.receipt is not None:
         facts["decision_id"] = error.receipt.id
+    return facts
+
+
+def stream_error_object(error: PatchbayError, receipt: Receipt) -> dict[str, Any]:
+    """What broke a stream after its output had begun: who, how, and that the answer is not whole."""
+    facts = {**error_object(error), "decision_id": receipt.id}
+    if isinstance(error, TargetError) and receipt.attempts:
+        last = ledger.attempt(receipt.attempts[-1])
+        said = error.message.rstrip(". ")
+        facts["message"] = f"{receipt.attempts[-1].target} failed: {said}. The answer is incomplete; ask again."
+        facts |= {name: last[name] for name in ("provider", "account", "model", "status", "request_id")}
     return facts
 
 

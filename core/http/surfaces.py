@@ -9,7 +9,7 @@ from core.capabilities import Capability
 from core.errors import PatchbayError
 from core.gateway import Answer
 from core.http import options
-from core.http.problems import error_object
+from core.http.problems import stream_error_object
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire import openai, sse
@@ -38,7 +38,7 @@ class OpenAIChat:
         return sse.DONE
 
     def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": {**error_object(error), "decision_id": receipt.id}}))
+        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt)}))
 
 
 class NativeChat(OpenAIChat):

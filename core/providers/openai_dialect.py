@@ -48,9 +48,12 @@ class OpenAIDialect:
         answer = await self._post(call, self.chat_body(call, stream=False))
         try:
             raw = await answer.read(call.max_bytes)
+            completion = wire.read_completion(raw, answer.header("content-type"))
+        except TargetError as error:
+            error.request_id = answer.request_id
+            raise
         finally:
             answer.close()
-        completion = wire.read_completion(raw, answer.header("content-type"))
         return Reply(completion, completion.usage, answer.request_id)
 
     async def chat_stream(self, call: Call) -> "ChatFrames":
@@ -58,7 +61,8 @@ class OpenAIDialect:
         kind = answer.header("content-type") or ""
         if "text/event-stream" not in kind:
             answer.close()
-            raise Malformed(f"the answer is not an event stream ({kind or 'no content type'})")
+            what = f"the answer is not an event stream ({kind or 'no content type'})"
+            raise Malformed(what, request_id=answer.request_id)
         stream = wire.ChatStream(limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._secrets)
         return ChatFrames(answer, stream)
 
@@ -73,7 +77,9 @@ class OpenAIDialect:
         except orjson.JSONDecodeError:
             raise Malformed("the model list is not JSON") from None
         listed = body.get("data") if type(body) is dict else body  # some send a bare list
-        return [item["id"] for item in listed or () if type(item) is dict and "id" in item]
+        if type(listed) is not list:
+            raise Malformed("the model list is not a list")
+        return [item["id"] for item in listed if type(item) is dict and type(item.get("id")) is str]
 
     def chat_body(self, call: Call, *, stream: bool) -> dict[str, Any]:
         """The canonical body in this provider's own spelling."""

@@ -6,6 +6,7 @@ from core.errors import (
     ContentRefused,
     ContextTooLong,
     CredentialRefused,
+    Malformed,
     ModelMissing,
     Overloaded,
     ParameterRefused,
@@ -23,14 +24,18 @@ _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
 _BY_STATUS: dict[int, type[TargetError]] = {
+    400: RequestRefused,
     401: CredentialRefused,
     402: QuotaExhausted,
     403: CredentialRefused,
     404: ModelMissing,
     408: ServerFault,
     409: ServerFault,
+    410: ModelMissing,
     413: ContextTooLong,
+    422: RequestRefused,
     429: RateLimited,
+    451: ContentRefused,
     498: Overloaded,
     503: Overloaded,
     529: Overloaded,
@@ -45,10 +50,11 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
     if status is None:
         status = _status_of(words)
     if status in {400, 413, 422}:
-        return _request_fault(words, message) or _BY_STATUS.get(status, RequestRefused)
+        return _request_fault(words, message) or _BY_STATUS[status]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    return RequestRefused if status < 500 else ServerFault
+    # A redirect, or a method that is not there, comes from a wrong address and not from the caller's words.
+    return ServerFault if status >= 500 else Malformed
 
 
 def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
@@ -84,9 +90,10 @@ _STREAM_TYPES: dict[int, set[str]] = {
 def redact(text: str, *secrets: str) -> str:
     """A provider's words without the keys it may quote."""
     for secret in secrets:
-        if secret:
+        if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
     return _KEY_LIKE.sub("***", text)
 
 
+_SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
 _KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.capabilities import Feature
-from core.errors import BadRequest, Malformed, StreamCut, StreamFailed, TargetError
+from core.errors import BadRequest, Malformed, ServerFault, StreamCut, StreamFailed, TargetError
 from core.types.frame import Frame, Kind
 from core.types.request import Facts
 from core.types.usage import Usage
@@ -42,6 +42,7 @@ _JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
 _CHARS_PER_TOKEN = 4
+_MAX_WORDS = 500  # characters of a provider's message that are passed on
 
 
 def check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
@@ -163,6 +164,8 @@ def read_completion(raw: bytes, content_type: str | None) -> Completion:
     choices = body.get("choices") if type(body) is dict else None
     if not choices or type(choices) is not list or type(choices[0]) is not dict:
         raise Malformed("the answer has no choices")
+    if type(choices[0].get("message")) is not dict:
+        raise Malformed("the answer's first choice has no message")
     return Completion(raw, body, read_usage(body.get("usage")))
 
 
@@ -194,19 +197,19 @@ def read_error(status: int | None, raw: bytes, *, secrets: tuple[str, ...] = (),
         body = None
     error = body.get("error") if type(body) is dict else None
     if type(error) is dict:
-        code, kind, param = (_text(error.get(name)) for name in ("code", "type", "param"))
-        message = _text(error.get("message")) or "no message"
+        code, kind, param = (_text(error.get(name), secrets) for name in ("code", "type", "param"))
+        message = _text(error.get("message"), secrets) or "no message"
     else:
-        message = _text(error) or (raw[:200].decode("utf-8", "replace").strip() or "empty body")
-    message = redact(" ".join(message.split())[:500], *secrets)
+        message = _text(error, secrets) or redact(raw.decode("utf-8", "replace"), *secrets).strip() or "empty body"
+    message = " ".join(message.split())[:_MAX_WORDS]
     cls = classify(status, code, kind, message)
-    if status is None and cls.next:
-        cls = StreamFailed if cls.status == 502 else cls
+    if status is None and cls is ServerFault:
+        cls = StreamFailed
     return cls(message, provider_status=status, code=code, param=param, **facts)
 
 
-def _text(value: Any) -> str | None:
-    return str(value) if isinstance(value, str | int) else None
+def _text(value: Any, secrets: tuple[str, ...]) -> str | None:
+    return redact(str(value), *secrets) if isinstance(value, str | int) else None
 
 
 # What makes a block of events worth decoding after commit; a byte look costs a tenth of a decode.

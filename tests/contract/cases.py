@@ -21,7 +21,7 @@ SERVERS: dict[str, dict[str, str]] = {
     "first": {
         "PATCHBAY_FIRST_TOKEN_TIMEOUT": "0.25",
         "PATCHBAY_IDLE_TIMEOUT": "2",
-        "PATCHBAY_TOTAL_TIMEOUT": "2.1",
+        "PATCHBAY_TOTAL_TIMEOUT": "1.5",
         "PATCHBAY_SIMULATOR_SLOW_MS": "60000",
         "MAX_RETRIES": "1",
     },

@@ -46,7 +46,8 @@ def heard(answer: httpx.Response) -> Heard:
     if not answer.headers["content-type"].startswith("text/event-stream"):
         return Heard(answer.status_code, answer.headers, answer.json(), (), done=False)
     assert answer.text.endswith("\n\n"), "an event was left open"
-    said = [event.removeprefix("data: ") for event in answer.text.split("\n\n") if event]
+    lines = [event for event in answer.text.split("\n\n") if event and not event.startswith(":")]
+    said = [line.removeprefix("data: ") for line in lines]
     events = tuple(json.loads(data) for data in said if data != DONE)
     assert said.count(DONE) <= 1
     return Heard(answer.status_code, answer.headers, {}, events, done=said[-1] == DONE)
