@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from core import log as lines
 from core.accounting import pricing
@@ -71,11 +71,8 @@ class Gateway:
         self.clock = clock
         self._walk = walk
         self._ids = ids
-
-    @property
-    def simulated(self) -> bool:
-        """Whether simulators stand in for every provider."""
-        return any(account.simulated for accounts in self.settings.accounts.values() for account in accounts)
+        # Simulators stand in for all providers or for none.
+        self.simulated = any(one.simulated for accounts in settings.accounts.values() for one in accounts)
 
     def plan(self, request: Request) -> Plan:
         """The plan alone: what would be tried, and why."""
@@ -86,35 +83,34 @@ class Gateway:
             reply = await self._chats(candidate).chat(self._call(candidate, request))
             return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
-        receipt, won = await self._win(caller, request, attempt)
+        receipt, won = await self._win(caller, request, attempt, self._deadline(request))
         await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
     async def chat_stream(self, caller: Caller, request: Request) -> "LiveAnswer":
         """A committed stream: its frames must be read to their end or closed."""
-        first_token = self.settings.first_token_timeout
+        first_token, deadline = self.settings.first_token_timeout, self._deadline(request)
 
         async def attempt(candidate: Candidate) -> Committed:
             return await commit(self._chats(candidate).chat_stream(self._call(candidate, request)), first_token)
 
-        receipt, won = await self._win(caller, request, attempt)
-        receipt.first_ms = (self.clock.monotonic() - won.started) * 1000
+        receipt, won = await self._win(caller, request, attempt, deadline)
+        receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
-        return LiveAnswer(self, receipt, won, self._deadline(request))
+        return LiveAnswer(self, receipt, won, deadline)
 
     async def _win(
-        self, caller: Caller, request: Request, attempt: Callable[[Candidate], Awaitable[T]]
+        self, caller: Caller, request: Request, attempt: Callable[[Candidate], Awaitable[T]], deadline: Deadline
     ) -> tuple[Receipt, Won[T]]:
         """Plan and walk. Whatever fails here is settled with its receipt."""
         receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
         plan = receipt.plan = self.planner.plan(request)
         receipt.warnings += plan.warnings
         receipt.simulated = self.simulated
-
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
-            won = await self._walk.first(plan, attempt, self._deadline(request), partial(self._observe, receipt))
+            won = await self._walk.first(plan, attempt, deadline, partial(self._observe, receipt))
         except PatchbayError as error:
             error.receipt = receipt
             await self._settle(receipt, "error", error)
@@ -124,7 +120,6 @@ class Gateway:
             raise
         receipt.warnings += won.candidate.warnings
         receipt.warnings += self._substitution(request, won.candidate.target)
-        receipt.simulated = self._is_simulated(won.candidate.target)
         return receipt, won
 
     async def finish(
@@ -134,11 +129,13 @@ class Gateway:
         outcome: ReceiptOutcome,
         usage: Usage,
         request_id: str | None,
+        *,
         error: TargetError | None = None,
+        first_ms: float | None = None,
     ) -> None:
         """The attempt that won is over, well or not: permit, statistics, cost, settlement."""
         target, ms = won.candidate.target, (self.clock.monotonic() - won.started) * 1000
-        first_ms, cost = receipt.first_ms, self._cost(target, usage)
+        cost = self._cost(target, usage)
         if error is None:
             ended: Outcome = "ok" if outcome == "ok" else "cancelled"
             attempt = Attempt(
@@ -201,10 +198,6 @@ class Gateway:
             return Cost(0)
         return pricing.cost_of(usage, self.catalog.find(target.provider, target.model))
 
-    def _is_simulated(self, target: Target) -> bool:
-        accounts = self.registry.accounts(target.provider)
-        return any(account.simulated for account in accounts if account.name == target.account)
-
     @staticmethod
     def _substitution(request: Request, target: Target) -> tuple[str, ...]:
         """Never let another model answer for a named one without saying so."""
@@ -217,56 +210,64 @@ class Gateway:
 
 
 class LiveAnswer:
-    """A stream under way. After its last frame it is settled, and `error` says whether it ended well."""
+    """A stream under way. Enter it, read its frames; on leaving it is settled, and `error` says what broke it."""
 
     def __init__(self, gateway: Gateway, receipt: Receipt, won: Won[Committed], deadline: Deadline) -> None:
         self.receipt = receipt
         self.error: TargetError | None = None
         self._gateway = gateway
         self._won = won
-        self._deadline = deadline
+        self._first_ms = (gateway.clock.monotonic() - won.started) * 1000
         self._late = False
+        remaining = deadline.remaining(gateway.clock.monotonic())
+        self._alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
 
-    async def frames(self) -> AsyncGenerator[list[Frame], None]:
-        """Frames as they come, without the end marker. Close it to leave early; either way it settles."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         source = self._won.value.source
-        remaining = self._deadline.remaining(self._gateway.clock.monotonic())
-        alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
-        outcome: ReceiptOutcome = "cancelled"
         try:
-            batch: list[Frame] | None = self._won.value.held
+            if self.receipt.outcome == "pending":
+                await self._finish("cancelled")
+            elif self.receipt.outcome == "ok":
+                await source.next()  # reads the provider's goodbye, so that the connection can be used again
+        finally:
+            source.close()
+
+    async def frames(self) -> AsyncIterator[list[Frame]]:
+        """Frames as they come, without the end marker. The last ones are settled before they are handed out."""
+        batch: list[Frame] | None = self._won.value.held
+        try:
             while batch is not None:
-                if batch and batch[-1].kind is Kind.END:
-                    outcome = "ok"
-                    await self._finish(outcome)
+                ended = bool(batch) and batch[-1].kind is Kind.END
+                if ended:
+                    await self._finish("ok")
                     batch.pop()
                 if batch:
                     yield batch
-                batch = await source.next()
-            if outcome != "ok":
-                raise StreamCut("the stream ended without its end marker")
+                if ended:
+                    return
+                batch = await self._won.value.source.next()
+            raise StreamCut("the stream ended without its end marker")
         except TargetError as error:
-            if outcome != "ok":
-                outcome, self.error = (
-                    "cut",
-                    AttemptTimeout("the deadline passed in the middle of the answer") if self._late else error,
-                )
-        finally:
-            alarm.cancel()
-            source.close()
-            if self.receipt.outcome == "pending":
-                await self._finish(outcome)
+            self.error = AttemptTimeout("the deadline passed in the middle of the answer") if self._late else error
+            await self._finish("cut")
 
     def _expire(self) -> None:
         self._late = True
         self._won.value.source.close()  # which ends the wait for its next frames
 
     async def _finish(self, outcome: ReceiptOutcome) -> None:
+        self._alarm.cancel()
         source = self._won.value.source
         usage = source.usage
         if usage.source == "unknown":
             usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
-        await self._gateway.finish(self.receipt, self._won, outcome, usage, source.request_id, self.error)
+        request_id, error = source.request_id, self.error
+        await self._gateway.finish(
+            self.receipt, self._won, outcome, usage, request_id, error=error, first_ms=self._first_ms
+        )
 
 
 def _estimated(request: Request, completion: Completion) -> Usage:
@@ -277,8 +278,7 @@ def _estimated(request: Request, completion: Completion) -> Usage:
 
 
 def _total(attempts: list[Attempt]) -> Cost:
-    """What is known to be owed. Unknown when the answer's own cost is; failed attempts add what they reported."""
-    last = attempts[-1]
-    if last.outcome == "ok" and last.cost.nano is None:
+    """What is owed as far as providers said what was used. Unknown as soon as one use has no price."""
+    if any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts):
         return UNKNOWN_COST
     return Cost(sum(one.cost.nano for one in attempts if one.cost.nano is not None))

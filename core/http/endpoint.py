@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from starlette.types import Receive, Scope, Send
 
@@ -58,19 +58,19 @@ class ChatEndpoint:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         error: PatchbayError | None = None
-        try:
-            async with aclosing(live.frames()) as batches:
+        async with live:
+            try:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
-                async for batch in batches:
+                async for batch in live.frames():
                     raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
                     await send({"type": "http.response.body", "body": raw, "more_body": True})
-        except Exception:
-            log.exception("a stream failed inside the gateway")
-            error = _broken()
-        watch.over = True
-        surface, error = self._surface, error or live.error
-        last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
-        await send({"type": "http.response.body", "body": last})
+            except Exception:
+                log.exception("a stream failed inside the gateway")
+                error = _broken()
+            watch.over = True
+            surface, error = self._surface, error or live.error
+            last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
+            await send({"type": "http.response.body", "body": last})
 
 
 class _Watch:
