@@ -68,6 +68,8 @@ URL = Kind("an http:// or https:// address", _url)
 SECRET = Kind("text", Secret)
 PATH = Kind("a path", Path)
 COUNT = _whole(0, 100)
+WHOLE = _whole(0, 2**63)
+MILLISECONDS = _whole(0, 3_600_000)
 BYTES = _whole(1, 2**40)
 
 

@@ -16,6 +16,7 @@ from core import __version__
 from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
 from core.http.guards import Guard, is_loopback, on_lambda
 from core.http.problems import problem
+from core.http.replies import CallerLeft
 from core.http.service import Service
 
 Operations = Mapping[str, Mapping[str, Any]]
@@ -53,6 +54,7 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
     app.router.routes[:0] = routes  # before the documentation's own: they are the busy ones
     app.add_exception_handler(PatchbayError, _answer)
     app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(CallerLeft, _nobody)
     app.add_exception_handler(RequestValidationError, _answer)
     describe(app, operations)
     return app
@@ -75,7 +77,14 @@ async def _answer(request: Request, error: Exception) -> Response:
     service: Service = request.app.state.service
     simulated = service.gateway.simulated if service.gateway else False
     status, headers, body = problem(_ours(request, error), simulated=simulated)
-    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
+    named = {name.decode(): value.decode() for name, value in headers}
+    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
+        named["allow"] = error.headers["Allow"]
+    return Response(body, status, named)
+
+
+async def _nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)  # the caller left: nobody reads this
 
 
 def _ours(request: Request, error: Exception) -> PatchbayError:

@@ -3,9 +3,9 @@
 import hmac
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,9 +33,14 @@ def on_lambda(environ: Mapping[str, str] = os.environ) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
 
 
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]@:/?#\s]+)(:\d*)?")
+_ORIGIN = re.compile(r"https?://(.*)")
+
+
 def host_of(value: str) -> str:
-    """The host in a Host header, without its port."""
-    return urlsplit(f"//{value}").hostname or ""
+    """The host in a Host header, without its port; empty when it is not one."""
+    found = _HOST.fullmatch(value)
+    return found[1].lower() if found else ""
 
 
 class Guard:
@@ -46,6 +51,7 @@ class Guard:
         self._busy = busy  # generation endpoints by path: a look here saves them the framework's way to a route
         self._key = settings.api_key.reveal().encode() if settings.api_key else None
         self._loopback = loopback
+        self._simulated = any(one.simulated for accounts in settings.accounts.values() for one in accounts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,7 +61,7 @@ class Guard:
         try:
             self._check(scope, headers)
         except PatchbayError as error:
-            await send_problem(send, error, simulated=False)
+            await send_problem(send, error, simulated=self._simulated)
             return
         scope["patchbay.headers"] = headers
         busy = self._busy.get(scope["path"]) if scope["method"] == "POST" else None
@@ -102,8 +108,13 @@ def _same_house(headers: Mapping[bytes, bytes]) -> None:
     if not is_loopback(host):
         raise Forbidden(f"Host {host!r} is not this machine: use localhost or 127.0.0.1.", code="foreign_host")
     origin = headers.get(b"origin")
-    if origin is not None and not is_loopback(urlsplit(origin.decode("latin-1")).hostname or ""):
+    if origin is not None and not _is_ours(origin.decode("latin-1")):
         raise Forbidden("Pages of other sites may not call this gateway.", code="foreign_origin")
+
+
+def _is_ours(origin: str) -> bool:
+    found = _ORIGIN.fullmatch(origin)
+    return found is not None and is_loopback(host_of(found[1]))
 
 
 def _json_only(headers: Mapping[bytes, bytes]) -> None:

@@ -4,6 +4,8 @@ from core.types.receipt import Receipt
 
 Headers = list[tuple[bytes, bytes]]
 
+_LONGEST = 500
+
 _NO_RECEIPT: Headers = [
     (b"x-patchbay-provider", b""),
     (b"x-patchbay-model", b""),
@@ -21,7 +23,9 @@ def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
     target = receipt.target
     streaming = receipt.outcome == "pending"
     attempts = len(receipt.attempts) + (1 if streaming else 0)
+    warnings = [(b"x-patchbay-warnings", _printable("; ".join(receipt.warnings)))] if receipt.warnings else []
     return [
+        *warnings,
         (b"x-patchbay-provider", target.provider.encode() if target else b""),
         (b"x-patchbay-model", _printable(target.model) if target else b""),
         (b"x-patchbay-attempts", b"%d" % attempts),
@@ -37,5 +41,5 @@ def _flag(value: bool) -> bytes:  # noqa: FBT001 - it is what the function rende
 
 
 def _printable(text: str) -> bytes:
-    """A model's name comes from a caller: it must not break a header."""
-    return text.encode("ascii", "replace") if text.isprintable() else b""
+    """Words that come from a caller must not break a header."""
+    return text[:_LONGEST].encode("ascii", "replace") if text.isprintable() else b""

@@ -31,36 +31,36 @@ def _types(kinds: tuple[type, ...]) -> dict[str, Any]:
     return {"type": names[0] if len(names) == 1 else names}
 
 
-def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
+def _chat_body() -> dict[str, Any]:
     params = {name: _types(kinds) for name, kinds in CHAT_PARAMS.items()}
     params["model"]["description"] = "A model, provider/model, provider/auto, or auto: the chain decides."
+    schema = {
+        "type": "object",
+        "required": ["messages"],
+        "properties": {**params, **_OPTIONS},
+        "additionalProperties": True,
+    }
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+CHAT_BODY = _chat_body()
+
+
+def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
     answer = "The answer with its receipt" if native else "The provider's chat completion"
     error = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
+    deadline = {
+        "name": "x-patchbay-timeout-ms",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 1},
+    }
     return {
         "post": {
             "summary": summary,
             "tags": [Capability.CHAT.value],
-            "parameters": [
-                {
-                    "name": "x-patchbay-timeout-ms",
-                    "in": "header",
-                    "required": False,
-                    "schema": {"type": "integer", "minimum": 1},
-                }
-            ],
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["messages"],
-                            "properties": {**params, **_OPTIONS},
-                            "additionalProperties": True,
-                        }
-                    }
-                },
-            },
+            "parameters": [deadline],
+            "requestBody": CHAT_BODY,
             "responses": {
                 "200": {
                     "description": answer,

@@ -15,6 +15,7 @@ _NAMES = frozenset(_FIELDS)
 _CACHE = ("off", "read", "write", "on")
 _TIERS = ("fast", "standard", "advanced", "local")
 _TIMEOUT_HEADER = b"x-patchbay-timeout-ms"
+_MOST_DIGITS = 12  # 30 years
 
 
 def take(body: dict[str, Any]) -> Options:
@@ -45,7 +46,7 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
     text = headers.get(_TIMEOUT_HEADER)
     if text is None:
         return None
-    if not text.isdigit() or not int(text):
+    if not text.isdigit() or len(text) > _MOST_DIGITS or not int(text):
         raise BadRequest(
             "x-patchbay-timeout-ms must be a whole number of milliseconds above 0",
             param="x-patchbay-timeout-ms",

@@ -50,6 +50,9 @@ class NativeChat(OpenAIChat):
     def answer(self, answer: Answer[Completion]) -> bytes:
         message = answer.value.message
         extra = {name: message[name] for name in ("tool_calls", "refusal", "reasoning_content") if message.get(name)}
+        choices = answer.value.body["choices"]
+        if len(choices) > 1:
+            extra["choices"] = choices
         return orjson.dumps(
             {
                 "content": message.get("content"),

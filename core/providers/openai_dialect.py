@@ -8,7 +8,7 @@ import orjson
 from yarl import URL
 
 from core.config.settings import Account
-from core.errors import Malformed, TargetError
+from core.errors import Malformed, RequestRefused, TargetError
 from core.net.transport import Answer, Transport, phrase
 from core.providers.contract import Call, Reply
 from core.providers.table import Row
@@ -98,9 +98,11 @@ class OpenAIDialect:
         return body
 
     async def _post(self, call: Call, body: Mapping[str, Any]) -> Answer:
-        answer = await self._transport.send(
-            "POST", self._chat_url, self._post_headers, orjson.dumps(body), idle=call.idle
-        )
+        try:
+            raw = orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        answer = await self._transport.send("POST", self._chat_url, self._post_headers, raw, idle=call.idle)
         if answer.status != 200:
             raise await self._refusal(answer)
         return answer

@@ -144,7 +144,7 @@ class Planner:
     def _wishes(self, capability: Capability, options: Options, strategy: str) -> Iterator[Wish]:
         if options.models:
             for name in options.models:
-                yield from self._named(capability, name, None, "in your list of models")
+                yield from self._named(capability, name, None, "in your list of models", field="models")
             return
         forced = self._provider(options.provider)
         provider, model = self._split(options.model)
@@ -158,7 +158,9 @@ class Planner:
             for position, name in enumerate(self.chain(capability, strategy), 1):
                 yield Wish(name, None, f"number {position} in the {strategy} chain")
 
-    def _named(self, capability: Capability, name: str, provider: str | None, reason: str) -> Iterator[Wish]:
+    def _named(
+        self, capability: Capability, name: str, provider: str | None, reason: str, *, field: str = "model"
+    ) -> Iterator[Wish]:
         """Who has this model: the provider given, or all that the catalogue knows, in the order of the chain."""
         if provider is None:
             provider, plain = self._split(name)
@@ -175,7 +177,7 @@ class Planner:
             raise NotFound(
                 f"model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway,"
                 " or leave model out.",
-                param="model",
+                param=field,
                 code="model_not_found",
             )
         for owner in self.chain(capability):

@@ -93,7 +93,8 @@ def _read_messages(messages: list[Any]) -> tuple[set[Feature], int, int]:
         where = f"messages[{index}]"
         if type(message) is not dict:
             raise BadRequest(f"{where} must be an object with role and content", param=where, code="invalid_type")
-        if message.get("role") not in ROLES:
+        role = message.get("role")
+        if type(role) is not str or role not in ROLES:
             raise BadRequest(
                 f"{where}.role must be one of {', '.join(sorted(ROLES))}",
                 param=f"{where}.role",

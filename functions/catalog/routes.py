@@ -9,6 +9,7 @@ from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
 from core.http.headers import receipt_headers
+from core.http.openapi import CHAT_BODY
 from core.http.replies import read_json
 from core.http.service import gateway_of
 from core.http.surfaces import chat_request
@@ -46,7 +47,7 @@ async def providers(gateway: Open) -> dict[str, Any]:
     return views.providers(gateway)
 
 
-@router.post("/api/ai/route")
+@router.post("/api/ai/route", openapi_extra={"requestBody": CHAT_BODY})
 async def route(request: Request, gateway: Open) -> dict[str, Any]:
     """The plan for a call, without the call."""
     limit = gateway.settings.max_body_bytes

@@ -7,16 +7,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import click
 import orjson
 
 from core import __version__
 from core.config import settings
-from core.config.settings import Settings
 from core.errors import Misconfigured, PatchbayError
 
 _TIMEOUT = 30.0
+DOTENV = Path(".env")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
@@ -25,40 +26,40 @@ def fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def config() -> Settings:
-    return settings.load([], dotenv=Path(".env"))
-
-
-def server_url(config: Settings) -> str:
-    """PORT, else the note that a running server leaves in PATCHBAY_HOME, else the default."""
+def known_server() -> tuple[str, dict[str, str]]:
+    """Its address (PORT, else the note of a running server, else the default) and the header with its key."""
     from infra.local.place import noted  # noqa: PLC0415 - a command imports what it needs
 
-    named = os.environ.get("PORT", "").strip()
-    return (None if named else noted(config.home)) or f"http://127.0.0.1:{config.port}"
-
-
-def call(method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-    """Ask the running server; every failure is one line and exit code 1."""
-    import httpx  # noqa: PLC0415 - 40 ms that `--help` need not pay
-
     try:
-        known = config()
+        config = settings.load([], dotenv=DOTENV)
+        unnamed = settings.load([], environ={}).port
     except Misconfigured as error:
         fail(error.message)
-    url = server_url(known)
-    headers = {"authorization": f"Bearer {known.api_key.reveal()}"} if known.api_key else {}
+    named = config.port if config.port not in {0, unnamed} or os.environ.get("PORT") else None
+    url = f"http://127.0.0.1:{named}" if named else noted(config.home) or f"http://127.0.0.1:{config.port}"
+    return url, {"authorization": f"Bearer {config.api_key.reveal()}"} if config.api_key else {}
+
+
+def call(method: str, path: str, wanted: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    """Ask the running server for an object that has `wanted`; every failure is one line and exit code 1."""
+    import httpx  # noqa: PLC0415 - 40 ms that `--help` need not pay
+
+    url, headers = known_server()
     try:
         answer = httpx.request(
             method, url + path, json=body, params=query, headers=headers, timeout=_TIMEOUT, trust_env=False
         )
     except httpx.HTTPError as error:
         fail(f"no server at {url} ({type(error).__name__}). Start one with `make run` or `patchbay serve`.")
+    except ValueError as error:
+        fail(f"this cannot be asked: {error}")
     try:
         data = answer.json()
-    except ValueError:
-        fail(f"{url} did not answer with JSON (status {answer.status_code}); is another program on this port?")
-    if answer.status_code >= 400:
-        fail(data["error"]["message"])
+        if answer.status_code >= 400:
+            fail(data["error"]["message"])
+        data[wanted]
+    except (ValueError, KeyError, TypeError, IndexError):
+        fail(f"{url} did not answer like Patchbay (status {answer.status_code}); is another program on this port?")
     return data
 
 
@@ -110,7 +111,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 @_JSON
 def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Which providers there are, which are live and what the others lack."""
-    data = call("GET", "/api/ai/providers")
+    data = call("GET", "/api/ai/providers", "providers")
     if as_json:
         show(data["providers"])
         return
@@ -154,7 +155,7 @@ def route(prompt: str, as_json: bool, no_fallback: bool, **options: Any) -> None
     """
     body = {"messages": [{"role": "user", "content": prompt}], "fallback": not no_fallback}
     body |= {name: value for name, value in options.items() if value is not None}
-    plan = call("POST", "/api/ai/route", body)
+    plan = call("POST", "/api/ai/route", "candidates", body)
     if as_json:
         show(plan)
         return
@@ -193,9 +194,9 @@ def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa:
     patchbay decisions 0193a5...
     """
     if decision is not None:
-        show(call("GET", f"/api/ai/decisions/{decision}"))
+        show(call("GET", f"/api/ai/decisions/{quote(decision, safe='')}", "decision_id"))
         return
-    data = call("GET", "/api/ai/decisions", limit=limit)["decisions"]
+    data = call("GET", "/api/ai/decisions", "decisions", limit=limit)["decisions"]
     if as_json:
         show(data)
         return
@@ -232,7 +233,9 @@ def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> 
     patchbay simulate fault openai 429:2 --times 2
     patchbay simulate fault together cut_stream --rate 0.3
     """
-    done = call("POST", "/api/local/simulators/faults", {"provider": provider, "fault": fault, **options})
+    if not 0 < options["rate"] <= 1:
+        fail("rate must be above 0 and at most 1")
+    done = call("POST", "/api/local/simulators/faults", "fault", {"provider": provider, "fault": fault, **options})
     show(done) if as_json else click.echo(f"{provider}: {fault} is on")
 
 
@@ -241,7 +244,7 @@ def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> 
 @_JSON
 def simulate_clear(provider: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Switch all faults off, or those of one provider."""
-    done = call("POST", "/api/local/simulators/clear", {"provider": provider})
+    done = call("POST", "/api/local/simulators/clear", "providers", {"provider": provider})
     show(done) if as_json else click.echo(f"{provider or 'every provider'}: no faults")
 
 
@@ -249,7 +252,7 @@ def simulate_clear(provider: str | None, as_json: bool) -> None:  # noqa: FBT001
 @_JSON
 def simulate_status(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Which faults are on, and how often each has hit."""
-    data = call("GET", "/api/local/simulators")
+    data = call("GET", "/api/local/simulators", "providers")
     if as_json:
         show(data)
         return

@@ -7,15 +7,22 @@ from pathlib import Path
 
 import orjson
 
+from core.errors import Misconfigured
+
 _FILE = "server.json"
 
 
 @contextmanager
 def announced(home: Path, url: str) -> Iterator[None]:
     """Leave a note while the server runs."""
-    home.mkdir(parents=True, exist_ok=True)
     note = home / _FILE
-    note.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        note.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    except OSError as error:
+        raise Misconfigured(
+            f"PATCHBAY_HOME {home} cannot be written ({error.strerror})", param="PATCHBAY_HOME"
+        ) from error
     try:
         yield
     finally:
@@ -23,9 +30,9 @@ def announced(home: Path, url: str) -> Iterator[None]:
 
 
 def noted(home: Path) -> str | None:
-    """The address in the note, if there is one."""
-    note = home / _FILE
-    if not note.is_file():
-        return None
-    url: str = orjson.loads(note.read_bytes())["url"]
-    return url
+    """The address in the note, if there is one that can be read."""
+    try:
+        url = orjson.loads((home / _FILE).read_bytes())["url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no server, or half a note of one that was killed
+    return url if isinstance(url, str) else None

@@ -16,7 +16,7 @@ import uvicorn
 
 from core import bootstrap, log
 from core.bootstrap import Service
-from core.config.settings import Account, Settings
+from core.config.settings import MILLISECONDS, WHOLE, Account, Layers, Settings, read_dotenv
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
@@ -32,6 +32,7 @@ from infra.local.simulators.fleet import Fleet, Waits
 DOTENV = Path(".env")
 _DETECT_SECONDS = 0.5
 _LOG_FLUSH_SECONDS = 0.05
+_BACKLOG = 2048
 
 
 def check_reach(settings: Settings) -> None:
@@ -90,7 +91,7 @@ async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tu
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
         if not run_time and not service.settings.configured:
-            fleet = Fleet(seed=int(environ.get("PATCHBAY_SIMULATOR_SEED", "0")), waits=waits(environ))
+            fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
             run_time = simulated(fleet, registry)
@@ -99,32 +100,36 @@ async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tu
         yield service, fleet
 
 
-def waits(environ: Mapping[str, str]) -> Waits:
-    """How long simulators take, in milliseconds: long enough to see a stream move."""
+def fleet_for(layers: Layers) -> Fleet:
+    """The simulators as configured: how they decide on faults, and how long they take."""
 
     def seconds(name: str, default: float) -> float:
-        return float(environ.get(name, default)) / 1000
+        found = layers.find((f"PATCHBAY_SIMULATOR_{name}_MS",), MILLISECONDS)
+        return (default if found is None else float(found)) / 1000
 
-    return Waits(
-        first_byte=seconds("PATCHBAY_SIMULATOR_FIRST_BYTE_MS", 0),
-        chunk=seconds("PATCHBAY_SIMULATOR_CHUNK_MS", 15),
-        slow=seconds("PATCHBAY_SIMULATOR_SLOW_MS", 3000),
-    )
+    # By default long enough to see a stream move.
+    waits = Waits(first_byte=seconds("FIRST_BYTE", 0), chunk=seconds("CHUNK", 15), slow=seconds("SLOW", 3000))
+    return Fleet(seed=layers.find(("PATCHBAY_SIMULATOR_SEED",), WHOLE) or 0, waits=waits)
 
 
 def listen(settings: Settings) -> socket.socket:
+    """A socket that takes connections from now on, so that what the banner says is true."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Named as TCP, because asyncio switches Nagle's delay off only on sockets that say so.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    where = f"cannot listen on {settings.host}:{settings.port}"
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+        listener.listen(_BACKLOG)
+    except socket.gaierror as error:
         listener.close()
         raise Misconfigured(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); set PORT to a free one",
-            param="PORT",
+            f"{where}: HOST is not an address of this machine ({error.strerror})", param="HOST"
         ) from error
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(f"{where} ({error.strerror}); set PORT to a free one", param="PORT") from error
     return listener
 
 

@@ -1,0 +1,416 @@
+"""The command line against a running server: for people, for programs, and when something is wrong."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.local.cli import main
+from infra.local.place import announced
+from infra.local.simulators.faults import WORDS
+from tests.harness import Server, server
+
+KEY = "gate-cli-4d2f7a-secret"
+READ = ("PORT", "AI_PROVIDER_PORT", "HOST", "PATCHBAY_HOME", "PATCHBAY_API_KEY")
+COMMANDS = [
+    ["providers"],
+    ["route"],
+    ["decisions"],
+    ["decisions", "0" * 32],
+    ["simulate", "fault", "azure", "500"],
+    ["simulate", "clear"],
+    ["simulate", "status"],
+]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in an empty folder with only the settings given."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str, **environ: str) -> Result:
+        env: dict[str, str | None] = {**dict.fromkeys(READ), **environ}
+        return CliRunner().invoke(main, args, env=env)
+
+    return invoke
+
+
+@pytest.fixture
+def patchbay(gateway: Server, run: Run) -> Run:
+    """The same with the port of the running server."""
+    port = str(urlsplit(gateway.url).port)
+
+    def invoke(*args: str, **environ: str) -> Result:
+        return run(*args, PORT=port, **environ)
+
+    return invoke
+
+
+def printed(result: Result) -> list[str]:
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout.splitlines()
+
+
+def data(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    found = json.loads(result.stdout)
+    assert isinstance(found, list | dict)
+    return found
+
+
+def line(result: Result) -> str:
+    """The one line of a command that could not."""
+    assert result.exit_code == 1, (result.exit_code, result.output, result.exception)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("patchbay: ") and "Traceback" not in lines[0]
+    return lines[0]
+
+
+def test_providers_for_people(patchbay):
+    head, *rows = printed(patchbay("providers"))
+    assert head.split() == ["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]
+    assert [row.split()[0] for row in rows] == ["azure", "together", "openai", "ollama"]
+    assert [row.split()[2] for row in rows[:3]] == ["simulated"] * 3
+    assert "needs OLLAMA_BASE_URL" in rows[3]
+    assert all("chat" in row for row in rows)
+
+
+def test_providers_for_programs(patchbay):
+    rows = data(patchbay("providers", "--json"))
+    assert isinstance(rows, list)
+    assert [one["name"] for one in rows] == ["azure", "together", "openai", "ollama"]
+    assert all(one["accounts"] for one in rows)
+
+
+def test_route_for_people(patchbay, gateway):
+    before = gateway.fleet.status()
+    head, *rows = printed(patchbay("route", "Explain DNS"))
+    assert head.split() == ["TARGET", "UP", "TO", "USD", "WHY"]
+    assert [row.split()[0] for row in rows] == ["1", "2", "3", "-"]
+    why = [row[head.index("WHY") :].strip() for row in rows]
+    assert all("fallback chain" in reason for reason in why[:3])
+    assert "OLLAMA_BASE_URL" in why[3]
+    assert "azure/gpt-5.4-mini" in rows[0]
+    assert gateway.fleet.status() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "candidates"),
+    [
+        ([], "azure", 3),
+        (["--provider", "openai"], "openai", 3),
+        (["--model", "together/auto"], "together", 3),
+        (["--provider", "openai", "--no-fallback"], "openai", 1),
+        (["--tier", "fast"], "azure", 3),
+        (["--max-cost", "0"], None, 0),
+    ],
+    ids=str,
+)
+def test_route_for_programs(patchbay, options, first, candidates):
+    plan = data(patchbay("route", *options, "--json"))
+    assert isinstance(plan, dict)
+    assert len(plan["candidates"]) == candidates
+    assert [one["provider"] for one in plan["candidates"][:1]] == ([first] if first else [])
+    assert all(one["reasons"] for one in [*plan["candidates"], *plan["excluded"]])
+
+
+def test_route_shows_what_is_wrong(patchbay):
+    assert "nope" in line(patchbay("route", "--provider", "nope"))
+    assert "nope" in line(patchbay("route", "--model", "nope", "--json"))
+    assert "max_cost" in line(patchbay("route", "--max-cost", "-1"))
+    assert patchbay("route", "--tier", "nope").exit_code == 2
+
+
+def test_route_of_a_prompt_that_looks_like_anything(patchbay):
+    for prompt in ("", "--", "{}", "\u00fcber \U0001f600", "a" * 5000):
+        assert data(patchbay("route", "--json", "--", prompt))["candidates"]
+
+
+def test_decisions_for_people(patchbay, gateway):
+    gateway.fault("azure", "500", times=1)
+    made = gateway.chat().json()["decision_id"]
+    failed = gateway.chat(max_cost=0, provider="openai", fallback=False).json()["error"]["decision_id"]
+    head, *rows = printed(patchbay("decisions"))
+    (latest,) = [row for row in rows if row.startswith(failed)]
+    (before,) = [row for row in rows if row.startswith(made)]
+    assert head.split() == ["DECISION", "OUTCOME", "TARGET", "ATTEMPTS", "MS", "USD"]
+    assert latest.split()[:3] == [failed, "error", "-"]
+    assert before.split()[:2] == [made, "ok"]
+    assert "together/" in before and "azure:ServerFault,together:ok" in before
+    assert len(printed(patchbay("decisions", "--limit", "1"))) == 2
+
+
+def test_decisions_for_programs(patchbay, gateway):
+    made = gateway.chat().json()["decision_id"]
+    rows = data(patchbay("decisions", "--json", "--limit", "2"))
+    assert isinstance(rows, list) and len(rows) == 2
+    assert rows[0]["decision_id"] == made
+
+
+@pytest.mark.parametrize("flag", [[], ["--json"]])
+def test_one_decision(patchbay, gateway, flag):
+    made = gateway.chat().json()
+    receipt = data(patchbay("decisions", made["decision_id"], *flag))
+    assert receipt["decision_id"] == made["decision_id"] and receipt["outcome"] == "ok"
+    assert receipt["attempts"] == made["attempts"]
+    assert all(one["reasons"] for one in receipt["candidates"])
+
+
+@pytest.mark.parametrize(
+    "decision", ["0" * 32, "nope", "", "a b", "\u00fc", "a/b", "..", "../status", "x?limit=1", "#"]
+)
+def test_a_decision_that_is_not_there(patchbay, decision):
+    assert "not" in line(patchbay("decisions", decision))
+
+
+def test_no_decisions_yet(tmp_path, run):
+    with server(tmp_path / "home") as fresh:
+        port = str(urlsplit(fresh.url).port)
+        assert data(run("decisions", "--json", PORT=port)) == []
+        assert len(printed(run("decisions", PORT=port))) == 1
+
+
+def test_a_fault_comes_shows_hits_and_goes(patchbay, gateway):
+    assert printed(patchbay("simulate", "fault", "azure", "429:2", "--times", "2")) == ["azure: 429:2 is on"]
+    assert gateway.chat().json()["provider"] == "together"
+    head, azure, *_ = printed(patchbay("simulate", "status"))
+    assert head.split() == ["PROVIDER", "REQUESTS", "FAULTS", "URL"]
+    assert azure.startswith("azure") and "429:2 x1" in azure
+    assert printed(patchbay("simulate", "clear", "azure")) == ["azure: no faults"]
+    assert gateway.chat().json()["provider"] == "azure"
+    assert printed(patchbay("simulate", "clear")) == ["every provider: no faults"]
+
+
+def test_faults_for_programs(patchbay):
+    options = ["--rate", "0.3", "--capability", "chat", "--times", "2"]
+    made = data(patchbay("simulate", "fault", "together", "cut_stream", *options, "--json"))
+    assert made == {
+        "provider": "together",
+        "fault": "cut_stream",
+        "rate": 0.3,
+        "capability": "chat",
+        "times": 2,
+        "fired": 0,
+    }
+    status = data(patchbay("simulate", "status", "--json"))
+    assert isinstance(status, dict) and status["providers"]["together"]["faults"] == [made]
+    cleared = data(patchbay("simulate", "clear", "--json"))
+    assert isinstance(cleared, dict) and cleared["providers"]["together"]["faults"] == []
+
+
+@pytest.mark.parametrize("fault", [*WORDS, "400", "500", "599", "429:0.5", "stream_error@0"])
+def test_every_fault_can_be_switched(patchbay, fault):
+    assert data(patchbay("simulate", "fault", "openai", fault, "--json"))["fault"] == fault
+
+
+@pytest.mark.parametrize("fault", ["nope", "200", "600", "429:", "429:x", "hang@2", "", "500 "])
+@pytest.mark.parametrize("flag", [[], ["--json"]])
+def test_a_fault_that_is_none_lists_those_that_are(patchbay, gateway, fault, flag):
+    message = line(patchbay("simulate", "fault", "azure", fault, *flag))
+    assert all(word in message for word in (*WORDS, "429:2", "400..599"))
+    assert gateway.fleet.status()["providers"]["azure"]["faults"] == []
+
+
+def test_the_help_lists_every_fault(patchbay):
+    text = " ".join(patchbay("simulate", "fault", "--help").stdout.split())
+    assert not [word for word in WORDS if word not in text]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nope", "500"], "azure"),
+        (["azure", "500", "--rate", "0"], "rate"),
+        (["azure", "500", "--rate", "1.5"], "rate"),
+        (["azure", "500", "--rate", "nan"], "rate"),
+        (["azure", "500", "--capability", "nope"], "chat"),
+        (["azure", "refuse", "--times", "2"], "times"),
+    ],
+    ids=str,
+)
+def test_a_fault_that_cannot_be(patchbay, gateway, arguments, word):
+    assert word in line(patchbay("simulate", "fault", *arguments))
+    assert not any(one["faults"] for one in gateway.fleet.status()["providers"].values())
+
+
+def test_clearing_an_unknown_provider(patchbay):
+    assert "azure" in line(patchbay("simulate", "clear", "nope"))
+
+
+def test_the_note_in_the_home_leads_to_the_server(gateway, run, tmp_path):
+    home = tmp_path / "state"
+    with announced(home, gateway.url):
+        assert printed(run("providers", PATCHBAY_HOME=str(home)))
+        (tmp_path / ".env").write_text(f"PATCHBAY_HOME={home}\n")
+        assert printed(run("providers"))
+    (tmp_path / ".env").unlink()
+    with announced(tmp_path / ".patchbay", gateway.url):  # the default home
+        assert printed(run("providers"))
+    assert not (tmp_path / ".patchbay" / "server.json").exists()
+
+
+def test_a_port_wins_over_the_note(gateway, run, tmp_path):
+    with announced(tmp_path, "http://127.0.0.1:9"):
+        port = str(urlsplit(gateway.url).port)
+        assert printed(run("providers", PATCHBAY_HOME=str(tmp_path), PORT=port))
+
+
+def test_the_other_name_of_the_port_wins_too(gateway, run, tmp_path):
+    with announced(tmp_path, "http://127.0.0.1:9"):
+        port = str(urlsplit(gateway.url).port)
+        assert printed(run("providers", PATCHBAY_HOME=str(tmp_path), AI_PROVIDER_PORT=port))
+
+
+@pytest.fixture(scope="module")
+def closed() -> str:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", [[], ["--json"]])
+def test_without_a_server(run, closed, command, flag):
+    message = line(run(*command, *flag, PORT=closed))
+    assert closed in message and "patchbay serve" in message
+
+
+def test_a_note_of_a_server_that_was_killed(run, closed, tmp_path):
+    note = tmp_path / "server.json"
+    note.write_text(json.dumps({"url": f"http://127.0.0.1:{closed}", "pid": 1}))
+    assert "patchbay serve" in line(run("providers", PATCHBAY_HOME=str(tmp_path)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"url": 7}', '{"url": "nonsense"}', "\x00"])
+def test_a_note_that_is_damaged(run, closed, tmp_path, text):
+    (tmp_path / "server.json").write_text(text)
+    (tmp_path / ".env").write_text(f"PORT={closed}\n")  # so that no server of the developer's answers instead
+    line(run("providers", PATCHBAY_HOME=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "abc"), ("PORT", "70000"), ("PATCHBAY_TOTAL_TIMEOUT", "never"), ("LOG_LEVEL", "x")]
+)
+def test_a_bad_setting(run, name, value):
+    assert name in line(run("providers", **{name: value}))
+
+
+class Other(BaseHTTPRequestHandler):
+    """Another program on the port."""
+
+    answer = (200, b"")
+
+    def do_GET(self) -> None:
+        status, body = self.answer
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def stranger() -> Iterator[HTTPServer]:
+    other = HTTPServer(("127.0.0.1", 0), Other)
+    thread = threading.Thread(target=other.serve_forever, args=(0.01,))
+    thread.start()
+    yield other
+    other.shutdown()
+    thread.join()
+    other.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b""),
+        (200, b"<html>hello</html>"),
+        (404, b"not found"),
+        (500, b""),
+        (200, b"[]"),
+        (200, b"{}"),
+        (200, b"null"),
+        (404, b'{"detail": "Not Found"}'),
+        (404, b"[]"),
+        (401, b'{"error": "no"}'),
+        (400, b"null"),
+    ],
+    ids=repr,
+)
+def test_another_program_on_the_port(run, stranger, monkeypatch, answer):
+    monkeypatch.setattr(Other, "answer", answer)
+    port = str(stranger.server_address[1])
+    assert port in line(run("providers", PORT=port))
+
+
+def test_with_a_gateway_key(tmp_path, run):
+    with server(tmp_path / "home", PATCHBAY_API_KEY=KEY) as keyed:
+        port = str(urlsplit(keyed.url).port)
+        assert "key" in line(run("providers", PORT=port))
+        message = line(run("providers", PORT=port, PATCHBAY_API_KEY="wrong-0123456789"))
+        assert "key" in message and "wrong-0123456789" not in message
+        assert printed(run("providers", PORT=port, PATCHBAY_API_KEY=KEY))
+        (tmp_path / ".env").write_text(f"PATCHBAY_API_KEY={KEY}\n")
+        assert KEY not in "".join(printed(run("providers", PORT=port)))
+        assert data(run("simulate", "status", "--json", PORT=port))
+
+
+def test_without_simulators(tmp_path, run):
+    with server(tmp_path / "home", AZURE_OPENAI_KEY="k") as live:
+        port = str(urlsplit(live.url).port)
+        for command in (["status"], ["clear"], ["fault", "azure", "500"]):
+            assert "real providers" in line(run("simulate", *command, PORT=port))
+        rows = printed(run("providers", PORT=port))
+        assert any("needs AZURE_OPENAI_ENDPOINT" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["-h"], ["--help"], ["serve", "-h"], ["route", "--help"], ["simulate", "-h"]]
+)
+def test_help(run, arguments):
+    result = run(*arguments)
+    assert "Usage" in result.output and "Traceback" not in result.output
+    assert result.exit_code == (0 if arguments else 2)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], ["providers", "x"], ["decisions", "--limit", "0"], ["simulate", "fault"], ["--nope"]]
+)
+def test_a_command_that_is_not_there(run, arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2 and "Usage" in result.stderr and result.stdout == ""
+
+
+def test_the_installed_command(gateway, tmp_path):
+    """The script itself, as people and programs run it."""
+    script = str(Path(sys.executable).with_name("patchbay"))
+    env = {"PATH": os.environ["PATH"], "PORT": str(urlsplit(gateway.url).port)}
+
+    def ran(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [script, *args], env={**env, **more}, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False
+        )
+
+    done = ran("providers", "--json")
+    assert done.returncode == 0 and done.stderr == "" and len(json.loads(done.stdout)) == 4
+    done = ran("simulate", "fault", "azure", "nope")
+    assert done.returncode == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert ran("--version").stdout.strip()
