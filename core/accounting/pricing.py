@@ -23,7 +23,7 @@ def cost_of(usage: Usage, model: Model | None) -> Cost:
     return Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed
 
 
-def estimate(model: Model | None, input_tokens: int, max_output: int | None) -> int | None:
+def estimate(model: Model | None, input_tokens: int, max_output: int | None, answers: int = 1) -> int | None:
     """The dearest that a request can become in nano-USD, for caps and reservations; None when the price is unknown."""
     if model is None or not model.rates:
         return None
@@ -32,7 +32,7 @@ def estimate(model: Model | None, input_tokens: int, max_output: int | None) -> 
     if output is None:
         return None
     dearest_input = max(rates.input, rates.cache_write or 0)
-    return -(-(input_tokens * dearest_input + output * rates.output) // _PER_NANO)
+    return -(-(input_tokens * dearest_input + answers * output * rates.output) // _PER_NANO)
 
 
 def _applying(tables: tuple[Rates, ...], input_tokens: int) -> Rates:

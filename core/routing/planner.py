@@ -1,17 +1,17 @@
 """Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.accounting import pricing
 from core.capabilities import Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
 from core.config.settings import Account, Settings
-from core.errors import BadRequest, NotFound
+from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing.strategies import STRATEGIES, Ordering
+from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Target
@@ -24,14 +24,6 @@ _SURELY_TOO_LONG = 0.6
 _MAX_PLANS = 1024
 
 
-class Wish(NamedTuple):
-    """A model somebody may answer with: None leaves it to the provider's default."""
-
-    provider: str
-    model: str | None
-    reason: str
-
-
 class _Question(NamedTuple):
     """All that a plan depends on beside configuration; equal questions have equal plans."""
 
@@ -42,7 +34,7 @@ class _Question(NamedTuple):
     params: frozenset[str]
     reasons: bool
     length: int
-    cost: tuple[int, int | None] | None
+    cost: tuple[int, int | None, int] | None
 
 
 class Planner:
@@ -52,6 +44,7 @@ class Planner:
         self._registry = registry
         self._catalog = catalog
         self._settings = settings
+        self._wishes = Wishes(registry, catalog)
         self._contexts = sorted({model.context for model in catalog.models if model.context})
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
         self._plans: dict[_Question, Plan] = {}
@@ -67,7 +60,7 @@ class Planner:
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
             bisect_left(self._contexts, int(facts.input_tokens * _SURELY_TOO_LONG)),
-            None if options.max_cost is None else (facts.input_tokens, facts.max_output),
+            None if options.max_cost is None else (facts.input_tokens, facts.max_output, facts.answers),
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -81,14 +74,15 @@ class Planner:
         if self._registry.rows[target.provider].free:
             return 0
         model = self._catalog.find(target.provider, target.model)
-        return pricing.estimate(model, facts.input_tokens, facts.max_output)
+        return pricing.estimate(model, facts.input_tokens, facts.max_output, facts.answers)
 
     def _decide(self, request: Request) -> Plan:
         options = request.options
         strategy = self._strategy(options.strategy)
         candidates: dict[Target, Candidate] = {}
         excluded: dict[Target, Exclusion] = {}
-        for wish in self._wishes(request.capability, options, strategy):
+        chain, falls_back = self.chain(request.capability, strategy), self._falls_back(options)
+        for wish in self._wishes.of(options, chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
             for account in self._registry.accounts(wish.provider):
                 target, model = self._target(row, account, request.capability, wish, options)
@@ -100,7 +94,7 @@ class Planner:
                 else:
                     candidates[target] = self._candidate(target, wish, request)
         chosen = tuple(candidates.values())
-        if not self._falls_back(options):
+        if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
         warnings = self._warnings(options)
@@ -141,72 +135,6 @@ class Planner:
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
 
-    def _wishes(self, capability: Capability, options: Options, strategy: str) -> Iterator[Wish]:
-        if options.models:
-            for name in options.models:
-                yield from self._named(capability, name, None, "in your list of models", field="models")
-            return
-        forced = self._provider(options.provider)
-        provider, model = self._split(options.model)
-        provider = forced or provider
-        if model is not None:
-            yield from self._named(capability, model, provider, "the model you named")
-        elif provider:
-            yield Wish(provider, None, "the provider you named")
-        named = model is not None or provider is not None
-        if self._falls_back(options) or not named:
-            for position, name in enumerate(self.chain(capability, strategy), 1):
-                yield Wish(name, None, f"number {position} in the {strategy} chain")
-
-    def _named(
-        self, capability: Capability, name: str, provider: str | None, reason: str, *, field: str = "model"
-    ) -> Iterator[Wish]:
-        """Who has this model: the provider given, or all that the catalogue knows, in the order of the chain."""
-        if provider is None:
-            provider, plain = self._split(name)
-            name = plain or name
-            if provider and plain is None:
-                yield Wish(provider, None, reason)
-                return
-        if provider is not None:
-            yield Wish(provider, name, reason)
-        owners = self._catalog.providers_of(name)
-        if provider is None and not owners:
-            near = self._catalog.nearest(name)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise NotFound(
-                f"model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway,"
-                " or leave model out.",
-                param=field,
-                code="model_not_found",
-            )
-        for owner in self.chain(capability):
-            if owner in owners and owner != provider:
-                yield Wish(owner, name, f"{reason}, at another provider" if provider else reason)
-
-    def _provider(self, name: str | None) -> str | None:
-        if name is None or name.lower() == "auto":
-            return None
-        canonical = self._registry.canonical(name)
-        if canonical is None:
-            known = ", ".join(self._registry.rows)
-            raise BadRequest(
-                f"provider {name!r} is not known; known: {known}", param="provider", code="unknown_provider"
-            )
-        return canonical
-
-    def _split(self, model: str | None) -> tuple[str | None, str | None]:
-        """`provider/model` → both; a model whose own name has a slash stays whole; `auto` is no model."""
-        if model is None or model.lower() == "auto":
-            return None, None
-        if self._catalog.providers_of(model):
-            return None, model
-        head, slash, rest = model.partition("/")
-        provider = self._registry.canonical(head) if slash else None
-        if provider is None or not rest:
-            return None, model
-        return provider, None if rest.lower() == "auto" else rest
-
     def _target(
         self, row: Row, account: Account, capability: Capability, wish: Wish, options: Options
     ) -> tuple[Target, Model | None]:
@@ -241,7 +169,7 @@ class Planner:
         if lacking:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
         if model and model.context and int(facts.input_tokens * _SURELY_TOO_LONG) > model.context:
-            reason = f"about {facts.input_tokens} tokens do not fit its context of {model.context}"
+            reason = f"the messages do not fit its context of {model.context} tokens"
             return Exclusion(target, "context", reason, by_request=True, param="messages")
         if options.tier == _LOCAL_TIER and not row.local:
             return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")

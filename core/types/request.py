@@ -28,6 +28,7 @@ class Facts(NamedTuple):
     input_tokens: int = 0  # an estimate
     max_output: int | None = None
     messages: int = 0
+    answers: int = 1
 
 
 class Request(NamedTuple):

@@ -83,6 +83,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         input_tokens=chars // _CHARS_PER_TOKEN + images * _IMAGE_TOKENS + 4 * len(messages),
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
+        answers=max(1, body.get("n") or 1),
     )
 
 
