@@ -51,7 +51,7 @@ def _whole(low: int, high: int) -> Kind:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:  # asking checks the port
         raise ValueError
     return text.rstrip("/")
 
@@ -66,7 +66,7 @@ FLAG = Kind("true or false", _flag)
 SECONDS = Kind("a number of seconds above 0", _positive)
 URL = Kind("an http:// or https:// address", _url)
 SECRET = Kind("text", Secret)
-PATH = Kind("a path", Path)
+PATH = Kind("a path", lambda text: Path(text).expanduser())
 COUNT = _whole(0, 100)
 WHOLE = _whole(0, 2**63)
 MILLISECONDS = _whole(0, 3_600_000)

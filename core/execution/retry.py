@@ -30,7 +30,7 @@ class Retry:
         if not error.again or tries > self.max_retries:
             return Step("stop")
         backoff = self.delay * 2 ** (tries - 1) * chance.uniform(0.5, 1.0)
-        wait = backoff if error.retry_after is None else error.retry_after
-        if wait > min(self.max_wait, remaining):
+        wait = min(backoff, self.max_wait) if error.retry_after is None else error.retry_after
+        if wait > self.max_wait or wait > remaining:
             return Step("stop")
         return Step("again", wait)

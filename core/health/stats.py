@@ -35,11 +35,10 @@ class Stats:
     def observe(self, attempt: Attempt) -> None:
         if attempt.outcome == "cancelled" or attempt.fault == _CALLERS_OWN:
             return
-        stats = self.targets.get(attempt.target)
-        if stats is None:
-            if len(self.targets) >= _MAX_TARGETS:
-                self.targets.pop(next(iter(self.targets)))
-            stats = self.targets[attempt.target] = TargetStats()
+        stats = self.targets.pop(attempt.target, None) or TargetStats()
+        if len(self.targets) >= _MAX_TARGETS:
+            self.targets.pop(next(iter(self.targets)))  # the one not heard of for longest
+        self.targets[attempt.target] = stats
         stats.last_at = attempt.started_at
         if attempt.outcome == "ok":
             stats.ok += 1

@@ -15,6 +15,8 @@ _NAMES = frozenset(_FIELDS)
 _CACHE = ("off", "read", "write", "on")
 _TIERS = ("fast", "standard", "advanced", "local")
 _TIMEOUT_HEADER = b"x-patchbay-timeout-ms"
+_LONGEST_NAME = 300
+_MOST_MODELS = 50
 _MOST_DIGITS = 12  # 30 years
 
 
@@ -23,12 +25,15 @@ def take(body: dict[str, Any]) -> Options:
     model = body.get("model")
     if model is not None:
         check_type("model", model, (str,))
+        _check_length("model", model)
     if body.keys().isdisjoint(_NAMES):
         return Options(model=model)
     given = {name: body.pop(name) for name in _FIELDS if name in body}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         check_type(name, value, _FIELDS[name])
+        if isinstance(value, str):
+            _check_length(name, value)
     if "models" in given:
         given["models"] = _models(given["models"])
     if isinstance(given.get("cache"), bool):
@@ -55,9 +60,18 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
     return int(text) / 1000
 
 
+def _check_length(name: str, value: str) -> None:
+    if len(value) > _LONGEST_NAME:
+        raise BadRequest(f"{name} is longer than {_LONGEST_NAME} characters", param=name, code="invalid_value")
+
+
 def _models(names: list[Any]) -> tuple[str, ...]:
     if not names or not all(type(name) is str and name for name in names):
         raise BadRequest("models must be a list of model names", param="models", code="invalid_type")
+    if len(names) > _MOST_MODELS:
+        raise BadRequest(f"models must not name more than {_MOST_MODELS}", param="models", code="invalid_value")
+    for name in names:
+        _check_length("models", name)
     return tuple(names)
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Self
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from core.errors import (
@@ -18,6 +19,8 @@ from core.errors import (
     Unreachable,
 )
 
+# Everything the client raises; the last is what its pure-Python parser says of a broken body.
+_FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id")
 
@@ -60,7 +63,7 @@ class Transport:
             raise RuntimeError("the transport is not open")
         try:
             response = await self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except _FOREIGN as error:
             raise target_error(error) from error
         return Answer(response, idle)
 
@@ -92,39 +95,34 @@ class Answer:
         return retry_after(self._response.headers)
 
     async def read(self, limit: int) -> bytes:
-        """The whole body, or Malformed when it is larger than anybody asked for."""
-        declared = self._response.content_length
+        """The whole body, or Malformed when it is larger, packed or not, than anybody asked for."""
         parts: list[bytes] = []
-        size = declared or 0
-        try:
-            if declared is not None and declared <= limit:
-                return await self._response.read()
-            if declared is None:
-                while size <= limit and (part := await self._response.content.readany()):
-                    parts.append(part)
-                    size += len(part)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            self.close()
-            raise target_error(error) from error
+        size = self._response.content_length or 0
+        if size <= limit:
+            size = 0
+            while size <= limit and (part := await self.part()):
+                parts.append(part)
+                size += len(part)
         if size > limit:
             self.close()
             raise Malformed(f"the answer is larger than {limit} bytes", provider_status=self.status)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def part(self) -> bytes:
         """What has arrived since the last call; empty at the end. Silence longer than `idle` is an error."""
-        self._waiting_since = self._loop.time()
-        if self._alarm is None:
-            self._alarm = self._loop.call_later(self._idle, self._ring)
+        content = self._response.content
+        if not content.is_eof():
+            self._waiting_since = self._loop.time()
+            if self._alarm is None:
+                self._alarm = self._loop.call_later(self._idle, self._ring)
         try:
-            data = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            data = await content.readany()
+        except _FOREIGN as error:
+            self.close()
             if self._late:
                 raise IdleTimeout(f"nothing came for {self._idle:g} s") from error
             raise target_error(error) from error
         self._waiting_since = None
-        if not data and self._late:
-            raise IdleTimeout(f"nothing came for {self._idle:g} s")
         return data
 
     def close(self) -> None:
@@ -143,6 +141,8 @@ class Answer:
         since = now if self._waiting_since is None else self._waiting_since
         if now - since >= self._idle:
             self._late = True
+            # Closing alone does not wake a reader whose parser has given up on the body.
+            self._response.content.set_exception(TimeoutError())
             self._response.close()
         else:
             self._alarm = self._loop.call_at(since + self._idle, self._ring)
@@ -175,7 +175,7 @@ def target_error(error: BaseException) -> TargetError:
             return Dropped("the connection broke before an answer came")
         case aiohttp.ClientResponseError():
             return Malformed("the answer is not valid HTTP")
-        case aiohttp.ClientError() | ValueError():
+        case aiohttp.ClientError() | ValueError() | HttpProcessingError():
             return Malformed(f"the answer cannot be read ({type(error).__name__})")
         case OSError():
             return Dropped(f"the connection broke ({_reason(error)})")

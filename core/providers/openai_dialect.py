@@ -34,9 +34,12 @@ class OpenAIDialect:
 
     @staticmethod
     def base_url(row: Row, account: Account) -> str:
-        """The API's root; a user may give the host alone or the whole path."""
+        """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
         base = account.base_url or row.base_url or ""
-        return base if not row.path_prefix or base.endswith(row.path_prefix) else base + row.path_prefix
+        if not row.path_prefix:
+            return base
+        first = "/" + row.path_prefix.split("/")[1]
+        return base.partition("?")[0].partition(first)[0].rstrip("/") + row.path_prefix
 
     @staticmethod
     def _credentials(row: Row, key: str) -> dict[str, str]:

@@ -36,10 +36,12 @@ class Registry:
         return registry
 
     def register(self, row: Row) -> None:
-        for name in (row.name, *row.aliases):
-            taken = self._names.setdefault(name, row.name)
+        names = [name.lower() for name in (row.name, *row.aliases)]
+        for name in names:
+            taken = self._names.get(name, row.name)
             if taken != row.name:
                 raise Misconfigured(f"provider name {name!r} is taken by {taken}")
+        self._names |= dict.fromkeys(names, row.name)
         self.rows[row.name] = row
 
     def canonical(self, name: str) -> str | None:

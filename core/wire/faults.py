@@ -48,7 +48,7 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
     if words & _QUOTA:
         return QuotaExhausted
     if status is None:
-        status = _status_of(words)
+        status = _status_of(code) or _status_of(kind) or 500
     if status in {400, 413, 422}:
         return _request_fault(words, message) or _BY_STATUS[status]
     if status in _BY_STATUS:
@@ -69,12 +69,9 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
     return None
 
 
-def _status_of(words: set[str]) -> int:
-    """What a stream error's type would have been as a status."""
-    for status, names in _STREAM_TYPES.items():
-        if words & names:
-            return status
-    return 500
+def _status_of(word: str | None) -> int | None:
+    """What a stream error's code or type would have been as a status; the code says more."""
+    return next((status for status, names in _STREAM_TYPES.items() if (word or "").lower() in names), None)
 
 
 _STREAM_TYPES: dict[int, set[str]] = {

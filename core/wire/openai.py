@@ -67,8 +67,9 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
     if not messages:
         raise BadRequest("messages must be a list with at least one message", param="messages", code="missing")
     features, chars, images = _read_messages(messages)
-    if body.get("tools") or body.get("functions"):
+    if tools := body.get("tools") or body.get("functions"):
         features.add(Feature.TOOLS)
+        chars += len(orjson.dumps(tools))
     if body.get("stream"):
         features.add(Feature.STREAM)
     wanted = (body.get("response_format") or {}).get("type")
@@ -103,7 +104,7 @@ def _read_messages(messages: list[Any]) -> tuple[set[Feature], int, int]:
             )
         content = message.get("content")
         if type(content) is str:
-            chars += len(content)
+            chars += _length(content)
         elif type(content) is list:
             size, pictures, sounds = _read_parts(content, f"{where}.content")
             chars += size
@@ -116,9 +117,16 @@ def _read_messages(messages: list[Any]) -> tuple[set[Feature], int, int]:
                 param=f"{where}.content",
                 code="invalid_type",
             )
-        elif message["role"] in {"user", "system", "developer"}:
+        elif role in {"user", "system", "developer"}:
             raise BadRequest(f"{where}.content is missing", param=f"{where}.content", code="missing")
+        if calls := message.get("tool_calls"):
+            chars += len(orjson.dumps(calls))
     return features, chars, images
+
+
+def _length(text: str) -> int:
+    """In bytes, which other scripts than ours need more of, as they need more tokens."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _read_parts(parts: list[Any], where: str) -> tuple[int, int, int]:
@@ -130,7 +138,7 @@ def _read_parts(parts: list[Any], where: str) -> tuple[int, int, int]:
         match part["type"]:
             case "text":
                 check_type(f"{where}[{index}].text", part.get("text"), _TEXT)
-                chars += len(part["text"])
+                chars += _length(part["text"])
             case "image_url":
                 images += 1
             case "input_audio":
@@ -245,7 +253,9 @@ class ChatStream:
     def finish(self) -> list[Frame]:
         """The provider closed the stream: a clean end only if it had said so."""
         rest = self._splitter.flush()
-        frames = self._read(rest) if rest else []
+        frames = self._read(rest) if rest and _is_whole(rest) else []
+        if self._failure:
+            raise self._failure
         if not self.ended:
             if not self._finished:
                 raise StreamCut("the stream ended without its end marker")
@@ -282,6 +292,8 @@ class ChatStream:
                 break
             if frame is not None:
                 frames.append(frame)
+            if self.ended:
+                break  # what follows the end is nobody's
         return frames
 
     def _event(self, event: bytes) -> Frame | None:
@@ -314,12 +326,24 @@ class ChatStream:
         for choice in choices:
             if type(choice) is not dict:
                 raise Malformed("a stream event has a choice that is not an object")
-            output = output or _is_output(choice.get("delta") or {})
+            delta = choice.get("delta") or {}
+            if type(delta) is not dict:
+                raise Malformed("a stream event has a delta that is not an object")
+            output = output or _is_output(delta)
             self._finished = self._finished or bool(choice.get("finish_reason"))
         if output:
             self._committed = True
             self.outputs += 1
         return Frame(raw, Kind.OUTPUT if output else Kind.META)
+
+
+def _is_whole(event: bytes) -> bool:
+    """Whether the last event lacks only its blank line, and is not half an event."""
+    data = sse.data_of(event.strip())
+    try:
+        return data is not None and (data == b"[DONE]" or bool(orjson.loads(data)))
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _is_output(delta: Mapping[str, Any]) -> bool:

@@ -64,6 +64,8 @@ class SqliteStore:
         return self
 
     async def append(self, item: Item) -> None:
+        if self._closed:
+            raise StoreUnavailable("the state store is closed")
         if len(self._appends) >= _MAX_BACKLOG:
             raise StoreUnavailable(f"state cannot be written to {self._path}: {self._failure}")
         self._appends.append(_row(item))
@@ -238,6 +240,8 @@ class SqliteStore:
             loop.call_soon_threadsafe(deliver, None, refusal)
         except sqlite3.Error as error:
             loop.call_soon_threadsafe(deliver, None, StoreUnavailable(f"{self._path}: {error}"))
+        except Exception as mistake:  # noqa: BLE001 - the caller's own, and not the thread's end
+            loop.call_soon_threadsafe(deliver, None, mistake)
         else:
             loop.call_soon_threadsafe(deliver, value, None)
 

@@ -88,6 +88,15 @@ def test_bytes_of_a_letter_cut_in_half_come_together():
     assert read([text[:8], text[8:14], text[14:]]) == ["señor 你好".encode()]
 
 
+@pytest.mark.parametrize("text", [b"data: 1\n\n", b"data: 1\r\n\r\n"])
+def test_an_event_is_given_with_its_last_byte_and_not_with_the_next_event(text):
+    for place in range(1, len(text)):
+        splitter = sse.Splitter(LIMIT)
+        assert splitter.feed(text[:place]) == b""
+        assert splitter.feed(text[place:]) == b"data: 1\n\n"
+        assert splitter.flush() == b""
+
+
 class TestLimit:
     def test_an_event_that_never_ends_is_malformed(self):
         splitter = sse.Splitter(100)

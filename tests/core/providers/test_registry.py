@@ -1,0 +1,170 @@
+"""Names → rows → live adapters."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from core.capabilities import Capability
+from core.config import settings
+from core.config.settings import Account
+from core.errors import Misconfigured
+from core.net.transport import Transport
+from core.providers import registry as module
+from core.providers.contract import Chats, ListsModels
+from core.providers.openai_dialect import OpenAIDialect
+from core.providers.registry import Registry, load_adapter
+from core.providers.table import TABLE, Row
+
+
+def connected(**environ):
+    registry = Registry()
+    registry.connect(settings.load(registry.declared(), environ=environ).accounts, Transport())
+    return registry
+
+
+def missing(provider, **environ):
+    registry = connected(**environ)
+    (account,) = registry.accounts(provider)
+    return registry.missing(registry.rows[provider], account)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [
+            ("azure", "azure"),
+            ("Azure", "azure"),
+            (" AZURE ", "azure"),
+            ("azure-openai", "azure"),
+            ("togetherai", "together"),
+            ("together-ai", "together"),
+            ("openai", "openai"),
+            ("ollama", "ollama"),
+            ("nobody", None),
+            ("", None),
+            ("auto", None),
+        ],
+    )
+    def test_canonical(self, name, found):
+        assert Registry().canonical(name) == found
+
+    def test_every_alias_leads_to_its_row(self):
+        registry = Registry()
+        for row in TABLE:
+            assert {registry.canonical(name) for name in (row.name, *row.aliases)} == {row.name}
+
+    def test_a_plug_in_is_found_however_it_is_spelled(self):
+        registry = Registry()
+        registry.register(Row(name="MyCo", title="My Company", aliases=("My-Company",)))
+        assert registry.canonical("MyCo") == registry.canonical("my-company") == "MyCo"
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            Row(name="azure-openai", title="X"),
+            Row(name="new", title="X", aliases=("azure",)),
+            Row(name="new", title="X", aliases=("togetherai",)),
+        ],
+    )
+    def test_a_taken_name_is_refused_by_whose_it_is(self, row):
+        registry = Registry()
+        with pytest.raises(Misconfigured, match=r"is taken by (azure|together)"):
+            registry.register(row)
+        assert registry.canonical("azure") == "azure"
+        assert registry.canonical("new") is None
+        assert "new" not in registry.rows
+
+    def test_a_row_may_be_replaced_by_its_own_name(self):
+        registry = Registry()
+        registry.register(Row(name="openai", title="Mine"))
+        assert registry.rows["openai"].title == "Mine"
+        assert registry.canonical("openai") == "openai"
+
+    def test_the_order_is_the_tables(self):
+        assert list(Registry().rows) == [row.name for row in TABLE]
+        assert [row.name for row in Registry().offering(Capability.CHAT)][:3] == ["azure", "together", "openai"]
+        assert Registry().offering(Capability.RERANK) == []
+
+
+class TestPlugIns:
+    def point(self, monkeypatch, name, value):
+        points = [EntryPoint(name=name, value=value, group=module.ENTRY_POINTS)]
+        monkeypatch.setattr(module, "entry_points", lambda group: points if group == module.ENTRY_POINTS else [])
+
+    def test_a_row_joins(self, monkeypatch):
+        made = Row(name="mine", title="Mine")
+        monkeypatch.setattr("tests.core.fakes.PLUG_IN", made, raising=False)
+        self.point(monkeypatch, "mine", "tests.core.fakes:PLUG_IN")
+        registry = Registry.with_plugins()
+        assert registry.rows["mine"] is made
+        assert [one.provider for one in registry.declared()][-1] == "mine"
+
+    def test_anything_else_is_refused_by_name(self, monkeypatch):
+        self.point(monkeypatch, "odd", "tests.core.fakes:FakeClock")
+        with pytest.raises(Misconfigured, match=r"odd .*expected a Row"):
+            Registry.with_plugins()
+
+
+class TestMissing:
+    @pytest.mark.parametrize(
+        ("provider", "environ", "names"),
+        [
+            ("azure", {}, ["AZURE_OPENAI_KEY", "AZURE_OPENAI_ENDPOINT"]),
+            ("azure", {"AZURE_OPENAI_KEY": "k"}, ["AZURE_OPENAI_ENDPOINT"]),
+            ("azure", {"AZURE_OPENAI_ENDPOINT": "https://x"}, ["AZURE_OPENAI_KEY"]),
+            ("azure", {"AZURE_API_KEY": "k", "AZURE_BASE_URL": "https://x"}, []),
+            ("together", {}, ["TOGETHER_API_KEY"]),
+            ("together", {"TOGETHER_API_KEY": "k"}, []),
+            ("openai", {}, ["OPENAI_API_KEY"]),
+            ("openai", {"OPENAI_BASE_URL": "http://localhost:9"}, []),
+            ("ollama", {}, ["OLLAMA_BASE_URL"]),
+            ("ollama", {"OLLAMA_BASE_URL": "http://localhost:11434"}, []),
+        ],
+    )
+    def test_what_to_set(self, provider, environ, names):
+        assert missing(provider, **environ) == names
+
+    def test_every_row_names_what_it_needs(self):
+        for row in TABLE:
+            names = row.declared().names
+            assert set(row.needs) <= set(names)
+            for name in Registry().missing(row, Account()):
+                assert name.isupper()
+
+
+class TestAdapters:
+    def test_one_is_made_on_first_use_and_kept(self):
+        registry = connected(OPENAI_API_KEY="k", TOGETHER_API_KEY="k")
+        adapter = registry.adapter("openai", "default")
+        assert isinstance(adapter, OpenAIDialect)
+        assert registry.adapter("openai", "default") is adapter
+        assert registry.adapter("together", "default") is not adapter
+
+    def test_connecting_again_forgets_the_old(self):
+        registry = connected(OPENAI_API_KEY="k")
+        adapter = registry.adapter("openai", "default")
+        registry.connect({"openai": (Account(base_url="http://localhost:9"),)}, Transport())
+        assert registry.adapter("openai", "default") is not adapter
+
+    def test_unconnected_it_says_so(self):
+        with pytest.raises(RuntimeError, match="not connected"):
+            Registry().adapter("openai", "default")
+
+    def test_who_has_no_account_has_none(self):
+        assert Registry().accounts("openai") == ()
+
+    @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+    def test_every_row_has_an_adapter_that_can_what_it_says(self, row):
+        made = load_adapter(row)(row, Account(base_url="http://localhost:9"), Transport())
+        if Capability.CHAT in row.capabilities:
+            assert isinstance(made, Chats)
+        if row.detect:
+            assert isinstance(made, ListsModels)
+
+    @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+    def test_every_row_is_sound(self, row):
+        assert row.name == row.name.lower()
+        assert row.title
+        assert row.base_url or "base_url" in row.needs
+        assert not row.extra_params & row.lacks_params
+        assert set(row.default_models) <= row.capabilities
