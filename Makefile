@@ -22,7 +22,7 @@ check: $(VENV)/.test  ## lint, format, types, import contracts, leaks and docs
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/test_shape.py tests/test_docs.py
 
-bench: $(VENV)/.test  ## measure the hot path against a bare floor; BENCH=--save keeps the result
+bench: $(VENV)/.test  ## measure the hot path against a bare floor and keep the result; a figure a tenth worse needs BENCH=--save
 	$(BIN)/python -m tests.benchmarks.run $(BENCH)
 
 format: $(VENV)/.test  ## rewrite the source as the formatter wants it

@@ -40,6 +40,9 @@ class Service:
     async def open(self) -> Gateway:
         if self.gateway is None:
             config, chance = self.settings, seeded()
+            if config.strategy not in STRATEGIES:
+                known = ", ".join(STRATEGIES)
+                log.warning("PROVIDER_STRATEGY %r is not known (known: %s); using fallback", config.strategy, known)
             self._transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
             self._store = await open_store(config, self.clock)
             self.registry.connect(config.accounts, self._transport)
@@ -52,6 +55,7 @@ class Service:
                     clock=self.clock,
                     chance=chance,
                     gate=InFlight(),
+                    patience=config.answer_timeout,
                     retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
                 ),
                 ledger=Ledger(self._store, self.clock),
@@ -90,9 +94,6 @@ def check(config: Settings, registry: Registry) -> None:
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
-    if config.strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        log.warning("PROVIDER_STRATEGY %r is not known (known: %s); using fallback", config.strategy, known)
 
 
 async def open_store(config: Settings, clock: Clock) -> Store:

@@ -150,6 +150,8 @@ class TargetError(PatchbayError):
     fault: Fault = "provider"
     again: ClassVar[bool] = True
     next: ClassVar[bool] = True
+    # The provider may have worked, and may bill for it, though no answer came of it.
+    billed: ClassVar[bool] = False
     advice: ClassVar[str] = "Try again, or let another provider answer."
 
     def __init__(
@@ -180,34 +182,41 @@ class ConnectTimeout(TargetError):
 
 
 class FirstTokenTimeout(TargetError):
+    billed = True
     status = 504
     advice = "Allow more time (x-patchbay-timeout-ms, PATCHBAY_FIRST_TOKEN_TIMEOUT) or use another model."
 
 
 class IdleTimeout(TargetError):
+    billed = True
     status = 504
 
 
 class AttemptTimeout(TargetError):
+    billed = True
     status = 504
     again = False
     advice = "Allow more time (x-patchbay-timeout-ms) or ask for a shorter answer."
 
 
 class Dropped(TargetError):
+    billed = True
     fault = "network"
 
 
 class Malformed(TargetError):
+    billed = True
     advice = "The provider, or a proxy in front of it, answered nonsense; check its base URL."
 
 
 class StreamCut(TargetError):
+    billed = True
     fault = "network"
     advice = "The answer is incomplete. Ask again."
 
 
 class StreamFailed(TargetError):
+    billed = True
     advice = "The answer is incomplete. Ask again."
 
 

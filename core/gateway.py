@@ -148,7 +148,7 @@ class Gateway:
                 first_ms=first_ms, request_id=error.request_id or request_id, usage=usage, cost=cost
             )
         won.permit.close(attempt.outcome)
-        receipt.target = target
+        receipt.target, receipt.usage = target, usage
         self._observe(receipt, attempt)
         await self._settle(receipt, outcome, error)
 
@@ -161,9 +161,12 @@ class Gateway:
         """Exactly once per request: sums, the durable item, the log line."""
         receipt.outcome = outcome
         receipt.ms = (self.clock.monotonic() - receipt.started) * 1000
-        if receipt.attempts:
-            receipt.usage = receipt.attempts[-1].usage
-            receipt.cost = _total(receipt.attempts)
+        receipt.cost = _total(receipt.attempts)
+        receipt.warnings += [
+            f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
+            for one in receipt.attempts
+            if one.billed and one.usage.source == "unknown"
+        ]
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message
         try:
@@ -278,7 +281,9 @@ def _estimated(request: Request, completion: Completion) -> Usage:
 
 
 def _total(attempts: list[Attempt]) -> Cost:
-    """What is owed as far as providers said what was used. Unknown as soon as one use has no price."""
-    if any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts):
+    """What is owed as far as providers said what was used; unknown when that says nothing of what is owed."""
+    known = [one.cost.nano for one in attempts if one.cost.nano is not None]
+    unpriced = any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts)
+    if unpriced or (not known and any(one.billed for one in attempts)):
         return UNKNOWN_COST
-    return Cost(sum(one.cost.nano for one in attempts if one.cost.nano is not None))
+    return Cost(sum(known))

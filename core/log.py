@@ -8,10 +8,12 @@ from typing import Any, TextIO
 
 import orjson
 
+from core.errors import PatchbayError
 from core.types.attempt import Attempt
 from core.types.receipt import Receipt
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LONGEST = 300  # characters of what a caller sent
 _MAX_LINES = 100_000  # kept while nobody can write them
 
 
@@ -92,6 +94,25 @@ def request(receipt: Receipt) -> None:
     LINES.add(level, facts)
 
 
+def refusal(method: str, path: str, error: PatchbayError) -> None:
+    """A request that ended before it had a receipt."""
+    level = logging.WARNING if error.status < 500 else logging.ERROR
+    if level < LINES.level:
+        return
+    facts = {
+        "event": "request",
+        "route": path[:_LONGEST],
+        "method": method,
+        "outcome": "refused",
+        "status": error.status,
+        "error": type(error).__name__,
+        "code": error.code,
+        "param": error.param and error.param[:_LONGEST],
+        "why": error.message[:_LONGEST],
+    }
+    LINES.add(level, facts)
+
+
 def _json(level: str, facts: dict[str, Any], at: float) -> str:
     return orjson.dumps({"at": round(at, 3), "level": level, **facts}, default=str).decode()
 
@@ -107,7 +128,7 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
     text = f"{value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return f'"{text}"' if " " in text else text
+    return orjson.dumps(text).decode() if " " in text or not text.isprintable() else text
 
 
 class _Ours(logging.Handler):

@@ -51,9 +51,15 @@ def _whole(low: int, high: int) -> Kind:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:  # asking checks the port
-        raise ValueError
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.port == 0:
+        raise ValueError  # asking for the port has checked it
     return text.rstrip("/")
+
+
+def _secret(text: str) -> Secret:
+    if not text.isprintable():
+        raise ValueError
+    return Secret(text)
 
 
 def _choice(*words: str) -> Kind:
@@ -64,8 +70,8 @@ TEXT = Kind("text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
 FLAG = Kind("true or false", _flag)
 SECONDS = Kind("a number of seconds above 0", _positive)
-URL = Kind("an http:// or https:// address", _url)
-SECRET = Kind("text", Secret)
+URL = Kind("an http:// or https:// address without a user in it", _url)
+SECRET = Kind("one line of text", _secret)
 PATH = Kind("a path", lambda text: Path(text).expanduser())
 COUNT = _whole(0, 100)
 WHOLE = _whole(0, 2**63)
@@ -136,6 +142,12 @@ class Settings:
     first_token_timeout: float = _setting(
         "PATCHBAY_FIRST_TOKEN_TIMEOUT", SECONDS, 60.0, "Seconds until a stream's first output"
     )
+    answer_timeout: float = _setting(
+        "PATCHBAY_ANSWER_TIMEOUT",
+        SECONDS,
+        120.0,
+        "Seconds for an answer that is not streamed while another target is left",
+    )
     idle_timeout: float = _setting("PATCHBAY_IDLE_TIMEOUT", SECONDS, 60.0, "Seconds a stream may be silent")
     total_timeout: float = _setting(
         "PATCHBAY_TOTAL_TIMEOUT", SECONDS, 600.0, "Seconds for a request with all attempts"
@@ -194,7 +206,10 @@ def read_dotenv(path: Path) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values  # noqa: PLC0415 - only a laptop has a .env; a cold start does not pay for it
 
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} cannot be read: {error}") from error
 
 
 def load(

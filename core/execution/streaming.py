@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from core.errors import FirstTokenTimeout, TargetError
+from core.errors import FirstTokenTimeout, Malformed, TargetError
 from core.providers.contract import FrameSource
 from core.types.frame import Frame, Kind
+
+_MOST_HELD = 8 * 2**20  # bytes before output; more is not a beginning but a fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,15 @@ async def commit(opening: Awaitable[FrameSource], first_token: float) -> Committ
     """Open and wait for output, holding back everything before it. Until then any failure is the next one's chance."""
     source: FrameSource | None = None
     held: list[Frame] = []
+    size = 0
     try:
         async with asyncio.timeout(first_token):
             source = await opening
             while (frames := await source.next()) is not None:
                 held += frames
+                size += sum(len(frame.raw) for frame in frames)
+                if size > _MOST_HELD:
+                    raise Malformed(f"{_MOST_HELD} bytes came before any output")  # noqa: TRY301 - one way out
                 # A proper end without output is an answer too: an empty one.
                 if any(frame.kind in {Kind.OUTPUT, Kind.END} for frame in frames):
                     break

@@ -45,6 +45,8 @@ class Walk:
     chance: Random
     gate: Gate
     retry: Retry
+    # Seconds for an attempt while another target is left: a silent provider must not use up the caller's patience.
+    patience: float = float("inf")
 
     async def first(
         self,
@@ -73,6 +75,7 @@ class _Run(Generic[T]):
         self._attempt = attempt
         self._deadline = deadline
         self._observe = observe
+        self._started = 0
         self._attempts: list[Attempt] = []
         self._errors: list[TargetError] = []
         self._refused: list[Exclusion] = []
@@ -95,6 +98,8 @@ class _Run(Generic[T]):
         clock = self._walk.clock
         started = clock.monotonic()
         share = self._deadline.share(started, left + 1)
+        if left:
+            share = min(share, self._walk.patience)
         if share <= 0:
             return Step("stop")
         try:
@@ -102,7 +107,8 @@ class _Run(Generic[T]):
         except Refused as refusal:
             self._refused.append(Exclusion(candidate.target, "gate", refusal.reason))
             return Step("next")
-        started_at, number = clock.now(), len(self._attempts) + 1
+        self._started += 1  # attempts may overlap: the number is taken at the start
+        started_at, number = clock.now(), self._started
         outcome: PermitOutcome = "cancelled"
         try:
             value, error = await self._answer(candidate, share)
@@ -126,7 +132,7 @@ class _Run(Generic[T]):
         except TargetError as error:
             return None, error
         except TimeoutError:
-            return None, AttemptTimeout(f"no answer within its share of the deadline, {share:.3g} s")
+            return None, AttemptTimeout(f"no answer within {share:.3g} s, its share of the deadline")
         except Exception as bug:
             # An adapter's bug, most likely a plug-in's, must not take the whole chain down with it.
             log.exception("the adapter of %s failed", candidate.target)
@@ -181,4 +187,5 @@ def failed(number: int, candidate: Candidate, error: TargetError, started_at: fl
         code=error.code,
         request_id=error.request_id,
         retry_after=error.retry_after,
+        billed=error.billed,
     )

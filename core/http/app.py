@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core import __version__
+from core import __version__, log
 from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
 from core.http.guards import Guard, is_loopback, on_lambda
 from core.http.problems import problem
@@ -76,7 +76,9 @@ def describe(app: FastAPI, operations: Operations) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     service: Service = request.app.state.service
     simulated = service.gateway.simulated if service.gateway else False
-    status, headers, body = problem(_ours(request, error), simulated=simulated)
+    ours = _ours(request, error)
+    log.refusal(request.method, request.url.path, ours)
+    status, headers, body = problem(ours, simulated=simulated)
     named = {name.decode(): value.decode() for name, value in headers}
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         named["allow"] = error.headers["Allow"]

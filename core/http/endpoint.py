@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 
 from starlette.types import Receive, Scope, Send
 
+from core import log as lines
 from core.errors import InternalError, PatchbayError
 from core.gateway import Gateway, LiveAnswer
 from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_problem
 from core.http.service import gateway_of
-from core.http.surfaces import ChatSurface
+from core.http.surfaces import ChatSurface, marked
 
 log = logging.getLogger("patchbay")
 
+_GRACE_SECONDS = 10  # to take what is left of an answer after its deadline
 _SSE = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -35,6 +37,8 @@ class ChatEndpoint:
         except CallerLeft:
             return
         except PatchbayError as error:
+            if error.receipt is None:
+                lines.refusal(scope["method"], scope["path"], error)
             await send_problem(send, error, simulated=gateway.simulated)
         except Exception:
             log.exception("a request failed inside the gateway")
@@ -46,7 +50,8 @@ class ChatEndpoint:
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
         caller = scope["patchbay.caller"]
         if request.stream:
-            async with _leaving(receive) as watch:
+            patience = gateway.settings.total_timeout + _GRACE_SECONDS
+            async with _leaving(receive, patience) as watch:
                 live = await gateway.chat_stream(caller, request)
                 await self._stream(live, watch, send)
         else:
@@ -63,6 +68,8 @@ class ChatEndpoint:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async for batch in live.frames():
                     raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
+                    if live.receipt.simulated:
+                        raw = marked(raw)
                     await send({"type": "http.response.body", "body": raw, "more_body": True})
             except Exception:
                 log.exception("a stream failed inside the gateway")
@@ -78,26 +85,30 @@ class _Watch:
 
 
 @asynccontextmanager
-async def _leaving(receive: Receive) -> AsyncIterator[_Watch]:
-    """Interrupts the block with CallerLeft when the caller goes away before it is over."""
-    watch, block = _Watch(), asyncio.current_task()
+async def _leaving(receive: Receive, patience: float) -> AsyncIterator[_Watch]:
+    """Interrupts the block with CallerLeft when the caller goes away, or no longer reads, before it is over."""
+    watch, block, left = _Watch(), asyncio.current_task(), False
     gone = asyncio.ensure_future(receive())  # the body is read: the next message is the caller's leaving
 
-    def interrupt(_: object) -> None:
-        if block is not None and not gone.cancelled() and not watch.over:
+    def interrupt() -> None:
+        nonlocal left
+        if block is not None and not watch.over:
+            left = True
             block.cancel()
 
-    gone.add_done_callback(interrupt)
+    gone.add_done_callback(lambda done: None if done.cancelled() else interrupt())
+    alarm = asyncio.get_running_loop().call_later(patience, interrupt)
     try:
         yield watch
     except asyncio.CancelledError:
-        if gone.done() and not gone.cancelled():
-            if block is not None:
-                block.uncancel()
-            raise CallerLeft from None
-        raise
+        if not left:
+            raise
+        if block is not None:
+            block.uncancel()
+        raise CallerLeft from None
     finally:
         watch.over = True
+        alarm.cancel()
         gone.cancel()
 
 

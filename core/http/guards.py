@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core import log
 from core.config.settings import Settings
 from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaType
 from core.http.replies import send_problem
@@ -61,6 +62,7 @@ class Guard:
         try:
             self._check(scope, headers)
         except PatchbayError as error:
+            log.refusal(scope["method"], scope["path"], error)
             await send_problem(send, error, simulated=self._simulated)
             return
         scope["patchbay.headers"] = headers

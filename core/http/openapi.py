@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.capabilities import Capability
-from core.wire.openai import CHAT_PARAMS
+from core.wire.chat import CHAT_PARAMS
 
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 _OPTIONS: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.errors import BadRequest
 from core.types.request import Options
-from core.wire.openai import check_type
+from core.wire.chat import check_type
 
 _FIELDS: dict[str, tuple[type, ...]] = {
     "provider": (str,), "fallback": (bool,), "models": (list,), "strategy": (str,), "cache": (str, bool),

@@ -12,7 +12,8 @@ from core.http import options
 from core.http.problems import stream_error_object
 from core.types.receipt import Receipt
 from core.types.request import Request
-from core.wire import openai, sse
+from core.wire import sse
+from core.wire.chat import chat_facts
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
@@ -26,19 +27,20 @@ class ChatSurface(Protocol):
 
 
 class OpenAIChat:
-    """/v1/chat/completions: a provider's bytes pass through as they are."""
+    """/v1/chat/completions: a provider's bytes pass through as they are; a simulator's are marked."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         return chat_request(body, route, timeout, wants_usage=_asks_for_usage(body))
 
     def answer(self, answer: Answer[Completion]) -> bytes:
-        return answer.value.raw
+        raw = answer.value.raw
+        return marked(raw.rstrip()) if answer.receipt.simulated else raw
 
     def stream_end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
         return sse.DONE
 
     def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt)}))
+        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), "simulated": receipt.simulated}))
 
 
 class NativeChat(OpenAIChat):
@@ -64,13 +66,23 @@ class NativeChat(OpenAIChat):
 
     def stream_end(self, receipt: Receipt) -> bytes:
         # An empty list of choices is what OpenAI's own usage chunk looks like: every client steps over it.
-        chunk = {"object": "chat.completion.chunk", "choices": [], **summary(receipt)}
+        chunk = {"id": receipt.id, "object": "chat.completion.chunk", "choices": [], **summary(receipt)}
         return sse.event(orjson.dumps(chunk)) + sse.DONE
+
+    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
+        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **summary(receipt)}))
+
+
+def marked(raw: bytes) -> bytes:
+    """A simulator's JSON, or its events, saying of themselves what they are."""
+    if raw.endswith(b"\n\n"):
+        return raw.replace(b"}\n\n", b',"simulated":true}\n\n')
+    return raw[:-1] + b',"simulated":true}'
 
 
 def chat_request(body: Body, route: str, timeout: float | None, *, wants_usage: bool) -> Request:
     chosen = options.take(body)
-    facts = openai.chat_facts(body)
+    facts = chat_facts(body)
     return Request(Capability.CHAT, body, chosen, facts, bool(body.get("stream")), wants_usage, route, timeout)
 
 

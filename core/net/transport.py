@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
-from http import HTTPStatus
+from email.utils import parsedate_to_datetime, parsedate_tz
 from typing import Self
 
 import aiohttp
@@ -23,6 +24,11 @@ from core.errors import (
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id")
+
+
+def address(text: str) -> URL:
+    """Parsed once, because parsing costs more than looking at it."""
+    return URL(text, encoded=True)
 
 
 class Transport:
@@ -57,7 +63,7 @@ class Transport:
         body: bytes | None = None,
         *,
         idle: float = 60.0,
-    ) -> "Answer":
+    ) -> "Incoming":
         """Send and wait for the head of the answer, whatever its status."""
         if self._session is None:
             raise RuntimeError("the transport is not open")
@@ -65,10 +71,10 @@ class Transport:
             response = await self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
         except _FOREIGN as error:
             raise target_error(error) from error
-        return Answer(response, idle)
+        return Incoming(response, idle)
 
 
-class Answer:
+class Incoming:
     """A response whose body has not been read."""
 
     __slots__ = ("_alarm", "_idle", "_late", "_loop", "_response", "_waiting_since", "status")
@@ -149,9 +155,18 @@ class Answer:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the provider says, from retry-after-ms or retry-after; dates are not used by any."""
+    """Seconds to wait as the provider, or a proxy before it, says: retry-after-ms, a number, or a date."""
     milliseconds = _number(headers.get("retry-after-ms"))
-    return milliseconds / 1000 if milliseconds is not None else _number(headers.get("retry-after"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    seconds = _number(headers.get("retry-after"))
+    return _until(headers.get("retry-after")) if seconds is None else seconds
+
+
+def _until(date: str | None) -> float | None:
+    if date is None or parsedate_tz(date) is None:
+        return None
+    return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
 
 
 def _number(text: str | None) -> float | None:
@@ -185,10 +200,3 @@ def target_error(error: BaseException) -> TargetError:
 def _reason(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or error
     return getattr(inner, "strerror", None) or type(inner).__name__
-
-
-def phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "unknown status"

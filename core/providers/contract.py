@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from core.config.settings import Account
-from core.net.transport import Transport
 from core.types.frame import Frame
 from core.types.target import Target
 from core.types.usage import Usage
@@ -55,9 +53,3 @@ class Chats(Protocol):
 @runtime_checkable
 class ListsModels(Protocol):
     async def models(self) -> list[str]: ...
-
-
-class Adapter(Protocol):
-    """What a row's `adapter` names: a class made from its row, an account and the transport."""
-
-    def __init__(self, row: Any, account: Account, transport: Transport) -> None: ...

@@ -5,19 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from yarl import URL
 
 from core.config.settings import Account
 from core.errors import Malformed, RequestRefused, TargetError
-from core.net.transport import Answer, Transport, phrase
+from core.net.transport import Incoming, Transport, address
 from core.providers.contract import Call, Reply
 from core.providers.table import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire import openai as wire
+from core.wire.faults import redact
 
 _MAX_ERROR_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.05
+_LONGEST_HEADER = 200
+_LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
 
 
 class OpenAIDialect:
@@ -27,8 +29,8 @@ class OpenAIDialect:
         self._row = row
         self._transport = transport
         self._secrets = (key,)
-        self._chat_url = URL(base + "/chat/completions", encoded=True)
-        self._models_url = URL(base + "/models", encoded=True)
+        self._chat_url = address(base + "/chat/completions")
+        self._models_url = address(base + "/models")
         self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key)}
         self._post_headers = {**self._headers, "content-type": "application/json"}
 
@@ -49,25 +51,28 @@ class OpenAIDialect:
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
         answer = await self._post(call, self.chat_body(call, stream=False))
+        request_id = self._said(answer.request_id)
         try:
             raw = await answer.read(call.max_bytes)
-            completion = wire.read_completion(raw, answer.header("content-type"))
+            completion = wire.read_completion(raw, self._said(answer.header("content-type")), self._secrets)
         except TargetError as error:
-            error.request_id = answer.request_id
+            error.request_id, error.provider_status = request_id, answer.status
             raise
         finally:
             answer.close()
-        return Reply(completion, completion.usage, answer.request_id)
+        return Reply(completion, completion.usage, request_id)
 
     async def chat_stream(self, call: Call) -> "ChatFrames":
         answer = await self._post(call, self.chat_body(call, stream=True))
-        kind = answer.header("content-type") or ""
+        kind, request_id = (
+            self._said(answer.header("content-type")) or "no content type",
+            self._said(answer.request_id),
+        )
         if "text/event-stream" not in kind:
             answer.close()
-            what = f"the answer is not an event stream ({kind or 'no content type'})"
-            raise Malformed(what, request_id=answer.request_id)
+            raise Malformed(f"the answer is not an event stream ({kind})", request_id=request_id)
         stream = wire.ChatStream(limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._secrets)
-        return ChatFrames(answer, stream)
+        return ChatFrames(answer, stream, request_id)
 
     async def models(self) -> list[str]:
         answer = await self._transport.send("GET", self._models_url, self._headers)
@@ -88,7 +93,7 @@ class OpenAIDialect:
         """The canonical body in this provider's own spelling."""
         body: dict[str, Any] = {**call.body, "model": call.target.model}
         wanted = self._row.max_tokens_param
-        for name in ("max_tokens", "max_completion_tokens"):
+        for name in _LENGTHS:
             if name != wanted and name in body:
                 value = body.pop(name)
                 body.setdefault(wanted, value)
@@ -100,28 +105,37 @@ class OpenAIDialect:
             body.pop("stream_options", None)
         return body
 
-    async def _post(self, call: Call, body: Mapping[str, Any]) -> Answer:
+    async def _post(self, call: Call, body: Mapping[str, Any]) -> Incoming:
         try:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
         answer = await self._transport.send("POST", self._chat_url, self._post_headers, raw, idle=call.idle)
-        if answer.status != 200:
-            raise await self._refusal(answer)
+        if not 200 <= answer.status < 300:
+            refusal = await self._refusal(answer)
+            if refusal.param in _LENGTHS and refusal.param not in call.body:
+                refusal.param = next(
+                    (name for name in _LENGTHS if name in call.body), None
+                )  # as the caller spelled it
+            raise refusal
         return answer
 
-    async def _refusal(self, answer: Answer) -> TargetError:
+    def _said(self, words: str | None) -> str | None:
+        """A header of the provider's, without a key that it may quote."""
+        return words and redact(words[:_LONGEST_HEADER], *self._secrets)
+
+    async def _refusal(self, answer: Incoming) -> TargetError:
         try:
             raw = await answer.read(_MAX_ERROR_BYTES)
         except TargetError:
-            raw = phrase(answer.status).encode()  # the status alone still says what happened
+            raw = b""  # the status alone still says what happened
         finally:
             answer.close()
         return wire.read_error(
             answer.status,
             raw,
             secrets=self._secrets,
-            request_id=answer.request_id,
+            request_id=self._said(answer.request_id),
             retry_after=answer.retry_after,
         )
 
@@ -131,10 +145,10 @@ class ChatFrames:
 
     __slots__ = ("_answer", "_stream", "request_id")
 
-    def __init__(self, answer: Answer, stream: wire.ChatStream) -> None:
+    def __init__(self, answer: Incoming, stream: wire.ChatStream, request_id: str | None) -> None:
         self._answer = answer
         self._stream = stream
-        self.request_id = answer.request_id
+        self.request_id = request_id
 
     @property
     def usage(self) -> Usage:

@@ -43,9 +43,11 @@ class Row:
             "model": f"{prefix}_MODEL",
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
-            "simulated": f"{prefix}_SIMULATED",
         }
-        return Declared(self.name, {name: (*self.env.get(name, ()), env) for name, env in derived.items()})
+        names = {name: (*self.env.get(name, ()), env) for name, env in derived.items()}
+        return Declared(
+            self.name, names | {"simulated": (f"{self.name}.simulated",)}
+        )  # set at run time, never by hand
 
 
 TABLE: tuple[Row, ...] = (

@@ -22,6 +22,7 @@ _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
 _MAX_PLANS = 1024
+_DEAREST = 2  # estimates of tokens err by as much: digits and other scripts take two bytes a token
 
 
 class _Question(NamedTuple):
@@ -74,7 +75,7 @@ class Planner:
         if self._registry.rows[target.provider].free:
             return 0
         model = self._catalog.find(target.provider, target.model)
-        return pricing.estimate(model, facts.input_tokens, facts.max_output, facts.answers)
+        return pricing.estimate(model, _DEAREST * facts.input_tokens, facts.max_output, facts.answers)
 
     def _decide(self, request: Request) -> Plan:
         options = request.options
@@ -208,6 +209,9 @@ class Planner:
         return Candidate(target, (wish.reason,), dropped, warnings)
 
     def _warnings(self, options: Options) -> tuple[str, ...]:
-        if options.cache in {None, "off"}:
-            return ()
-        return (f"cache={options.cache} had no effect: this version has no response cache",)
+        warnings = []
+        if options.cache not in {None, "off"}:
+            warnings.append(f"cache={options.cache} had no effect: this version has no response cache")
+        if options.models and options.model:
+            warnings.append("model had no effect: models is an exact list")
+        return tuple(warnings)

@@ -24,5 +24,6 @@ class Attempt(NamedTuple):
     code: str | None = None
     request_id: str | None = None
     retry_after: float | None = None
+    billed: bool = False  # it may cost something that nobody reported
     usage: Usage = UNKNOWN_USAGE
     cost: Cost = UNKNOWN_COST

@@ -12,9 +12,6 @@ class Caller:
     key: str
     scopes: frozenset[str]
 
-    def may(self, scope: str) -> bool:
-        return scope in self.scopes
-
 
 # Loopback development without a gateway key.
 LOCAL = Caller(org="local", project="default", key="loopback", scopes=ALL_SCOPES)

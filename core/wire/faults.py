@@ -1,6 +1,7 @@
 """A provider's refusal → our tree. The status decides, code and words only refine."""
 
 import re
+from http import HTTPStatus
 
 from core.errors import (
     ContentRefused,
@@ -94,3 +95,11 @@ def redact(text: str, *secrets: str) -> str:
 
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
 _KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")
+
+
+def phrase(status: int | None) -> str:
+    """What HTTP calls a status; empty for one it does not know."""
+    return HTTPStatus(status).phrase if status in _STATUSES else ""
+
+
+_STATUSES = {status.value for status in HTTPStatus}

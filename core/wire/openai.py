@@ -1,149 +1,17 @@
-"""The OpenAI chat dialect, which is also our canonical one: bytes ↔ facts, both ways. Pure."""
+"""What providers answer in the OpenAI chat dialect: completions, streams, usage, errors. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-from core.capabilities import Feature
-from core.errors import BadRequest, Malformed, ServerFault, StreamCut, StreamFailed, TargetError
+from core.errors import Malformed, ServerFault, StreamCut, StreamFailed, TargetError
 from core.types.frame import Frame, Kind
-from core.types.request import Facts
 from core.types.usage import Usage
 from core.wire import sse
-from core.wire.faults import classify, redact
+from core.wire.faults import classify, phrase, redact
 
-_TEXT = (str,)
-_NUMBER = (int, float)
-_WHOLE = (int,)
-_FLAG = (bool,)
-_LIST = (list,)
-_OBJECT = (dict,)
-_ANY = (str, dict, list, bool, int, float)
-
-# What the chat API takes, and as which JSON types. Everything else is a provider's own.
-CHAT_PARAMS: dict[str, tuple[type, ...]] = {
-    "model": _TEXT, "messages": _LIST, "stream": _FLAG, "stream_options": _OBJECT,
-    "temperature": _NUMBER, "top_p": _NUMBER, "n": _WHOLE, "seed": _WHOLE, "stop": (str, list),
-    "max_tokens": _WHOLE, "max_completion_tokens": _WHOLE,
-    "presence_penalty": _NUMBER, "frequency_penalty": _NUMBER, "logit_bias": _OBJECT,
-    "logprobs": (bool, int), "top_logprobs": _WHOLE,
-    "tools": _LIST, "tool_choice": (str, dict), "parallel_tool_calls": _FLAG,
-    "functions": _LIST, "function_call": (str, dict),
-    "response_format": _OBJECT, "modalities": _LIST, "audio": _OBJECT, "prediction": _OBJECT,
-    "reasoning_effort": _TEXT, "verbosity": _TEXT, "service_tier": _TEXT, "store": _FLAG,
-    "metadata": _OBJECT, "user": _TEXT, "safety_identifier": _TEXT,
-    "prompt_cache_key": _TEXT, "prompt_cache_options": _OBJECT, "prompt_cache_retention": _TEXT,
-    "web_search_options": _OBJECT,
-}  # fmt: skip
-
-_JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
-               list: "a list", dict: "an object"}  # fmt: skip
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
-_CHARS_PER_TOKEN = 4
 _MAX_WORDS = 500  # characters of a provider's message that are passed on
-
-
-def check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    """Refuse a JSON value of another type; true and false are not numbers."""
-    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
-        return
-    expected = " or ".join(dict.fromkeys(_JSON_NAMES[kind] for kind in kinds))
-    got = "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)
-    raise BadRequest(f"{name} must be {expected}, not {got}", param=name, code="invalid_type")
-
-
-def chat_facts(body: Mapping[str, Any]) -> Facts:
-    """Validate a chat body once and say what routing must know of it."""
-    unknown = []
-    for name, value in body.items():
-        kinds = CHAT_PARAMS.get(name)
-        if kinds is None:
-            unknown.append(name)
-        elif value is not None:
-            check_type(name, value, kinds)
-    messages = body.get("messages")
-    if not messages:
-        raise BadRequest("messages must be a list with at least one message", param="messages", code="missing")
-    features, chars, images = _read_messages(messages)
-    if tools := body.get("tools") or body.get("functions"):
-        features.add(Feature.TOOLS)
-        chars += len(orjson.dumps(tools))
-    if body.get("stream"):
-        features.add(Feature.STREAM)
-    wanted = (body.get("response_format") or {}).get("type")
-    if wanted == "json_schema":
-        features.add(Feature.JSON_SCHEMA)
-    elif wanted == "json_object":
-        features.add(Feature.JSON_MODE)
-    return Facts(
-        features=frozenset(features),
-        params=frozenset(body),
-        unknown_params=frozenset(unknown),
-        input_tokens=chars // _CHARS_PER_TOKEN + images * _IMAGE_TOKENS + 4 * len(messages),
-        max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
-        messages=len(messages),
-        answers=max(1, body.get("n") or 1),
-    )
-
-
-def _read_messages(messages: list[Any]) -> tuple[set[Feature], int, int]:
-    features: set[Feature] = set()
-    chars = images = 0
-    for index, message in enumerate(messages):
-        where = f"messages[{index}]"
-        if type(message) is not dict:
-            raise BadRequest(f"{where} must be an object with role and content", param=where, code="invalid_type")
-        role = message.get("role")
-        if type(role) is not str or role not in ROLES:
-            raise BadRequest(
-                f"{where}.role must be one of {', '.join(sorted(ROLES))}",
-                param=f"{where}.role",
-                code="invalid_value",
-            )
-        content = message.get("content")
-        if type(content) is str:
-            chars += _length(content)
-        elif type(content) is list:
-            size, pictures, sounds = _read_parts(content, f"{where}.content")
-            chars += size
-            images += pictures
-            features |= {Feature.VISION} if pictures else set()
-            features |= {Feature.AUDIO} if sounds else set()
-        elif content is not None:
-            raise BadRequest(
-                f"{where}.content must be a string or a list of parts",
-                param=f"{where}.content",
-                code="invalid_type",
-            )
-        elif role in {"user", "system", "developer"}:
-            raise BadRequest(f"{where}.content is missing", param=f"{where}.content", code="missing")
-        if calls := message.get("tool_calls"):
-            chars += len(orjson.dumps(calls))
-    return features, chars, images
-
-
-def _length(text: str) -> int:
-    """In bytes, which other scripts than ours need more of, as they need more tokens."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _read_parts(parts: list[Any], where: str) -> tuple[int, int, int]:
-    chars = images = sounds = 0
-    for index, part in enumerate(parts):
-        if type(part) is not dict or type(part.get("type")) is not str:
-            name = f"{where}[{index}]"
-            raise BadRequest(f"{name} must be an object with a type", param=name, code="invalid_type")
-        match part["type"]:
-            case "text":
-                check_type(f"{where}[{index}].text", part.get("text"), _TEXT)
-                chars += _length(part["text"])
-            case "image_url":
-                images += 1
-            case "input_audio":
-                sounds += 1
-    return chars, images, sounds
 
 
 class Completion(NamedTuple):
@@ -164,13 +32,15 @@ class Completion(NamedTuple):
         return reason
 
 
-def read_completion(raw: bytes, content_type: str | None) -> Completion:
+def read_completion(raw: bytes, content_type: str | None, secrets: tuple[str, ...] = ()) -> Completion:
     """Malformed when it is not a chat completion: a proxy's page, half a JSON, no choices."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         what = f"{content_type or 'no content type'}, {len(raw)} bytes"
         raise Malformed(f"the answer is not JSON ({what})") from None
+    if type(body) is dict and body.get("error"):
+        raise read_error(None, raw, secrets=secrets, otherwise=ServerFault)
     choices = body.get("choices") if type(body) is dict else None
     if not choices or type(choices) is not list or type(choices[0]) is not dict:
         raise Malformed("the answer has no choices")
@@ -198,23 +68,32 @@ def _count(table: Any, name: str) -> int:
     return value if type(value) is int and value > 0 else 0
 
 
-def read_error(status: int | None, raw: bytes, *, secrets: tuple[str, ...] = (), **facts: Any) -> TargetError:
-    """A refusal in the dialect's error format, or in whatever a proxy sent instead."""
-    code = kind = param = None
+def read_error(
+    status: int | None,
+    raw: bytes,
+    *,
+    secrets: tuple[str, ...] = (),
+    otherwise: type[TargetError] = StreamFailed,
+    **facts: Any,
+) -> TargetError:
+    """A refusal in the words of the dialect's error format. Any other body may quote the request: it stays out."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         body = None
-    error = body.get("error") if type(body) is dict else None
+    table = body if type(body) is dict else {}
+    error = table.get("error")
+    code = kind = param = None
     if type(error) is dict:
         code, kind, param = (_text(error.get(name), secrets) for name in ("code", "type", "param"))
-        message = _text(error.get("message"), secrets) or "no message"
+        said = error.get("message")
     else:
-        message = _text(error, secrets) or redact(raw.decode("utf-8", "replace"), *secrets).strip() or "empty body"
+        said = error or table.get("message") or table.get("detail")
+    message = _text(said, secrets) or f"{phrase(status) or 'an error'}, without a message ({len(raw)} bytes)"
     message = " ".join(message.split())[:_MAX_WORDS]
     cls = classify(status, code, kind, message)
     if status is None and cls is ServerFault:
-        cls = StreamFailed
+        cls = otherwise
     return cls(message, provider_status=status, code=code, param=param, **facts)
 
 
@@ -230,7 +109,7 @@ class ChatStream:
     """Reads a chat stream: bytes in, frames out, and usage, end and errors noticed on the way."""
 
     __slots__ = (
-        "_committed", "_failure", "_finished", "_keep_usage", "_secrets", "_splitter", "ended", "outputs", "usage",
+        "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_splitter", "ended", "outputs", "usage",
     )  # fmt: skip
 
     def __init__(self, *, limit: int, keep_usage: bool, secrets: tuple[str, ...] = ()) -> None:
@@ -239,7 +118,7 @@ class ChatStream:
         self._secrets = secrets
         self._failure: TargetError | None = None
         self._committed = False
-        self._finished = False
+        self._open: dict[int, bool] = {}  # choice → whether it still waits for its finish reason
         self.ended = False
         self.usage = Usage()
         self.outputs = 0  # events with output, which is near the number of tokens
@@ -257,7 +136,7 @@ class ChatStream:
         if self._failure:
             raise self._failure
         if not self.ended:
-            if not self._finished:
+            if not self._all_finished():
                 raise StreamCut("the stream ended without its end marker")
             self.ended = True
             frames.append(Frame(sse.DONE, Kind.END))
@@ -271,16 +150,21 @@ class ChatStream:
     @property
     def complete(self) -> bool:
         """Whether all output has come, even if the connection breaks now."""
-        return self._finished or self.ended
+        return self.ended or self._all_finished()
+
+    def _all_finished(self) -> bool:
+        return bool(self._open) and not any(self._open.values())
 
     def _read(self, block: bytes) -> list[Frame]:
         if self._committed:
-            for mark in _MARKS:
-                if mark in block:
-                    break
-            else:
-                self.outputs += block.count(b"\n\n")
-                return [Frame(block, Kind.OUTPUT)]
+            count = block.count(b"\n\n")
+            if count == block.count(b"}\n\n"):
+                for mark in _MARKS:
+                    if mark in block:
+                        break
+                else:
+                    self.outputs += count
+                    return [Frame(block, Kind.OUTPUT)]
         committed, frames = self._committed, []
         for event in sse.events(block):
             try:
@@ -301,6 +185,8 @@ class ChatStream:
         if data is None:
             return Frame(event + b"\n\n", Kind.META)
         if data == b"[DONE]":
+            if not self._committed and not self._all_finished():
+                raise StreamCut("the stream ended before it had begun")
             self.ended = True
             return Frame(sse.DONE, Kind.END)
         try:
@@ -330,7 +216,9 @@ class ChatStream:
             if type(delta) is not dict:
                 raise Malformed("a stream event has a delta that is not an object")
             output = output or _is_output(delta)
-            self._finished = self._finished or bool(choice.get("finish_reason"))
+            index = choice.get("index")
+            index = index if type(index) is int else 0
+            self._open[index] = self._open.get(index, True) and not choice.get("finish_reason")
         if output:
             self._committed = True
             self.outputs += 1

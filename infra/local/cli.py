@@ -28,7 +28,7 @@ def fail(message: str) -> NoReturn:
 
 def known_server() -> tuple[str, dict[str, str]]:
     """Its address (PORT, else the note of a running server, else the default) and the header with its key."""
-    from infra.local.place import noted  # noqa: PLC0415 - a command imports what it needs
+    from infra.local.place import address_of, noted  # noqa: PLC0415 - a command imports what it needs
 
     try:
         config = settings.load([], dotenv=DOTENV)
@@ -36,7 +36,8 @@ def known_server() -> tuple[str, dict[str, str]]:
     except Misconfigured as error:
         fail(error.message)
     named = config.port if config.port not in {0, unnamed} or os.environ.get("PORT") else None
-    url = f"http://127.0.0.1:{named}" if named else noted(config.home) or f"http://127.0.0.1:{config.port}"
+    there = noted(config.home) if named is None else None
+    url = there or address_of(config.host, config.port)
     return url, {"authorization": f"Bearer {config.api_key.reveal()}"} if config.api_key else {}
 
 

@@ -12,6 +12,12 @@ from core.errors import Misconfigured
 _FILE = "server.json"
 
 
+def address_of(host: str, port: int) -> str:
+    """What a client on this machine calls a server that listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
 @contextmanager
 def announced(home: Path, url: str) -> Iterator[None]:
     """Leave a note while the server runs."""
@@ -26,7 +32,8 @@ def announced(home: Path, url: str) -> Iterator[None]:
     try:
         yield
     finally:
-        note.unlink(missing_ok=True)
+        if noted(home) == url:  # and not another server's that was started since
+            note.unlink(missing_ok=True)
 
 
 def noted(home: Path) -> str | None:

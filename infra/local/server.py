@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,17 +16,18 @@ import uvicorn
 
 from core import bootstrap, log
 from core.bootstrap import Service
-from core.config.settings import MILLISECONDS, WHOLE, Account, Layers, Settings, read_dotenv
+from core.config.settings import MILLISECONDS, WHOLE, Layers, Settings, read_dotenv
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
 from core.net.transport import Transport
+from core.providers.contract import ListsModels
 from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from infra.local import simulation
 from infra.local.banner import banner
-from infra.local.place import announced
+from infra.local.place import address_of, announced
 from infra.local.simulators.fleet import Fleet, Waits
 
 DOTENV = Path(".env")
@@ -44,22 +45,23 @@ def check_reach(settings: Settings) -> None:
 
 
 async def detected(settings: Settings, registry: Registry) -> dict[str, str]:
-    """Settings for providers that run on this machine though nobody named them."""
+    """Settings for providers that run on this machine though nobody named them, or named no model of theirs."""
     found: dict[str, str] = {}
     transport = await Transport(connect_timeout=_DETECT_SECONDS).open()
     try:
         for row in registry.rows.values():
             account = settings.accounts[row.name][0]
-            if not row.detect or account.base_url or not account.enabled or not row.base_url:
+            base = account.base_url or row.base_url
+            if not row.detect or not base or not account.enabled or (account.base_url and account.model):
                 continue
+            adapter: ListsModels = load_adapter(row)(row, replace(account, base_url=base), transport)
             names = row.declared().names
-            adapter = load_adapter(row)(row, Account(base_url=row.base_url), transport)
             try:
                 async with asyncio.timeout(_DETECT_SECONDS):
                     models = await adapter.models()
             except (TargetError, TimeoutError):
                 continue  # it does not run here, which is the usual case
-            found[names["base_url"][-1]] = row.base_url
+            found[names["base_url"][-1]] = base
             if models and not account.model:
                 found[names["model"][-1]] = models[0]
     finally:
@@ -153,8 +155,7 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
     async with composed(environ, dotenv) as (service, fleet):
         settings = service.settings
         listener = listen(settings)
-        host = settings.host if is_loopback(settings.host) else "127.0.0.1"
-        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        url = address_of(settings.host, listener.getsockname()[1])
         routes = [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
         app = make_app("Patchbay", routes, chat.OPERATIONS, service)
         app.state.fleet = fleet

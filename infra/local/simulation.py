@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from core.errors import BadRequest, NotFound
 from core.http.replies import read_json
-from core.wire.openai import check_type
+from core.wire.chat import check_type
 from functions.catalog.routes import Open
 from infra.local.simulators.fleet import Fleet
 
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/local/simulators")
 
 
 async def _fields(request: Request, *required: str) -> dict[str, Any]:
-    body = await read_json(request.receive, request.scope["patchbay.headers"], _BODY_LIMIT)
+    body = await read_json(request.receive, request.scope["patchbay.headers"], _BODY_LIMIT, "fixed")
     body = {name: value for name, value in body.items() if value is not None}
     for name, value in body.items():
         if name not in _FIELDS:

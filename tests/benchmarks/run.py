@@ -164,7 +164,7 @@ def _row(result: Result, kept: dict[str, float] | None) -> tuple[str, ...]:
     verdict = f"FAILED: {result.problem}" if result.problem else "OVER" if result.over else "ok"
     if not result.pairs:
         return (figure.title, "-", "-", "-", limit, verdict)
-    if kept and result.ratio > kept["ratio"] * WORSE:
+    if kept and _is_worse(result, kept):
         verdict += f", WORSE than the kept {kept['ratio']:.2f} x: now {result.ratio:.2f} x"
     shown = f"{result.ratio:.2f} x" if figure.plus is None else f"{result.added:+.1f} {figure.unit}"
     floors, own = [pair.floor for pair in result.pairs], [pair.ours for pair in result.pairs]
@@ -205,7 +205,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and requests")
     parser.add_argument("--gateway", default=default, metavar="COMMAND", help="what to measure instead of ours")
     parser.add_argument("--keep", type=Path, default=HERE / "results.json", metavar="FILE", help="the kept result")
-    parser.add_argument("--save", action="store_true", help="keep this result")
+    parser.add_argument("--save", action="store_true", help="keep this result though a figure became worse")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     pin(LOAD_CORE)
@@ -218,9 +218,20 @@ def main() -> int:
         results.append(imports(size, home))
     kept = orjson.loads(options.keep.read_bytes())["figures"] if options.keep.exists() else {}
     print(table(results, kept))
-    if options.save:
+    over = any(result.over for result in results)
+    worse = any(_is_worse(result, kept.get(result.figure.key)) for result in results)
+    if options.save or not (options.quick or over or worse):
         options.keep.write_bytes(orjson.dumps(record(results), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    return int(any(result.over for result in results))
+    return int(over or (worse and not options.save))
+
+
+def _is_worse(result: Result, kept: dict[str, float] | None) -> bool:
+    """More than a tenth worse than what was kept: of the ratio, or of the limit where the limit is a difference."""
+    if not kept or not result.pairs:
+        return False
+    if result.figure.plus is not None:
+        return result.added > kept["ours"] - kept["floor"] + (WORSE - 1) * result.figure.plus
+    return result.ratio > kept["ratio"] * WORSE
 
 
 if __name__ == "__main__":

@@ -330,7 +330,8 @@ def test_a_stream_that_breaks_after_output_ends_with_an_error(gateways, provider
     assert answer.text == begun(provider, case.words)
     assert not answer.done
     (error,) = answer.errors
-    assert answer.events[-1] == {"error": error}
+    assert answer.events[-1]["error"] == error
+    assert answer.events[-1]["simulated"] is True
     kind = getattr(errors, case.error)
     assert (error["class"], error["fault"], error["advice"]) == (case.error, kind.fault, kind.advice)
     assert error["type"] == "provider_error"

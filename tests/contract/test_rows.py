@@ -278,7 +278,9 @@ def test_ollama_is_found_where_it_runs(tmp_path):
             assert await detected(nothing, registry) == {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "llama3.2:3b"}
             chosen = settings.load(registry.declared(), environ={"OLLAMA_MODEL": "qwen3:8b"})
             assert await detected(chosen, registry) == {"OLLAMA_BASE_URL": url}
-            for environ in ({"OLLAMA_ENABLED": "false"}, {"OLLAMA_BASE_URL": url}):
+            named = settings.load(registry.declared(), environ={"OLLAMA_BASE_URL": url})
+            assert await detected(named, registry) == {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "llama3.2:3b"}
+            for environ in ({"OLLAMA_ENABLED": "false"}, {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "m"}):
                 assert await detected(settings.load(registry.declared(), environ=environ), registry) == {}
             for fault in ("500", "refuse", "drop_headers", "truncated_json", "wrong_content_type", "hang"):
                 await running.clear()

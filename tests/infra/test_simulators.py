@@ -70,9 +70,7 @@ def with_client(kind, act, **settings):
 
 
 def chat(kind, messages=HELLO, model=MODEL, **options):
-    return with_client(
-        kind, lambda sdk: sdk.chat.completions.create(model=model, messages=messages, **options)
-    )
+    return with_client(kind, lambda sdk: sdk.chat.completions.create(model=model, messages=messages, **options))
 
 
 def chunks(kind, messages=HELLO, model=MODEL, **options):
@@ -149,9 +147,7 @@ def test_tool_call_whose_arguments_fit_the_schema(kind):
     assert call.function.name == "get_weather"
     assert json.loads(call.function.arguments) == {"city": "simulated", "unit": "celsius", "days": 1}
     result = {"role": "tool", "tool_call_id": call.id, "content": "Sunny, 21 degrees"}
-    after = chat(
-        kind, [*words, answer.choices[0].message.model_dump(exclude_none=True), result], tools=[WEATHER]
-    )
+    after = chat(kind, [*words, answer.choices[0].message.model_dump(exclude_none=True), result], tools=[WEATHER])
     assert 'the tool returned "Sunny, 21 degrees"' in after.choices[0].message.content
 
 
@@ -177,9 +173,9 @@ def test_tool_choice():
     required = chat("openai", tools=[WEATHER, TIME], tool_choice="required").choices[0].message
     assert [call.function.name for call in required.tool_calls] == ["get_weather"]
     named = {"type": "function", "function": {"name": "get_time"}}
-    assert chat("openai", tools=[WEATHER, TIME], tool_choice=named).choices[0].message.tool_calls[
-        0
-    ].function.name == ("get_time")
+    assert chat("openai", tools=[WEATHER, TIME], tool_choice=named).choices[0].message.tool_calls[0].function.name == (
+        "get_time"
+    )
     both = [{"role": "user", "content": "get_weather and get_time"}]
     options = {"tools": [WEATHER, TIME]}
     assert len(chat("openai", both, parallel_tool_calls=False, **options).choices[0].message.tool_calls) == 1
@@ -323,9 +319,7 @@ NO_KING = [{"role": "king", "content": "hi"}]
 NO_PART = [{"role": "user", "content": [3]}]
 NO_CALL = [{"role": "tool", "tool_call_id": "x", "content": ""}]
 NO_LIST = [{"role": "assistant", "tool_calls": 5}]
-FAR_IMAGE = [
-    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}
-]
+FAR_IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]
 REJECTED = [
     ("openai", {"shape": 1}, "unknown_parameter", "shape"),
     ("azure", {"shape": 1}, "unknown_parameter", "shape"),
@@ -419,9 +413,7 @@ def test_credentials():
                     assert refused.status_code == 401
                     expected = "401" if vendor == "azure" else "invalid_api_key"
                     assert refused.json()["error"]["code"] == expected
-                assert (
-                    await http.get(running.url(vendor) + path, headers={"authorization": "bearer k"})
-                ).is_success
+                assert (await http.get(running.url(vendor) + path, headers={"authorization": "bearer k"})).is_success
             azure = running.url("azure") + "/openai/v1/models"
             assert (await http.get(azure, headers={"api-key": "k"})).is_success
             assert (await http.get(running.url("ollama") + "/v1/models")).is_success

@@ -127,9 +127,7 @@ async def settled(running, vendor="openai"):
         await asyncio.gather(*running._simulators[vendor].server._tasks)
 
 
-@pytest.mark.parametrize(
-    "text", ["400", "599", "429:2", "503:0.5", "cut_stream@0", "stream_stall@12", *WORDS]
-)
+@pytest.mark.parametrize("text", ["400", "599", "429:2", "503:0.5", "cut_stream@0", "stream_stall@12", *WORDS])
 def test_fault_text(text):
     assert Fault.parse(text).text == text
 
@@ -187,9 +185,7 @@ def test_fires_is_a_fair_coin_that_falls_the_same_way_again():
     for other in ((2, b"body", "openai/x"), (1, b"bodies", "openai/x"), (1, b"body", "azure/x")):
         assert fallen != [fires(*other, count, 0.3) for count in counts]
     assert all(fires(seed, b"", "", 1, 1.0) for seed in range(100))
-    assert all(
-        fires(1, b"body", "openai/x", count, 0.6) for count, hit in zip(counts, fallen, strict=True) if hit
-    )
+    assert all(fires(1, b"body", "openai/x", count, 0.6) for count, hit in zip(counts, fallen, strict=True) if hit)
 
 
 def test_counts_forget_the_body_not_seen_for_longest(monkeypatch):
@@ -299,7 +295,7 @@ def test_refuse_closes_the_port_and_gives_it_back(runner):
             async with line(running) as (reader, writer):
                 writer.write(packed(encoded()))
                 assert (await answer(reader)).head.status_code == 200
-                await running.fault("openai", "refuse", rate=0.1)
+                await running.fault("openai", "refuse")
                 assert await reader.read() == b""
             for _ in range(3):
                 with pytest.raises(ConnectionRefusedError):

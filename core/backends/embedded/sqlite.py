@@ -37,6 +37,7 @@ ON CONFLICT (pk, sk) DO UPDATE SET exp = excluded.exp, doc = excluded.doc
 _BLOCK = 32
 _PUT_BLOCK = _PUT.replace("(?, ?, ?, ?)", ", ".join(["(?, ?, ?, ?)"] * _BLOCK))
 _WINDOW = 0.02  # seconds that appends gather; with the commit it stays below the promised 50 ms
+_PAUSE = 1.0  # seconds before the next try after a write that failed
 _SWEEP_SECONDS = 600
 _MAX_BACKLOG = 50_000  # appends kept in memory while the disk is full
 _STOP = object()
@@ -179,6 +180,7 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)  # receipts are the owner's own
         db = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
         # WAL with NORMAL survives the death of the process; only a power cut may cost the last commits.
         db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
@@ -187,7 +189,7 @@ class SqliteStore:
     def _gather(self) -> Any:
         """Let more appends come; a read or a conditional write cuts the wait short."""
         try:
-            return self._queue.get(timeout=_WINDOW)
+            return self._queue.get(timeout=_PAUSE if self._failure else _WINDOW)
         except Empty:
             return None
 
@@ -199,6 +201,8 @@ class SqliteStore:
             if self._failure is not None:
                 log.error("state cannot be written to %s: %s; %d items wait", self._path, self._failure, len(rows))
                 self._appends.extendleft(reversed(rows))
+                self._ringing = True
+                self._queue.put(None)  # tried again after a pause, whether or not more comes
 
     @staticmethod
     def _guard(work: Callable[[], object]) -> sqlite3.Error | None:

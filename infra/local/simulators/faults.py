@@ -122,8 +122,8 @@ class FaultBook:
             raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
         if times is not None and times < 1:
             raise ValueError(f"times must be at least 1, not {times}")
-        if fault.name == "refuse" and (capability is not None or times is not None):
-            raise ValueError("refuse closes the whole port: it takes neither capability nor times")
+        if fault.name == "refuse" and (capability is not None or times is not None or rate < 1):
+            raise ValueError("refuse closes the whole port: it takes neither rate nor capability nor times")
         scope = (provider, fault, capability)
         self._switches = [s for s in self._switches if (s.provider, s.fault, s.capability) != scope]
         switch = Switch(provider, fault, rate, capability, times)

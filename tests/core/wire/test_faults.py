@@ -17,7 +17,7 @@ from core.errors import (
     ServerFault,
     TargetError,
 )
-from core.wire.faults import classify, redact
+from core.wire.faults import classify, phrase, redact
 from tests.core.fakes import examples
 
 
@@ -174,3 +174,8 @@ class TestRedact:
     @given(st.text(), st.text(min_size=8), st.text())
     def test_no_key_survives(self, before, key, after):
         assert key not in redact(before + key + after, key)
+
+
+@pytest.mark.parametrize(("status", "words"), [(404, "Not Found"), (529, ""), (799, "")])
+def test_phrase(status, words):
+    assert phrase(status) == words

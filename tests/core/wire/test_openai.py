@@ -21,7 +21,8 @@ from core.errors import (
 )
 from core.types.frame import Kind
 from core.types.usage import Usage
-from core.wire.openai import CHAT_PARAMS, ChatStream, chat_facts, read_completion, read_error, read_usage
+from core.wire.chat import CHAT_PARAMS, chat_facts
+from core.wire.openai import ChatStream, read_completion, read_error, read_usage
 from tests.core.fakes import JSON, PLACES, cut, examples
 
 HI = [{"role": "user", "content": "Hello"}]
@@ -76,7 +77,8 @@ class TestParameters:
         ],
     )
     def test_the_right_type_passes(self, name, kind):
-        assert name in chat_facts({"messages": HI, name: SAMPLES[kind]}).params
+        sample = [{}] if name in {"tools", "functions"} else SAMPLES[kind]
+        assert name in chat_facts({"messages": HI, name: sample}).params
 
     @pytest.mark.parametrize("name", [name for name in CHAT_PARAMS if name != "messages"])
     def test_null_is_as_good_as_absent(self, name):
@@ -296,7 +298,7 @@ class TestCompletion:
     @pytest.mark.parametrize(
         "body",
         [{}, [], None, 1, "text", {"choices": []}, {"choices": None}, {"choices": {}}, {"choices": {"0": {}}},
-         {"choices": "ab"}, {"choices": [None]}, {"choices": ["Hi"]}, {"choices": [[]]}, {"error": {"message": "no"}}],
+         {"choices": "ab"}, {"choices": [None]}, {"choices": ["Hi"]}, {"choices": [[]]}],
     )  # fmt: skip
     def test_without_choices_it_is_malformed(self, body):
         with pytest.raises(Malformed):
@@ -307,7 +309,7 @@ class TestCompletion:
     def test_any_json_is_a_completion_or_malformed(self, body):
         try:
             completion = read_completion(orjson.dumps(body), "application/json")
-        except Malformed:
+        except TargetError:
             return
         assert isinstance(completion.message, dict)
         assert completion.usage.total >= 0
@@ -396,13 +398,12 @@ class TestError:
         ("raw", "message"),
         [
             (b'{"error": "model not found"}', "model not found"),
-            (b"<html>Bad Gateway</html>", "<html>Bad Gateway</html>"),
-            (b"", "empty body"),
-            (b"  \n", "empty body"),
-            (b'{"error": {}}', "no message"),
-            (b'{"error": {"message": ["x"]}}', "no message"),
-            (b'{"detail": "nope"}', '{"detail": "nope"}'),
-            (b'[{"error": {"message": "Google"}}]', '[{"error": {"message": "Google"}}]'),
+            (b"<html>Bad Gateway</html>", "Internal Server Error, without a message (24 bytes)"),
+            (b"", "Internal Server Error, without a message (0 bytes)"),
+            (b'{"error": {}}', "Internal Server Error, without a message (13 bytes)"),
+            (b'{"error": {"message": ["x"]}}', "Internal Server Error, without a message (29 bytes)"),
+            (b'{"detail": "nope"}', "nope"),
+            (b'{"detail": [{"input": "my secret prompt"}]}', "Internal Server Error, without a message (43 bytes)"),
         ],
     )
     def test_other_forms(self, raw, message):
