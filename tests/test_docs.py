@@ -1,16 +1,20 @@
 """What the README says is there is there, and the reverse; its commands run."""
 
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import pytest
 
 from core.config.settings import Settings
 from core.providers.table import TABLE
-from tests.harness import server
+from tests.harness import HELLO, server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -76,3 +80,20 @@ def test_the_readmes_commands_run(commands, tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "Simulated" in done.stdout
+
+
+def test_make_run_serves(tmp_path):
+    """The first command of the README, as it stands."""
+    command = ["make", "--no-print-directory", "run", f"PYTHON={sys.executable}"]
+    environ = {"PATH": "/usr/bin:/bin", "PORT": "0", "PATCHBAY_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            banner = "".join(running.stdout.readline() for _ in range(10))
+            url = re.findall(r"Patchbay on (http://127\.0\.0\.1:\d+)", banner)[0]
+            answer = httpx.post(f"{url}/api/ai/chat", json=HELLO, trust_env=False)
+            assert answer.json()["simulated"] is True
+        finally:
+            running.terminate()
+            if (tmp_path / "server.json").is_file():
+                os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGTERM)

@@ -50,7 +50,8 @@ class ChatEndpoint:
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
         caller = scope["patchbay.caller"]
         if request.stream:
-            patience = gateway.settings.total_timeout + _GRACE_SECONDS
+            allowed = gateway.settings.total_timeout
+            patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
             async with _leaving(receive, patience) as watch:
                 live = await gateway.chat_stream(caller, request)
                 await self._stream(live, watch, send)
