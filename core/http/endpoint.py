@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
 from core.errors import InternalError, PatchbayError
@@ -18,6 +17,7 @@ from core.http.surfaces import ChatSurface, marked
 
 log = logging.getLogger("patchbay")
 
+_WATCH_AFTER = 0.1  # seconds
 _GRACE_SECONDS = 10  # to take what is left of an answer after its deadline
 _SSE = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -49,18 +49,19 @@ class ChatEndpoint:
         body = await read_json(receive, headers, gateway.settings.max_body_bytes)
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
         caller = scope["patchbay.caller"]
-        if request.stream:
-            allowed = gateway.settings.total_timeout
-            patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
-            async with _leaving(receive, patience) as watch:
+        allowed = gateway.settings.total_timeout
+        patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
+        async with _Leaving(receive, patience) as leaving:
+            if request.stream:
                 live = await gateway.chat_stream(caller, request)
-                await self._stream(live, watch, send)
-        else:
-            answer = await gateway.chat(caller, request)
-            fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
-            await send_json(send, self._surface.answer(answer), fields)
+                await self._stream(live, leaving, send)
+            else:
+                answer = await gateway.chat(caller, request)
+                leaving.over()
+                fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
+                await send_json(send, self._surface.answer(answer), fields)
 
-    async def _stream(self, live: LiveAnswer, watch: "_Watch", send: Send) -> None:
+    async def _stream(self, live: LiveAnswer, leaving: "_Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         error: PatchbayError | None = None
@@ -75,42 +76,49 @@ class ChatEndpoint:
             except Exception:
                 log.exception("a stream failed inside the gateway")
                 error = _broken()
-            watch.over = True
+            leaving.over()
             surface, error = self._surface, error or live.error
             last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
             await send({"type": "http.response.body", "body": last})
 
 
-class _Watch:
-    over = False
+class _Leaving:
+    """Interrupts its block with CallerLeft when the caller goes away, or no longer reads, before it is over."""
 
+    def __init__(self, receive: Receive, patience: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._block = asyncio.current_task()
+        self._gone: asyncio.Future[Message] | None = None
+        self._open, self._left = True, False
+        # Not from the start: most answers of a fast provider are there before a watch would have paid for itself.
+        self._timers = [loop.call_later(_WATCH_AFTER, self._watch), loop.call_later(patience, self._interrupt)]
 
-@asynccontextmanager
-async def _leaving(receive: Receive, patience: float) -> AsyncIterator[_Watch]:
-    """Interrupts the block with CallerLeft when the caller goes away, or no longer reads, before it is over."""
-    watch, block, left = _Watch(), asyncio.current_task(), False
-    gone = asyncio.ensure_future(receive())  # the body is read: the next message is the caller's leaving
+    async def __aenter__(self) -> Self:
+        return self
 
-    def interrupt() -> None:
-        nonlocal left
-        if block is not None and not watch.over:
-            left = True
-            block.cancel()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.over()
+        if kind is asyncio.CancelledError and self._left and self._block is not None:
+            self._block.uncancel()
+            raise CallerLeft
 
-    gone.add_done_callback(lambda done: None if done.cancelled() else interrupt())
-    alarm = asyncio.get_running_loop().call_later(patience, interrupt)
-    try:
-        yield watch
-    except asyncio.CancelledError:
-        if not left:
-            raise
-        if block is not None:
-            block.uncancel()
-        raise CallerLeft from None
-    finally:
-        watch.over = True
-        alarm.cancel()
-        gone.cancel()
+    def over(self) -> None:
+        """From here on the caller may leave."""
+        self._open = False
+        for timer in self._timers:
+            timer.cancel()
+        if self._gone is not None:
+            self._gone.cancel()
+
+    def _watch(self) -> None:
+        gone = self._gone = asyncio.ensure_future(self._receive())  # the body is read: next comes the leaving
+        gone.add_done_callback(lambda gone: None if gone.cancelled() else self._interrupt())
+
+    def _interrupt(self) -> None:
+        if self._open and self._block is not None:
+            self._open, self._left = False, True
+            self._block.cancel()
 
 
 def _broken() -> InternalError:

@@ -491,11 +491,12 @@ def test_a_caller_that_leaves_in_the_middle_of_a_stream(settled, route, provider
     assert [one["decision_id"] for one in listed].count(decision[1].decode()) == 1
 
 
-def test_a_caller_that_leaves_before_the_first_output(settled):
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_caller_that_leaves_before_the_first_output(settled, stream):
     gateway, times = settled
     gateway.fault("azure", "hang")
     before = calls(gateway)["azure"]
-    caller = RawCaller(gateway, "/api/ai/chat", {**HELLO, "stream": True, "fallback": False})
+    caller = RawCaller(gateway, "/api/ai/chat", {**HELLO, "stream": stream, "fallback": False})
     eventually(lambda: calls(gateway)["azure"] > before, "the provider is called")
     caller.leave()
     eventually(lambda: times, "a settlement")
