@@ -119,7 +119,7 @@ class Gateway:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
-        receipt.warnings += self._substitution(request, won.candidate.target)
+        receipt.warnings += self._substitution(request, won.candidate.target, plan.named)
         return receipt, won
 
     async def finish(
@@ -194,7 +194,8 @@ class Gateway:
 
     def _deadline(self, request: Request) -> Deadline:
         allowed = self.settings.total_timeout
-        return Deadline(self.clock.monotonic() + min(allowed, request.timeout or allowed))
+        asked = request.timeout or allowed
+        return Deadline(self.clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
 
     def _cost(self, target: Target, usage: Usage) -> Cost:
         if self.registry.rows[target.provider].free:
@@ -202,14 +203,16 @@ class Gateway:
         return pricing.cost_of(usage, self.catalog.find(target.provider, target.model))
 
     @staticmethod
-    def _substitution(request: Request, target: Target) -> tuple[str, ...]:
-        """Never let another model answer for a named one without saying so."""
-        named = request.options.model
-        if named is None or named.lower().endswith("auto") or named == target.model:
+    def _substitution(request: Request, target: Target, named: str | None) -> tuple[str, ...]:
+        """Never let another answer for who was named without saying so."""
+        model = request.options.model or ""
+        if named is not None and named != target.provider:
+            return (f"answered by {target} instead of {request.options.provider or model}",)
+        if model.rpartition("/")[2].lower() == "auto" or not model:
             return ()
-        if named.partition("/")[2] == target.model:
+        if target.model in {model, model.partition("/")[2]}:
             return ()
-        return (f"answered by {target} instead of {named}",)
+        return (f"answered by {target} instead of {model}",)
 
 
 class LiveAnswer:
@@ -221,7 +224,9 @@ class LiveAnswer:
         self._gateway = gateway
         self._won = won
         self._first_ms = (gateway.clock.monotonic() - won.started) * 1000
-        self._late = False
+        self._late: AttemptTimeout | None = None
+        self._reading = False
+        self._deadline = deadline
         remaining = deadline.remaining(gateway.clock.monotonic())
         self._alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
 
@@ -251,14 +256,18 @@ class LiveAnswer:
                     yield batch
                 if ended:
                     return
+                self._reading = True
                 batch = await self._won.value.source.next()
+                self._reading = False
             raise StreamCut("the stream ended without its end marker")
         except TargetError as error:
-            self.error = AttemptTimeout("the deadline passed in the middle of the answer") if self._late else error
+            self.error = self._late or error.with_traceback(None)
             await self._finish("cut")
 
     def _expire(self) -> None:
-        self._late = True
+        self._late = AttemptTimeout("the deadline passed in the middle of the answer")
+        # A deadline that finds nobody waiting for the provider was used up by a caller who does not read.
+        self._late.fault = self._deadline.fault if self._reading else "caller"
         self._won.value.source.close()  # which ends the wait for its next frames
 
     async def _finish(self, outcome: ReceiptOutcome) -> None:

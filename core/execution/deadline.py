@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
+from core.errors import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """A point on the monotonic clock."""
 
     at: float
+    by_caller: bool = False
+
+    @property
+    def fault(self) -> Fault:
+        """Whose it is when this passes: a caller in a hurry says nothing about the provider."""
+        return "caller" if self.by_caller else "provider"
 
     def remaining(self, now: float) -> float:
         return max(0.0, self.at - now)

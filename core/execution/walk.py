@@ -118,7 +118,8 @@ class _Run(Generic[T]):
             outcome = "ok"
             return Won(cast("T", value), candidate, permit, number, started_at, started)
         except asyncio.CancelledError:
-            self._record(Attempt(number, candidate.target, "cancelled", started_at, self._ms(started)))
+            ms = self._ms(started)
+            self._record(Attempt(number, candidate.target, "cancelled", started_at, ms, billed=True))
             raise
         finally:
             if outcome != "ok":
@@ -132,7 +133,9 @@ class _Run(Generic[T]):
         except TargetError as error:
             return None, error
         except TimeoutError:
-            return None, AttemptTimeout(f"no answer within {share:.3g} s, its share of the deadline")
+            late = AttemptTimeout(f"no answer within {share:.3g} s, its share of the deadline")
+            late.fault = self._deadline.fault
+            return None, late
         except Exception as bug:
             # An adapter's bug, most likely a plug-in's, must not take the whole chain down with it.
             log.exception("the adapter of %s failed", candidate.target)
@@ -152,7 +155,7 @@ class _Run(Generic[T]):
         step = self._walk.retry.after(
             error, tries=tries, targets_left=left, remaining=remaining, chance=self._walk.chance
         )
-        self._errors.append(error)
+        self._errors.append(_bare(error))
         self._record(failed(number, candidate, error, started_at, self._ms(started), step))
         return step
 
@@ -169,6 +172,12 @@ class _Run(Generic[T]):
         if self._refused:
             return NoTarget(self._refused)
         return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
+
+
+def _bare(error: TargetError) -> TargetError:
+    """Without the frames it came through: they hold the request and what was read of the answer."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def failed(number: int, candidate: Candidate, error: TargetError, started_at: float, ms: float, step: Step) -> Attempt:

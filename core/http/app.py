@@ -13,11 +13,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import __version__, log
-from core.errors import BadRequest, MethodNotAllowed, NotFound, PatchbayError
+from core.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, PatchbayError
 from core.http.guards import Guard, is_loopback, on_lambda
 from core.http.problems import problem
 from core.http.replies import CallerLeft
 from core.http.service import Service
+
+_LONGEST_PATH = 200
 
 Operations = Mapping[str, Mapping[str, Any]]
 
@@ -56,6 +58,7 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(CallerLeft, _nobody)
     app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(Exception, _answer)  # the server logs its trace
     describe(app, operations)
     return app
 
@@ -96,7 +99,9 @@ def _ours(request: Request, error: Exception) -> PatchbayError:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"][1:])
         return BadRequest(f"{where}: {first['msg']}", param=where, code="invalid_value")
-    where = f"{request.method} {request.url.path}"
-    if isinstance(error, HTTPException) and error.status_code == 405:
+    if not isinstance(error, HTTPException):
+        return InternalError("The gateway failed. Its log says why; please report it.")
+    where = f"{request.method} {request.url.path[:_LONGEST_PATH]}"
+    if error.status_code == 405:
         return MethodNotAllowed(f"{where}: the path is there, the method is not.", code="method_not_allowed")
     return NotFound(f"{where} is not there; see /docs.", code="unknown_route")

@@ -39,7 +39,8 @@ class ChatEndpoint:
         except PatchbayError as error:
             if error.receipt is None:
                 lines.refusal(scope["method"], scope["path"], error)
-            await send_problem(send, error, simulated=gateway.simulated)
+            extra = self._surface.beside_error(error.receipt)
+            await send_problem(send, error, simulated=gateway.simulated, extra=extra)
         except Exception:
             log.exception("a request failed inside the gateway")
             await send_problem(send, _broken(), simulated=gateway.simulated)

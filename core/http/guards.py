@@ -5,13 +5,14 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import log
 from core.config.settings import Settings
 from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaType
+from core.http.headers import receipt_headers
 from core.http.replies import send_problem
 from core.types.caller import ALL_SCOPES, LOCAL, Caller
 
@@ -67,10 +68,23 @@ class Guard:
             return
         scope["patchbay.headers"] = headers
         busy = self._busy.get(scope["path"]) if scope["method"] == "POST" else None
-        await (busy or self._app)(scope, receive, send)
+        if busy is not None:
+            await busy(scope, receive, send)
+        else:
+            await self._app(scope, receive, partial(self._send, send))
+
+    async def _send(self, send: Send, message: Message) -> None:
+        """Every answer has the receipt's headers, also those that have no receipt."""
+        if message["type"] == "http.response.start":
+            names = {name for name, _ in message["headers"]}
+            fields = receipt_headers(None, simulated=self._simulated)
+            message["headers"] = [*message["headers"], *(field for field in fields if field[0] not in names)]
+        await send(message)
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if self._loopback:
+            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+                raise Forbidden("Two Host headers: which one is meant?", code="foreign_host")
             _same_house(headers)
         if scope["method"] in {"POST", "PUT", "PATCH"}:
             _json_only(headers)

@@ -1,6 +1,7 @@
 """Errors → status and body, the same on every route: OpenAI's error object with our facts added to it."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -9,6 +10,9 @@ from core.accounting import ledger
 from core.errors import AllTargetsFailed, NoTarget, PatchbayError, TargetError
 from core.http.headers import Headers, receipt_headers
 from core.types.receipt import Receipt
+
+_LONGEST_WAIT = 86_400  # seconds; what a provider asks for beyond that is no advice
+_NOTHING: Mapping[str, Any] = {}
 
 
 def error_object(error: PatchbayError) -> dict[str, Any]:
@@ -42,12 +46,14 @@ def stream_error_object(error: PatchbayError, receipt: Receipt) -> dict[str, Any
     return facts
 
 
-def problem(error: PatchbayError, *, simulated: bool) -> tuple[int, Headers, bytes]:
+def problem(
+    error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] = _NOTHING
+) -> tuple[int, Headers, bytes]:
     """Status, headers and body of an answer that is an error."""
     headers = [(b"content-type", b"application/json"), *receipt_headers(error.receipt, simulated=simulated)]
     wait = getattr(error, "retry_after", None)
     if wait is not None:
-        headers.append((b"retry-after", b"%d" % math.ceil(wait)))
+        headers.append((b"retry-after", b"%d" % min(math.ceil(wait), _LONGEST_WAIT)))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    return error.status, headers, orjson.dumps({"error": error_object(error), "simulated": simulated})
+    return error.status, headers, orjson.dumps({**extra, "error": error_object(error), "simulated": simulated})

@@ -1,5 +1,6 @@
 """Sending answers over ASGI, and reading bodies with a limit."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -68,8 +69,10 @@ async def send_json(send: Send, body: bytes, headers: Headers, status: int = 200
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_problem(send: Send, error: PatchbayError, *, simulated: bool) -> None:
-    status, headers, body = problem(error, simulated=simulated)
+async def send_problem(
+    send: Send, error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] | None = None
+) -> None:
+    status, headers, body = problem(error, simulated=simulated, extra=extra or {})
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

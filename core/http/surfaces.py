@@ -17,11 +17,13 @@ from core.wire.chat import chat_facts
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
+_NO_RECEIPT: Body = {"decision_id": None, "attempts": [], "cost": {"usd": 0.0, "nano_usd": 0}, "warnings": []}
 
 
 class ChatSurface(Protocol):
     def decode(self, body: Body, route: str, timeout: float | None) -> Request: ...
     def answer(self, answer: Answer[Completion]) -> bytes: ...
+    def beside_error(self, receipt: Receipt | None) -> Body: ...
     def stream_end(self, receipt: Receipt) -> bytes: ...
     def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
 
@@ -35,6 +37,9 @@ class OpenAIChat:
     def answer(self, answer: Answer[Completion]) -> bytes:
         raw = answer.value.raw
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
+
+    def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
+        return {}
 
     def stream_end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
         return sse.DONE
@@ -63,6 +68,9 @@ class NativeChat(OpenAIChat):
                 **summary(answer.receipt),
             }
         )
+
+    def beside_error(self, receipt: Receipt | None) -> Body:
+        return summary(receipt) if receipt else dict(_NO_RECEIPT)
 
     def stream_end(self, receipt: Receipt) -> bytes:
         # An empty list of choices is what OpenAI's own usage chunk looks like: every client steps over it.

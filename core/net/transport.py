@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime, parsedate_tz
+from io import BytesIO
 from typing import Self
 
 import aiohttp
@@ -22,6 +23,7 @@ from core.errors import (
 
 # Everything the client raises; the last is what its pure-Python parser says of a broken body.
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
+_LARGE = 2**20
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id")
 
@@ -67,8 +69,10 @@ class Transport:
         """Send and wait for the head of the answer, whatever its status."""
         if self._session is None:
             raise RuntimeError("the transport is not open")
+        # A large body goes out in pieces, so that copying it does not hold up everybody else.
+        data = BytesIO(body) if body is not None and len(body) > _LARGE else body
         try:
-            response = await self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
+            response = await self._session.request(method, url, headers=headers, data=data, allow_redirects=False)
         except _FOREIGN as error:
             raise target_error(error) from error
         return Incoming(response, idle)

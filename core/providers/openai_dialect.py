@@ -122,7 +122,7 @@ class OpenAIDialect:
 
     def _said(self, words: str | None) -> str | None:
         """A header of the provider's, without a key that it may quote."""
-        return words and redact(words[:_LONGEST_HEADER], *self._secrets)
+        return words and redact(words, *self._secrets)[:_LONGEST_HEADER]
 
     async def _refusal(self, answer: Incoming) -> TargetError:
         try:

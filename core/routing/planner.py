@@ -99,7 +99,8 @@ class Planner:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
         warnings = self._warnings(options)
-        return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings)
+        named = None if options.models else self._wishes.provider_of(options)
+        return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
         """The parameters that this target does not take."""

@@ -37,6 +37,10 @@ class Wishes:
         if falls_back or not named:
             yield from _all(chain, f"in the {strategy} chain")
 
+    def provider_of(self, options: Options) -> str | None:
+        """The provider named by its field or before the model's slash."""
+        return self._split(options.model, self._provider(options.provider))[0]
+
     def _named(
         self, name: str | None, provider: str | None, chain: Sequence[str], reason: str, field: str
     ) -> Iterator[Wish]:

@@ -31,5 +31,6 @@ class Plan:
     candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
+    named: str | None = None  # the provider that the caller wants first
     # What others derived from this plan; plans are memoised, so it is derived once for many requests.
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)

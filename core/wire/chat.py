@@ -48,7 +48,8 @@ def check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     """Refuse a JSON value of another type; true and false are not numbers."""
     if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
         return
-    expected = " or ".join(dict.fromkeys(_JSON_NAMES[kind] for kind in kinds))
+    named = (kind for kind in kinds if kind is not int or float not in kinds)
+    expected = " or ".join(dict.fromkeys(_JSON_NAMES[kind] for kind in named))
     got = "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)
     raise BadRequest(f"{name} must be {expected}, not {got}", param=name, code="invalid_type")
 
@@ -65,12 +66,14 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         more, pictures = _read_message(message, f"messages[{index}]", features)
         size += more
         images += pictures
+    if streaming := body.get("stream_options"):
+        check_type("stream_options.include_usage", streaming.get("include_usage", False), _FLAG)
     if tools := body.get("tools") or body.get("functions"):
         features.add(Feature.TOOLS)
         size += len(orjson.dumps(tools))
     if body.get("stream"):
         features.add(Feature.STREAM)
-    if wanted := body.get("response_format"):
+    if (wanted := body.get("response_format")) is not None:
         size += _read_format(wanted, features)
     return Facts(
         features=frozenset(features),

@@ -102,7 +102,15 @@ def _text(value: Any, secrets: tuple[str, ...]) -> str | None:
 
 
 # What makes a block of events worth decoding after commit; a byte look costs a tenth of a decode.
-_MARKS = (b'"error"', b'finish_reason":"', b'finish_reason": "', b'"usage":{', b'"usage": {', b"[DONE]")
+_MARKS = (
+    b'"error"',
+    b"event: error",
+    b'finish_reason":"',
+    b'finish_reason": "',
+    b'"usage":{',
+    b'"usage": {',
+    b"[DONE]",
+)
 
 
 class ChatStream:
@@ -185,8 +193,8 @@ class ChatStream:
         if data is None:
             return Frame(event + b"\n\n", Kind.META)
         if data == b"[DONE]":
-            if not self._committed and not self._all_finished():
-                raise StreamCut("the stream ended before it had begun")
+            if not self._all_finished():
+                raise StreamCut("the stream ended without a finish reason")  # as proxies end what they have lost
             self.ended = True
             return Frame(sse.DONE, Kind.END)
         try:
@@ -195,7 +203,7 @@ class ChatStream:
             raise Malformed("a stream event is not JSON") from None
         if type(chunk) is not dict:
             raise Malformed("a stream event is not an object")
-        if chunk.get("error"):
+        if chunk.get("error") or event.startswith(b"event: error"):
             raise read_error(None, data, secrets=self._secrets)
         return self._chunk(event + b"\n\n", chunk)
 

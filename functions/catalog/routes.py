@@ -2,25 +2,20 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 
 from core.capabilities import Capability
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
-from core.http.headers import receipt_headers
 from core.http.openapi import CHAT_BODY
 from core.http.replies import read_json
 from core.http.service import gateway_of
 from core.http.surfaces import chat_request
 
 
-async def opened(request: Request, response: Response) -> Gateway:
-    """The gateway; the answer gets the headers that every answer has."""
-    gateway = await gateway_of(request.scope)
-    for name, value in receipt_headers(None, simulated=gateway.simulated):
-        response.headers[name.decode()] = value.decode()
-    return gateway
+async def opened(request: Request) -> Gateway:
+    return await gateway_of(request.scope)
 
 
 Open = Annotated[Gateway, Depends(opened)]

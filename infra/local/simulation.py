@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request
 from core.errors import BadRequest, NotFound
 from core.http.replies import read_json
 from core.wire.chat import check_type
-from functions.catalog.routes import Open
 from infra.local.simulators.fleet import Fleet
 
 _BODY_LIMIT = 64 * 1024
@@ -16,7 +15,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def fleet_of(request: Request, _: Open) -> Fleet:
+def fleet_of(request: Request) -> Fleet:
     fleet: Fleet | None = request.app.state.fleet
     if fleet is None:
         raise NotFound("No simulators run here: this gateway has real providers.", code="no_simulators")

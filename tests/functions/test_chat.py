@@ -1,5 +1,6 @@
 """The chat routes: fields, headers, streams, deadlines, callers that leave, many at once."""
 
+import gc
 import json
 import re
 import socket
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from core.types.request import Request
 from tests.functions.helpers import CHAT_ROUTES, calls, has_receipt_headers, problem, said, sse
 from tests.harness import HELLO, Server, server
 
@@ -541,3 +543,18 @@ def test_receipts_hold_no_words(gateway):
     body = gateway.chat(ask(secret), user=secret, metadata={"a": secret}).json()
     assert secret in body["content"]
     assert secret not in json.dumps(gateway.receipt(body["decision_id"]))
+
+
+def test_a_failed_request_is_let_go_of(gateway):
+    """Its error must not hold the frames it came through, and with them the body and what was read of an answer."""
+    gateway.fault("azure", "500")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert gateway.chat(ask("x" * 2_000_000), models=["azure/auto"]).status_code == 502
+        assert gateway.chat(models=["openai/auto"]).status_code == 200  # what the last one held is let go of by now
+        kept = [one for one in gc.get_objects() if isinstance(one, Request) and one.facts.input_tokens > 400_000]
+    finally:
+        gc.enable()
+    assert not kept

@@ -87,7 +87,7 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            ({"temperature": "hot"}, "temperature must be a whole number or a number, not a string"),
+            ({"temperature": "hot"}, "temperature must be a number, not a string"),
             ({"max_tokens": True}, "max_tokens must be a whole number, not true or false"),
             ({"max_tokens": 10.5}, "max_tokens must be a whole number, not a number"),
             ({"stream": 1}, "stream must be true or false, not a whole number"),
@@ -586,10 +586,16 @@ class TestStreamUsage:
 
 
 class TestEnd:
-    def test_done_ends_it_though_nobody_said_why(self):
-        frames, reading = read([ROLE, HELLO, DONE])
-        assert kinds(frames)[-1] == Kind.END
-        assert reading.ended
+    @pytest.mark.parametrize("parts", [[DONE], [ROLE, DONE], [ROLE, HELLO, DONE]])
+    def test_done_without_a_reason_is_a_cut(self, parts):
+        """Proxies end what they have lost like this."""
+        with pytest.raises(StreamCut):
+            read(parts)
+
+    @pytest.mark.parametrize("parts", [[ROLE, HELLO], [ROLE]])
+    def test_an_event_named_error_is_one(self, parts):
+        with pytest.raises(TargetError, match="boom"):
+            read([*parts, b'event: error\ndata: {"message":"boom"}\n\n', STOP, DONE])
 
     def test_a_reason_and_a_closed_connection_end_it(self):
         frames, reading = read([ROLE, HELLO, STOP])
@@ -604,9 +610,9 @@ class TestEnd:
             read(parts)
 
     def test_done_without_its_blank_line_counts(self):
-        frames, _ = read([ROLE, HELLO, DONE.strip()])
+        frames, _ = read([ROLE, HELLO, STOP, DONE.strip()])
         assert kinds(frames)[-1] == Kind.END
-        assert joined(frames) == ROLE + HELLO + DONE
+        assert joined(frames) == ROLE + HELLO + STOP + DONE
 
     def test_nothing_is_done_before_its_end(self):
         reading = stream()
