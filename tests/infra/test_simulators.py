@@ -34,7 +34,12 @@ TIME = {
     "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}},
 }
 PIXEL = "data:image/png;base64,aGVsbG8="
-ALL = ("openai", "azure", "azure classic", "together", "ollama")
+ALL = (
+    "openai", "azure", "azure classic", "together", "ollama", "groq", "deepseek", "huggingface", "local",
+)  # fmt: skip
+WITHOUT_SCHEMAS = "deepseek"
+WITHOUT_ID = ("ollama", "deepseek")  # under the name that the SDK looks for
+PATHS = {"azure": "/openai/v1", "groq": "/openai/v1", "deepseek": ""}
 
 
 @asynccontextmanager
@@ -57,8 +62,7 @@ async def client(running, kind, key="sk-any"):
                 api_key=key, azure_endpoint=root, api_version="2024-10-21", max_retries=0, http_client=http
             )
         else:
-            prefix = "/openai/v1" if kind == "azure" else "/v1"
-            yield AsyncOpenAI(api_key=key, base_url=root + prefix, max_retries=0, http_client=http)
+            yield AsyncOpenAI(api_key=key, base_url=root + PATHS.get(kind, "/v1"), max_retries=0, http_client=http)
 
 
 def with_client(kind, act, **settings):
@@ -94,9 +98,11 @@ def test_chat(kind):
     assert answer.choices[0].finish_reason == "stop"
     assert answer.model == MODEL
     assert answer.usage.prompt_tokens == 2
-    assert answer.usage.completion_tokens == -(-len(answer.choices[0].message.content) // 4)
+    details = answer.usage.completion_tokens_details
+    thought = details.reasoning_tokens if details else 0
+    assert answer.usage.completion_tokens == -(-len(answer.choices[0].message.content) // 4) + thought
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
-    assert (answer._request_id is None) == (vendor == "ollama")
+    assert (answer._request_id is None) == (vendor in WITHOUT_ID)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -199,7 +205,7 @@ def test_json_answers():
     assert json.loads(answer)["provider"] == "openai"
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema, "strict": True}}
-    for kind in ALL:
+    for kind in set(ALL) - {WITHOUT_SCHEMAS}:
         assert json.loads(chat(kind, response_format=wanted).choices[0].message.content) == {"ok": True}
         assert json.loads(said(chunks(kind, response_format=wanted))) == {"ok": True}
 
@@ -228,9 +234,9 @@ def test_several_choices():
 
 
 def test_models():
-    for kind in ("openai", "azure", "azure classic", "ollama"):
+    for kind in set(ALL) - {"together"}:
         page = with_client(kind, lambda sdk: sdk.models.list())
-        assert len(page.data) > 2
+        assert len(page.data) > 1
         assert all(model.object == "model" for model in page.data)
 
     async def native():
@@ -273,9 +279,10 @@ def test_statuses_are_errors_of_the_sdk(kind):
                 with pytest.raises(expected) as raised:
                     await sdk.chat.completions.create(model=MODEL, messages=HELLO)
                 assert raised.value.status_code == status
-                assert bool(raised.value.request_id) == (vendor != "ollama")
-                assert isinstance(raised.value.body, dict)
-                assert raised.value.body["message"]
+                assert bool(raised.value.request_id) == (vendor not in WITHOUT_ID)
+                body = raised.value.body
+                assert isinstance(body, str if vendor == "huggingface" else dict)
+                assert body if isinstance(body, str) else body["message"]
                 await running.clear(vendor)
             await sdk.chat.completions.create(model=MODEL, messages=HELLO)
 
