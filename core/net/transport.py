@@ -23,7 +23,7 @@ from core.errors import (
 # Everything the client raises; the last is what its pure-Python parser says of a broken body.
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id")
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-ds-trace-id")
 
 
 def address(text: str) -> URL:
