@@ -76,9 +76,12 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
 
 def _status_of(word: str | None) -> int | None:
     """What a stream error's code or type would have been as a status; the code says more."""
+    if word and _STATUS.fullmatch(word):
+        return int(word)
     return next((status for status, names in _STREAM_TYPES.items() if (word or "").lower() in names), None)
 
 
+_STATUS = re.compile("[45][0-9][0-9]")
 _STREAM_TYPES: dict[int, set[str]] = {
     400: {"invalid_request_error", *_CONTENT, *_PARAMETER, "context_length_exceeded"},
     401: {"authentication_error", "invalid_api_key"},

@@ -113,8 +113,12 @@ def _choice(vendor: Vendor, index: int, answer: Answer, thought: str) -> dict[st
         message |= {"refusal": None, "annotations": []}
     if answer.tool_calls:
         message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
-    choice = {"index": index, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+    choice = {"index": index, "message": message, "logprobs": None, "finish_reason": _reason(vendor, answer)}
     return {**choice, "content_filter_results": SAFE} if vendor.content_filter else choice
+
+
+def _reason(vendor: Vendor, answer: Answer) -> str:
+    return vendor.stop if answer.finish_reason == "stop" else answer.finish_reason
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _stream(call: Call, body: dict[str, Any], said: tuple[Answer, ...], usage: d
     closing = []
     for index, answer in enumerate(said):
         last = vendor.usage_on_last_chunk and index == len(said) - 1
-        closing.append(chunks.chunk(index, {}, answer.finish_reason, usage if last else None, extended=usage))
+        closing.append(chunks.chunk(index, {}, _reason(vendor, answer), usage if last else None, extended=usage))
     if chunks.counting:
         closing.append(chunks.counted(usage))
     headers = {"content-type": vendor.event_stream, "cache-control": "no-cache"}

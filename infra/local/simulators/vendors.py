@@ -32,6 +32,8 @@ class Vendor:
     whole_tool_calls: bool = False
     data_images_only: bool = False
     bare_model_list: bool = False
+    # What it calls an end that was not forced.
+    stop: str = "stop"
     # An object of the vendor's own in its answers, which repeats the usage on a stream's last chunk.
     extension: str | None = None
     timings: bool = False
@@ -112,6 +114,7 @@ TOGETHER = Vendor(
         "x-tokenlimit-remaining": "0",
     },
     event_stream="text/event-stream",
+    stop="eos",
     usage_details=False,
     usage_on_last_chunk=True,
     bare_model_list=True,

@@ -134,6 +134,13 @@ class TestErrors:
         error = read_error(status, orjson.dumps(body))
         assert (type(error).__name__, error.message) == (kind, message)
 
+    @pytest.mark.parametrize(
+        ("code", "kind"), [(400, "RequestRefused"), ("429", "RateLimited"), (500, "StreamFailed"), (7, "StreamFailed")]
+    )
+    def test_a_number_in_a_stream_is_the_status(self, code, kind):
+        error = read_error(None, orjson.dumps({"error": {"message": "No", "code": code}}))
+        assert type(error).__name__ == kind
+
     @pytest.mark.parametrize("code", ["tool_use_failed", "json_validate_failed"])
     def test_a_model_that_cannot_is_not_the_callers_fault(self, code):
         body = {"error": {"message": "Failed to call a function.", "code": code, "failed_generation": "<secret>"}}
