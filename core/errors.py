@@ -35,6 +35,7 @@ PatchbayError
     ├── ParameterRefused                  this provider does not take a parameter
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
+    │   └── BrokenOff                     the provider ran short in the middle of an answer
     └── ServerFault                       other 5xx, 408
 
 Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
@@ -279,6 +280,11 @@ class RequestRefused(TargetError):
 class Overloaded(TargetError):
     status = 503
     advice = "The provider is overloaded; try again later or configure another provider."
+
+
+class BrokenOff(Overloaded):
+    billed = True
+    advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
 
 
 class ServerFault(TargetError):

@@ -36,6 +36,7 @@ from core.types.receipt import Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Target
 from core.types.usage import UNKNOWN_COST, Cost, Usage
+from core.wire.chat import without
 from core.wire.openai import Completion
 
 T = TypeVar("T")
@@ -183,7 +184,7 @@ class Gateway:
     def _call(self, candidate: Candidate, request: Request) -> Call:
         body = request.body
         if candidate.drop:
-            body = {name: value for name, value in body.items() if name not in candidate.drop}
+            body = without(body, candidate.drop)
         return Call(
             candidate.target,
             body,

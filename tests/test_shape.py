@@ -13,7 +13,9 @@ from core.providers.table import TABLE
 ROOT = Path(__file__).parent.parent
 # The dialect that is also our canonical one shares its name with a provider.
 DIALECT = "openai"
-NAMES = sorted({name for row in TABLE for name in (row.name, *row.aliases)})
+# A tier and an everyday word before it is a provider.
+WORD = "local"
+NAMES = sorted({name for row in TABLE for name in (row.name, *row.aliases)} - {WORD})
 # Where no vendor is ever named; elsewhere in core and functions only the canonical dialect is.
 STRICT = ("routing", "execution", "health", "accounting", "cache", "jobs", "config", "types", "backends", "net")
 

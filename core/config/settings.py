@@ -1,6 +1,7 @@
 """Settings from layers: run time › environment › `.env` › defaults. Read once, then passed in."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -56,6 +57,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _version(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", text):
+        raise ValueError
+    return text
+
+
 def _secret(text: str) -> Secret:
     if not text.isprintable():
         raise ValueError
@@ -70,6 +77,7 @@ TEXT = Kind("text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
 FLAG = Kind("true or false", _flag)
 SECONDS = Kind("a number of seconds above 0", _positive)
+VERSION = Kind("letters, digits, dots and dashes", _version)
 URL = Kind("an http:// or https:// address without a user in it", _url)
 SECRET = Kind("one line of text", _secret)
 PATH = Kind("a path", lambda text: Path(text).expanduser())
@@ -93,19 +101,25 @@ class Account:
 
     name: str = "default"
     key: Secret | None = None
+    token: Secret | None = None  # a bearer token in place of the key
     base_url: str | None = None
+    api_version: str | None = None
     model: str | None = None
     enabled: bool = True
     priority: int | None = None
+    first: bool = False  # leads the default chain
     simulated: bool = False
 
 
 ACCOUNT_KINDS: dict[str, Kind] = {
     "key": SECRET,
+    "token": SECRET,
     "base_url": URL,
+    "api_version": VERSION,
     "model": TEXT,
     "enabled": FLAG,
     "priority": _whole(0, 10_000),
+    "first": FLAG,
     "simulated": FLAG,
 }
 
@@ -175,7 +189,11 @@ class Settings:
     @property
     def configured(self) -> bool:
         """Whether anybody gave a credential or a base URL: if not, simulators may answer."""
-        return any(account.key or account.base_url for accounts in self.accounts.values() for account in accounts)
+        return any(
+            account.key or account.token or account.base_url
+            for accounts in self.accounts.values()
+            for account in accounts
+        )
 
 
 class Layers:

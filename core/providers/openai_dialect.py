@@ -1,10 +1,13 @@
 """Every provider that speaks OpenAI's dialect; what differs between them stands in their rows."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
+from yarl import URL
 
 from core.config.settings import Account
 from core.errors import Malformed, RequestRefused, TargetError
@@ -19,6 +22,7 @@ from core.wire.faults import redact
 _MAX_ERROR_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.05
 _LONGEST_HEADER = 200
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
 
 
@@ -26,12 +30,18 @@ class OpenAIDialect:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         base = self.base_url(row, account)
         key = account.key.reveal() if account.key else ""
+        token = account.token.reveal() if account.token else ""
+        version = account.api_version or ""
+        query = f"?api-version={version}" if version else ""
+        dated = row.dated_prefix if _DATED.match(version) else ""
         self._row = row
         self._transport = transport
-        self._secrets = (key,)
-        self._chat_url = address(base + "/chat/completions")
+        self._secrets = (key, token)
+        # A template where the path names the model.
+        self._dated_url = base.removesuffix(row.path_prefix) + dated + "/chat/completions" + query if dated else ""
+        self._chat_url = address(base + "/chat/completions" + query)
         self._models_url = address(base + "/models")
-        self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key)}
+        self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key, token)}
         self._post_headers = {**self._headers, "content-type": "application/json"}
 
     @staticmethod
@@ -40,11 +50,15 @@ class OpenAIDialect:
         base = account.base_url or row.base_url or ""
         if not row.path_prefix:
             return base
+        scheme, _, rest = base.partition("?")[0].partition("://")
+        host, slash, path = rest.partition("/")
         first = "/" + row.path_prefix.split("/")[1]
-        return base.partition("?")[0].partition(first)[0].rstrip("/") + row.path_prefix
+        return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
     @staticmethod
-    def _credentials(row: Row, key: str) -> dict[str, str]:
+    def _credentials(row: Row, key: str, token: str) -> dict[str, str]:
+        if token:
+            return {"authorization": f"Bearer {token}"}
         if not key:
             return {}
         return {row.key_header: f"Bearer {key}" if row.key_header == "authorization" else key}
@@ -110,7 +124,7 @@ class OpenAIDialect:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
-        answer = await self._transport.send("POST", self._chat_url, self._post_headers, raw, idle=call.idle)
+        answer = await self._transport.send("POST", self._url(call), self._post_headers, raw, idle=call.idle)
         if not 200 <= answer.status < 300:
             refusal = await self._refusal(answer)
             if refusal.param in _LENGTHS and refusal.param not in call.body:
@@ -119,6 +133,11 @@ class OpenAIDialect:
                 )  # as the caller spelled it
             raise refusal
         return answer
+
+    def _url(self, call: Call) -> URL:
+        if not self._dated_url:
+            return self._chat_url
+        return address(self._dated_url.replace("{model}", quote(call.target.model, safe="")))
 
     def _said(self, words: str | None) -> str | None:
         """A header of the provider's, without a key that it may quote."""

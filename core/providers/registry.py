@@ -62,8 +62,9 @@ class Registry:
         """The environment names that would make this account usable; empty when it is."""
         if not account.key and account.base_url and row.base_url:
             return []  # the user's own server in place of the vendor's may need no key
+        has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
         declared = row.declared().names
-        return [declared[name][0] for name in row.needs if not getattr(account, name)]
+        return [declared[name][0] for name in row.needs if name not in has]
 
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]

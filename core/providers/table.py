@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 
 from core.capabilities import Capability, Feature
 from core.config.settings import Declared
+from core.wire.chat import MESSAGE_NAME
 
 _CHAT = frozenset({Capability.CHAT})
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
+})  # fmt: skip
+# What only OpenAI itself does, and others refuse or overlook.
+_OPENAI_ONLY = frozenset({
+    "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
+    "prompt_cache_retention", "verbosity", "web_search_options", "prediction", "modalities", "audio",
 })  # fmt: skip
 
 
@@ -19,11 +25,14 @@ class Row:
     adapter: str = "core.providers.openai_dialect:OpenAIDialect"
     base_url: str | None = None
     path_prefix: str = ""  # between the address a user gives and the API's paths
+    # In place of path_prefix where the account names a dated version of the API; {model} is the target's.
+    dated_prefix: str = ""
     capabilities: frozenset[Capability] = _CHAT
     features: frozenset[Feature] = _ALL_CHAT_FEATURES
     default_models: Mapping[Capability, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    # Environment names beside the derived <NAME>_API_KEY, _BASE_URL, _MODEL, _ENABLED and _PRIORITY.
+    # Environment names of the account's fields, beside the derived <NAME>_API_KEY, _BASE_URL, _MODEL, _ENABLED
+    # and _PRIORITY.
     env: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ("key",)
     key_header: str = "authorization"
@@ -44,7 +53,7 @@ class Row:
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
         }
-        names = {name: (*self.env.get(name, ()), env) for name, env in derived.items()}
+        names = dict(self.env) | {name: (*self.env.get(name, ()), env) for name, env in derived.items()}
         return Declared(
             self.name, names | {"simulated": (f"{self.name}.simulated",)}
         )  # set at run time, never by hand
@@ -55,10 +64,13 @@ TABLE: tuple[Row, ...] = (
         name="azure",
         title="Azure OpenAI",
         path_prefix="/openai/v1",
+        dated_prefix="/openai/deployments/{model}",
         default_models={Capability.CHAT: "gpt-5.4-mini"},
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
+            "token": ("AZURE_OPENAI_AD_TOKEN",),
+            "api_version": ("AZURE_OPENAI_API_VERSION",),
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
         },
@@ -83,28 +95,58 @@ TABLE: tuple[Row, ...] = (
                 "chat_template_kwargs",
             }
         ),
-        lacks_params=frozenset(
-            {
-                "store",
-                "metadata",
-                "service_tier",
-                "safety_identifier",
-                "prompt_cache_key",
-                "prompt_cache_options",
-                "prompt_cache_retention",
-                "verbosity",
-                "web_search_options",
-                "prediction",
-                "modalities",
-                "audio",
-            }
-        ),
+        lacks_params=_OPENAI_ONLY,
     ),
     Row(
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         default_models={Capability.CHAT: "gpt-6-luna"},
+    ),
+    Row(
+        name="groq",
+        title="Groq",
+        base_url="https://api.groq.com/openai/v1",
+        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        extra_params=frozenset({"reasoning_format", "include_reasoning"}),
+        lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
+    ),
+    Row(
+        name="deepseek",
+        title="DeepSeek",
+        base_url="https://api.deepseek.com",
+        features=_ALL_CHAT_FEATURES - {Feature.VISION, Feature.JSON_SCHEMA},
+        default_models={Capability.CHAT: "deepseek-flash"},
+        max_tokens_param="max_tokens",
+        extra_params=frozenset({"thinking"}),
+        lacks_params=_OPENAI_ONLY | {"n", "seed", "logit_bias", "parallel_tool_calls", "user"},
+    ),
+    Row(
+        name="huggingface",
+        title="Hugging Face",
+        base_url="https://router.huggingface.co/v1",
+        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        aliases=("hf",),
+        env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
+        max_tokens_param="max_tokens",
+        lacks_params=_OPENAI_ONLY,
+    ),
+    Row(
+        name="local",
+        title="Own GPU tier",
+        path_prefix="/v1",
+        # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
+        env={
+            "model": ("LOCAL_LLM_MODEL",),
+            "enabled": ("LOCAL_MODELS_ENABLED",),
+            "first": ("LOCAL_MODELS_ENABLED",),
+        },
+        needs=("base_url",),
+        max_tokens_param="max_tokens",
+        extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs"}),
+        lacks_params=_OPENAI_ONLY,
+        free=True,
+        local=True,
     ),
     Row(
         name="ollama",

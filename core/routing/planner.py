@@ -113,13 +113,17 @@ class Planner:
 
     def chain(self, capability: Capability, strategy: str = "fallback", first: str | None = None) -> list[str]:
         """Provider names in the order of the strategy."""
-        rows = self._registry.offering(capability)
-        accounts = ((row.name, self._registry.accounts(row.name)) for row in rows)
+        names = [row.name for row in self._registry.offering(capability)]
+        accounts = {name: self._registry.accounts(name) for name in names}
         numbers = {
-            name: one.priority for name, ones in accounts for one in ones if one.priority is not None
+            name: one.priority for name, ones in accounts.items() for one in ones if one.priority is not None
         }  # the last account's number stands for the provider
+        leading = [name for name, ones in accounts.items() if any(one.first for one in ones)]
+        if numbers:
+            numbers = dict.fromkeys(leading, 0) | numbers  # a number of its own says more than being first
+        names.sort(key=lambda name: name not in leading)
         first = first or self._first(capability)
-        return STRATEGIES[strategy]([row.name for row in rows], Ordering(first, numbers))
+        return STRATEGIES[strategy](names, Ordering(first, numbers))
 
     def _first(self, capability: Capability) -> str | None:
         name = self._settings.first_for(capability)
@@ -156,7 +160,7 @@ class Planner:
         if request.capability not in row.capabilities:
             return Exclusion(target, "capability", f"{row.title} has no {request.capability}", by_request=True)
         if not account.enabled:
-            return Exclusion(target, "disabled", f"switched off by {row.declared().names['enabled'][-1]}")
+            return Exclusion(target, "disabled", f"switched off by {row.declared().names['enabled'][0]}")
         missing = self._registry.missing(row, account)
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")

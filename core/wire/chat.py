@@ -1,6 +1,6 @@
 """The canonical chat request, which is OpenAI's body: validated once, and what routing must know of it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -39,6 +39,7 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
 _JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
                list: "a list", dict: "an object"}  # fmt: skip
+MESSAGE_NAME = "messages[].name"  # what a person in the conversation is called: not everybody takes it
 _LONGEST_NAME = 300
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
 _BYTES_PER_TOKEN = 4
@@ -77,13 +78,28 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         size += _read_format(wanted, features)
     return Facts(
         features=frozenset(features),
-        params=frozenset(body),
+        params=frozenset(body) | ({MESSAGE_NAME} if any(map(_is_named, messages)) else frozenset()),
         unknown_params=frozenset(unknown),
         input_tokens=size // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS + 4 * len(messages),
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
         answers=body.get("n") or 1,
     )
+
+
+def without(body: Mapping[str, Any], drop: Collection[str]) -> dict[str, Any]:
+    """The body without these parameters."""
+    kept = {name: value for name, value in body.items() if name not in drop}
+    if MESSAGE_NAME in drop:
+        kept["messages"] = [
+            {name: value for name, value in message.items() if name != "name"} if _is_named(message) else message
+            for message in kept["messages"]
+        ]
+    return kept
+
+
+def _is_named(message: Mapping[str, Any]) -> bool:
+    return message.get("name") is not None and message["role"] != "function"  # there it says which function
 
 
 def _check_params(body: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,8 @@ _CONTEXT = re.compile(
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+# Told as the request's fault, though it was the model that could not make what it was asked for.
+_OWN_FAILURE = {"tool_use_failed", "json_validate_failed"}
 _BY_STATUS: dict[int, type[TargetError]] = {
     400: RequestRefused,
     401: CredentialRefused,
@@ -65,6 +67,8 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContentRefused
     if words & _PARAMETER:
         return ParameterRefused
+    if words & _OWN_FAILURE:
+        return ServerFault
     if words & {"model_not_found", "deploymentnotfound"}:
         return ModelMissing
     return None
@@ -72,9 +76,12 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
 
 def _status_of(word: str | None) -> int | None:
     """What a stream error's code or type would have been as a status; the code says more."""
+    if word and _STATUS.fullmatch(word):
+        return int(word)
     return next((status for status, names in _STREAM_TYPES.items() if (word or "").lower() in names), None)
 
 
+_STATUS = re.compile("[45][0-9][0-9]")
 _STREAM_TYPES: dict[int, set[str]] = {
     400: {"invalid_request_error", *_CONTENT, *_PARAMETER, "context_length_exceeded"},
     401: {"authentication_error", "invalid_api_key"},

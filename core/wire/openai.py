@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from core.errors import Malformed, ServerFault, StreamCut, StreamFailed, TargetError
+from core.errors import BrokenOff, Malformed, ServerFault, StreamCut, StreamFailed, TargetError
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire import sse
@@ -46,7 +46,36 @@ def read_completion(raw: bytes, content_type: str | None, secrets: tuple[str, ..
         raise Malformed("the answer has no choices")
     if type(choices[0].get("message")) is not dict:
         raise Malformed("the answer's first choice has no message")
-    return Completion(raw, body, read_usage(body.get("usage")))
+    if _settle_finishes(choices):
+        raw = orjson.dumps(body)
+    return Completion(raw, body, read_usage(_usage_in(body)))
+
+
+def _settle_finishes(choices: list[Any]) -> bool:
+    """Say in the dialect's words why each choice ended; whether that changed one."""
+    changed = False
+    for choice in choices:
+        reason = choice.get("finish_reason") if type(choice) is dict else None
+        if type(reason) is not str:
+            continue
+        if reason in _BROKEN_OFF:
+            raise BrokenOff(f"the answer was broken off ({reason})")
+        if reason in _FINISHES:
+            choice["finish_reason"] = _FINISHES[reason]
+            changed = True
+    return changed
+
+
+_FINISHES = {"eos": "stop"}
+_BROKEN_OFF = {"insufficient_system_resource"}
+
+
+def _usage_in(body: Mapping[str, Any]) -> Any:
+    """A report of usage under its own name, or in a vendor's extension (`x_…`), as some end their streams."""
+    if usage := body.get("usage"):
+        return usage
+    extensions = (part for name, part in body.items() if name.startswith("x_") and type(part) is dict)
+    return next((part["usage"] for part in extensions if part.get("usage")), None)
 
 
 def read_usage(usage: Any) -> Usage:
@@ -55,8 +84,10 @@ def read_usage(usage: Any) -> Usage:
         return Usage()
     prompt, output = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     cached = written = reasoning = 0
-    if details := usage.get("prompt_tokens_details"):
-        cached = min(_count(details, "cached_tokens"), prompt)
+    details = usage.get("prompt_tokens_details")
+    if hit := _count(details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"):
+        cached = min(hit, prompt)
+    if details:
         written = min(_count(details, "cache_write_tokens"), prompt - cached)
     if details := usage.get("completion_tokens_details"):
         reasoning = min(_count(details, "reasoning_tokens"), output)
@@ -208,7 +239,7 @@ class ChatStream:
         return self._chunk(event + b"\n\n", chunk)
 
     def _chunk(self, raw: bytes, chunk: dict[str, Any]) -> Frame | None:
-        usage = chunk.get("usage")
+        usage = _usage_in(chunk)
         if usage:
             self.usage = read_usage(usage)
         choices = chunk.get("choices")
@@ -227,6 +258,8 @@ class ChatStream:
             index = choice.get("index")
             index = index if type(index) is int else 0
             self._open[index] = self._open.get(index, True) and not choice.get("finish_reason")
+        if _settle_finishes(choices):
+            raw = sse.event(orjson.dumps(chunk))
         if output:
             self._committed = True
             self.outputs += 1

@@ -50,7 +50,8 @@ class Splitter:
 
 def events(block: bytes) -> list[bytes]:
     """The events of a block, without their blank lines."""
-    return [event for event in block.split(b"\n\n") if event]
+    # A line too many, which some send to keep a connection alive, sticks to its neighbour.
+    return [event for part in block.split(b"\n\n") if (event := part.strip(b"\n"))]
 
 
 def data_of(event: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ import uvicorn
 
 from core import bootstrap, log
 from core.bootstrap import Service
-from core.config.settings import MILLISECONDS, WHOLE, Layers, Settings, read_dotenv
+from core.config.settings import MILLISECONDS, WHOLE, Kind, Layers, Settings, read_dotenv
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
@@ -29,11 +29,16 @@ from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
 from infra.local.simulators.fleet import Fleet, Waits
+from infra.local.simulators.vendors import VENDORS
 
 DOTENV = Path(".env")
 _DETECT_SECONDS = 0.5
 _LOG_FLUSH_SECONDS = 0.05
 _BACKLOG = 2048
+SIMULATED = Kind(
+    f"names from {', '.join(VENDORS)}",
+    lambda text: tuple(VENDORS[name.strip().lower()].name for name in text.split(",")),
+)
 
 
 def check_reach(settings: Settings) -> None:
@@ -73,13 +78,16 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
     """Settings that point every simulated provider at its simulator."""
     values: dict[str, str] = {}
     for name in fleet.status()["providers"]:
-        names = registry.rows[name].declared().names
-        path = urlsplit(registry.rows[name].base_url or "").path
+        row = registry.rows[name]
+        names = row.declared().names
+        path = urlsplit(row.base_url or "").path
         values |= {
             names["base_url"][-1]: fleet.url(name) + path,
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
+        if not row.default_models:
+            values[names["model"][-1]] = VENDORS[name].models[0]
     return values
 
 
@@ -111,7 +119,9 @@ def fleet_for(layers: Layers) -> Fleet:
 
     # By default long enough to see a stream move.
     waits = Waits(first_byte=seconds("FIRST_BYTE", 0), chunk=seconds("CHUNK", 15), slow=seconds("SLOW", 3000))
-    return Fleet(seed=layers.find(("PATCHBAY_SIMULATOR_SEED",), WHOLE) or 0, waits=waits)
+    seed = layers.find(("PATCHBAY_SIMULATOR_SEED",), WHOLE) or 0
+    names = layers.find(("PATCHBAY_SIMULATOR_PROVIDERS",), SIMULATED)
+    return Fleet(names, seed=seed, waits=waits) if names else Fleet(seed=seed, waits=waits)
 
 
 def listen(settings: Settings) -> socket.socket:

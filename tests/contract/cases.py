@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Mode = Literal["plain", "stream"]
 Then = Literal["next", "again", "stop"]
@@ -10,7 +10,11 @@ BOTH: tuple[Mode, ...] = ("plain", "stream")
 PLAIN: tuple[Mode, ...] = ("plain",)
 STREAM: tuple[Mode, ...] = ("stream",)
 
-PROVIDERS = ("azure", "together", "openai")
+PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server says otherwise
+OTHERS = ("groq", "deepseek", "huggingface", "local", "ollama")
+EVERYBODY = PROVIDERS + OTHERS
+NAMELESS = "ollama"  # gives no request id
+THINKS = "deepseek"  # its first output is not a word of the answer
 NATIVE, OPENAI = "/api/ai/chat", "/v1/chat/completions"
 SHARE_MS = 250  # what one attempt may take where a case is about running out of time
 
@@ -35,6 +39,10 @@ SERVERS: dict[str, dict[str, str]] = {
     },
     "small": {"PATCHBAY_MAX_ANSWER_BYTES": "200000", "PATCHBAY_SIMULATOR_SLOW_MS": "5"},
     "alone": {"ENABLE_FALLBACK": "false", "MAX_RETRIES": "0"},
+}
+# The same with the other providers.
+SERVERS |= {
+    f"{name}-others": {**values, "PATCHBAY_SIMULATOR_PROVIDERS": ",".join(OTHERS)} for name, values in SERVERS.items()
 }
 RETRIES = {name: int(values.get("MAX_RETRIES", "2")) for name, values in SERVERS.items()}
 
@@ -73,6 +81,10 @@ class Late:
     error: str
     words: int | None  # how many words came before it; None: all of them
     server: str = "idle"
+
+    @property
+    def timed(self) -> bool:
+        return self.fault == "stream_stall"
 
 
 BEFORE: tuple[Case, ...] = (
@@ -145,6 +157,11 @@ def spread(cases: Iterable[Case]) -> list[tuple[Case, Mode, str]]:
         for mode in case.modes
         for route in (routes(mode)[-1:] if case.timed else routes(mode))
     ]
+
+
+def everywhere(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Each of these, led by its case, at every provider; where it takes real time, at one."""
+    return [(provider, *row) for row in rows for provider in (PROVIDERS[:1] if row[0].timed else EVERYBODY)]
 
 
 def named(given: object) -> str | None:

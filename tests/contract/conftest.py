@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Protocol
 
 import httpx2
 import openai
 import pytest
 
-from tests.contract.cases import SERVERS
+from tests.contract.cases import OTHERS, SERVERS
 from tests.harness import Server, server
 
-Gateways = Callable[[str], Server]
+
+class Gateways(Protocol):
+    def __call__(self, name: str, provider: str = "") -> Server: ...
+
+
 Clients = Callable[[Server], openai.OpenAI]
 
 
 @pytest.fixture(scope="session")
-def started(shared_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+def started(shared_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
     with ExitStack() as stack:
         running = {"quick": shared_gateway}
 
@@ -29,11 +34,12 @@ def started(shared_gateway: Server, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def gateways(started: Gateways) -> Iterator[Gateways]:
-    """A server by the name of its settings, without any faults before and after."""
+def gateways(started: Callable[[str], Server]) -> Iterator[Gateways]:
+    """A server by the name of its settings that has a provider, without any faults before and after."""
     used: dict[str, Server] = {}
 
-    def named(name: str) -> Server:
+    def named(name: str, provider: str = "") -> Server:
+        name += "-others" if provider in OTHERS else ""
         used[name] = started(name)
         used[name].clear()
         return used[name]

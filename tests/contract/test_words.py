@@ -1,7 +1,9 @@
 """Same status, other words: what a refusal, or an error inside a stream, says decides its class."""
 
 import asyncio
+import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -131,6 +133,20 @@ def test_an_error_in_a_stream_before_output(tmp_path, error, kind, then, answer)
     expected = 2 if getattr(errors, kind).again else 1
     assert [one["error"] for one in strict.error["attempts"]] == [kind] * expected
     assert strict.status == answer
+
+
+SHORT = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "insufficient_system_resource"}]})
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+def test_an_answer_that_was_broken_off(tmp_path, mode):
+    broken: Any = copy.deepcopy(WHOLE)
+    broken["choices"][0]["finish_reason"] = "insufficient_system_resource"
+    body = (200, "text/event-stream", ROLE + SHORT + DONE) if mode == "stream" else as_json(broken)
+    chained, strict, failed = tell(tmp_path, body, mode, OPENAI)
+    assert chained.status == 200
+    assert (failed["error"], failed["then"], failed["provider"]) == ("BrokenOff", "next", "openai")
+    assert strict.status == 503
 
 
 @pytest.mark.parametrize("route", [NATIVE, OPENAI], ids=["native", "openai-route"])

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from core.providers.table import TABLE
 from infra.local.server import assembled
 from tests.functions.helpers import CALL_ROUTES, CHAT_ROUTES, calls, has_receipt_headers, problem
 from tests.harness import HELLO, QUICK, Server, server
 
+ALL = [row.name for row in TABLE]
 OWN = {"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}  # FastAPI's pages about the rest
 
 
@@ -120,7 +122,7 @@ def test_status(gateway):
     assert body["simulated"] is True and body["strategy"] == "fallback" and body["fallback"] is True
     assert body["chains"]["chat"] == ["azure", "together", "openai"]
     assert body["auth"] == "loopback"
-    assert body["providers"].keys() == {"azure", "together", "openai", "ollama"}
+    assert list(body["providers"]) == ALL
     assert body["providers"]["ollama"]["live"] is False
     (target,) = [one for one in body["providers"]["openai"]["targets"] if one["model"] == "gpt-6-luna"]
     assert target["ok"] >= 1 and target["failed"] >= 1
@@ -129,11 +131,11 @@ def test_status(gateway):
 def test_providers(gateway):
     body = gateway.http.get("/api/ai/providers").json()
     rows = {one["name"]: one for one in body["providers"]}
-    assert body["simulated"] is True and list(rows) == ["azure", "together", "openai", "ollama"]
+    assert body["simulated"] is True and list(rows) == ALL
     for row in rows.values():
         assert row["title"] and "chat" in row["capabilities"] and row["features"]
         assert row["accounts"] and all(isinstance(one["missing"], list) for one in row["accounts"])
-    assert [rows[name]["live"] for name in rows] == [True, True, True, False]
+    assert [name for name in rows if rows[name]["live"]] == ALL[:3]
     assert rows["azure"]["accounts"][0]["simulated"] is True and rows["azure"]["accounts"][0]["missing"] == []
     assert rows["ollama"]["local"] is True and rows["ollama"]["accounts"][0]["missing"] == ["OLLAMA_BASE_URL"]
 
@@ -153,10 +155,11 @@ def test_route_says_who_and_why_and_calls_nobody(gateway):
     body = plan(gateway, capability="chat")
     assert body["capability"] == "chat" and body["simulated"] is True
     assert names(body["candidates"]) == ["azure", "together", "openai"]
-    assert names(body["excluded"]) == ["ollama"]
+    assert names(body["excluded"]) == ALL[3:]
     for one in [*body["candidates"], *body["excluded"]]:
         assert one["reasons"] and all(isinstance(why, str) and why for why in one["reasons"])
-    assert "OLLAMA_BASE_URL" in body["excluded"][0]["reasons"][0]
+    assert "GROQ_API_KEY" in body["excluded"][0]["reasons"][0]
+    assert "OLLAMA_BASE_URL" in body["excluded"][-1]["reasons"][0]
     assert all(one["cost_estimate_nano"] > 0 for one in body["candidates"])
     assert calls(gateway) == before
     assert gateway.http.get("/api/ai/decisions?limit=1").json() == known
@@ -193,8 +196,8 @@ def test_route_tells_what_the_call_then_does(gateway, fields, chosen):
 def test_route_says_why_nobody_may(gateway):
     body = plan(gateway, max_cost=0, temperature=1)
     assert body["candidates"] == []
-    assert {"azure", "together", "openai", "ollama"} == set(names(body["excluded"]))
-    assert all("max_cost" in one["reasons"][0] for one in body["excluded"] if one["provider"] != "ollama")
+    assert set(ALL) == set(names(body["excluded"]))
+    assert all("max_cost" in one["reasons"][0] for one in body["excluded"] if one["provider"] in ALL[:3])
 
 
 def test_route_warns_of_what_would_be_dropped(gateway):

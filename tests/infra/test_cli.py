@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
+from core.providers.table import TABLE
 from infra.local.cli import main
 from infra.local.place import announced
 from infra.local.simulators.faults import WORDS
@@ -85,16 +86,17 @@ def line(result: Result) -> str:
 def test_providers_for_people(patchbay):
     head, *rows = printed(patchbay("providers"))
     assert head.split() == ["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]
-    assert [row.split()[0] for row in rows] == ["azure", "together", "openai", "ollama"]
+    assert [row.split()[0] for row in rows] == [row.name for row in TABLE]
     assert [row.split()[2] for row in rows[:3]] == ["simulated"] * 3
-    assert "needs OLLAMA_BASE_URL" in rows[3]
+    assert "needs GROQ_API_KEY" in rows[3]
+    assert "needs OLLAMA_BASE_URL" in rows[-1]
     assert all("chat" in row for row in rows)
 
 
 def test_providers_for_programs(patchbay):
     rows = data(patchbay("providers", "--json"))
     assert isinstance(rows, list)
-    assert [one["name"] for one in rows] == ["azure", "together", "openai", "ollama"]
+    assert [one["name"] for one in rows] == [row.name for row in TABLE]
     assert all(one["accounts"] for one in rows)
 
 
@@ -102,10 +104,10 @@ def test_route_for_people(patchbay, gateway):
     before = gateway.fleet.status()
     head, *rows = printed(patchbay("route", "Explain DNS"))
     assert head.split() == ["TARGET", "UP", "TO", "USD", "WHY"]
-    assert [row.split()[0] for row in rows] == ["1", "2", "3", "-"]
+    assert [row.split()[0] for row in rows] == ["1", "2", "3", *"-" * (len(TABLE) - 3)]
     why = [row[head.index("WHY") :].strip() for row in rows]
     assert all("fallback chain" in reason for reason in why[:3])
-    assert "OLLAMA_BASE_URL" in why[3]
+    assert "GROQ_API_KEY" in why[3] and "OLLAMA_BASE_URL" in why[-1]
     assert "azure/gpt-5.4-mini" in rows[0]
     assert gateway.fleet.status() == before
 
@@ -410,7 +412,7 @@ def test_the_installed_command(gateway, tmp_path):
         )
 
     done = ran("providers", "--json")
-    assert done.returncode == 0 and done.stderr == "" and len(json.loads(done.stdout)) == 4
+    assert done.returncode == 0 and done.stderr == "" and len(json.loads(done.stdout)) == len(TABLE)
     done = ran("simulate", "fault", "azure", "nope")
     assert done.returncode == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
     assert ran("--version").stdout.strip()

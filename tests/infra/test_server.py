@@ -272,6 +272,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path):
         ("ENABLE_FALLBACK", "maybe"),
         ("PATCHBAY_SIMULATOR_SEED", "abc"),
         ("PATCHBAY_SIMULATOR_CHUNK_MS", "abc"),
+        ("PATCHBAY_SIMULATOR_PROVIDERS", "groq,nope"),
     ],
 )
 def test_a_bad_setting_is_one_clear_line(tmp_path, name, value):

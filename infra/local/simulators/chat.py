@@ -1,18 +1,22 @@
 """Chat completions in the OpenAI dialect, with each vendor's own accent."""
 
 import re
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from infra.local.simulators.answers import Answer, ToolCall, answers, prompt_tokens
+from infra.local.simulators.answers import Answer, ToolCall, answers, prompt_tokens, tokens
 from infra.local.simulators.checks import RequestError, check
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.samples import SchemaError
 from infra.local.simulators.vendors import Vendor
 
+THOUGHT = "Simulated thought."
+CACHE_BLOCK = 64
+KEEP_ALIVE = b": keep-alive\n\n"
 # Arguments arrive in shreds, and a caller that parses each one by itself should notice here.
 SHRED = 8
 SAFE = {kind: {"filtered": False, "severity": "safe"} for kind in ("hate", "self_harm", "sexual", "violence")}
@@ -34,10 +38,12 @@ def respond(call: Call) -> Reply | Stream:
         return invalid(vendor, error.message, error.param, error.code)
     except SchemaError as error:
         return invalid(vendor, f"Invalid schema: {error}.", None, "invalid_json_schema")
-    usage = _usage(vendor, prompt_tokens(body), sum(answer.tokens for answer in said))
+    thinks = vendor.thinks_in is not None and (body.get("thinking") or {}).get("type") != "disabled"
+    thought = THOUGHT if thinks else ""
+    usage = _usage(vendor, prompt_tokens(body), sum(answer.tokens for answer in said), tokens(thought) * len(said))
     if body.get("stream"):
-        return _stream(call, body, said, usage)
-    return _completion(call, body["model"], said, usage)
+        return _stream(call, body, said, usage, thought)
+    return _completion(call, body["model"], said, usage, thought)
 
 
 def _decoded(call: Call) -> dict[str, Any]:
@@ -54,12 +60,19 @@ def _decoded(call: Call) -> dict[str, Any]:
     return body
 
 
-def _usage(vendor: Vendor, prompt: int, completion: int) -> dict[str, Any]:
+def _usage(vendor: Vendor, prompt: int, completion: int, thought: int) -> dict[str, Any]:
     counts: dict[str, Any] = {
         "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
+        "completion_tokens": completion + thought,
+        "total_tokens": prompt + completion + thought,
     }
+    if vendor.timings:
+        counts |= {"queue_time": 0.005, "prompt_time": 0.001, "completion_time": 0.02, "total_time": 0.021}
+    if vendor.cache_counts:
+        # As if all that it keeps of a prompt, which is whole blocks, had been seen before.
+        hit = prompt // CACHE_BLOCK * CACHE_BLOCK
+        counts |= {"prompt_cache_hit_tokens": hit, "prompt_cache_miss_tokens": prompt - hit}
+        counts["completion_tokens_details"] = {"reasoning_tokens": thought}
     if vendor.usage_details:
         counts["prompt_tokens_details"] = {"cached_tokens": 0, "audio_tokens": 0}
         counts["completion_tokens_details"] = {
@@ -71,14 +84,14 @@ def _usage(vendor: Vendor, prompt: int, completion: int) -> dict[str, Any]:
     return counts
 
 
-def _completion(call: Call, model: str, said: tuple[Answer, ...], usage: dict[str, Any]) -> Reply:
+def _completion(call: Call, model: str, said: tuple[Answer, ...], usage: dict[str, Any], thought: str) -> Reply:
     vendor = call.vendor
     content: dict[str, Any] = {
         "id": f"chatcmpl-{call.id}",
         "object": "chat.completion",
         "created": call.created,
         "model": model,
-        "choices": [_choice(vendor, index, answer) for index, answer in enumerate(said)],
+        "choices": [_choice(vendor, index, answer, thought) for index, answer in enumerate(said)],
         "usage": usage,
         **_marks(vendor),
     }
@@ -86,17 +99,26 @@ def _completion(call: Call, model: str, said: tuple[Answer, ...], usage: dict[st
         content["prompt_filter_results"] = PROMPT_SAFE
     if vendor.usage_on_last_chunk:
         content["prompt"] = []
-    return json_reply(content)
+    if vendor.extension:
+        content[vendor.extension] = {"id": f"req_{call.id}"}
+    reply = json_reply(content)
+    return replace(reply, body=b"\n\n" + reply.body) if vendor.keep_alive else reply
 
 
-def _choice(vendor: Vendor, index: int, answer: Answer) -> dict[str, Any]:
+def _choice(vendor: Vendor, index: int, answer: Answer, thought: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    if vendor.thinks_in and thought:
+        message[vendor.thinks_in] = thought
     if vendor.strict:
         message |= {"refusal": None, "annotations": []}
     if answer.tool_calls:
         message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
-    choice = {"index": index, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+    choice = {"index": index, "message": message, "logprobs": None, "finish_reason": _reason(vendor, answer)}
     return {**choice, "content_filter_results": SAFE} if vendor.content_filter else choice
+
+
+def _reason(vendor: Vendor, answer: Answer) -> str:
+    return vendor.stop if answer.finish_reason == "stop" else answer.finish_reason
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
@@ -108,17 +130,22 @@ def _marks(vendor: Vendor) -> dict[str, Any]:
     return {**marks, "system_fingerprint": vendor.fingerprint} if vendor.fingerprint else marks
 
 
-def _stream(call: Call, body: dict[str, Any], said: tuple[Answer, ...], usage: dict[str, Any]) -> Stream:
+def _stream(call: Call, body: dict[str, Any], said: tuple[Answer, ...], usage: dict[str, Any], thought: str) -> Stream:
     vendor = call.vendor
     options = body.get("stream_options") or {}
     chunks = _Chunks(call, body["model"], options)
-    opening = [chunks.filtered_prompt()] if vendor.content_filter else []
+    opening = [KEEP_ALIVE] * 2 if vendor.keep_alive else []
+    opening += [chunks.filtered_prompt()] if vendor.content_filter else []
     opening += [chunks.chunk(index, _role(answer)) for index, answer in enumerate(said)]
-    output = [chunks.chunk(index, delta) for index, answer in enumerate(said) for delta in _deltas(vendor, answer)]
+    output = [
+        chunks.chunk(index, delta)
+        for index, answer in enumerate(said)
+        for delta in (*_thoughts(vendor, thought), *_deltas(vendor, answer))
+    ]
     closing = []
     for index, answer in enumerate(said):
         last = vendor.usage_on_last_chunk and index == len(said) - 1
-        closing.append(chunks.chunk(index, {}, answer.finish_reason, usage if last else None))
+        closing.append(chunks.chunk(index, {}, _reason(vendor, answer), usage if last else None, extended=usage))
     if chunks.counting:
         closing.append(chunks.counted(usage))
     headers = {"content-type": vendor.event_stream, "cache-control": "no-cache"}
@@ -145,6 +172,7 @@ class _Chunks:
         delta: dict[str, Any],
         finish: str | None = None,
         usage: dict[str, Any] | None = None,
+        extended: dict[str, Any] | None = None,
     ) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
         if self.vendor.content_filter:
@@ -152,6 +180,8 @@ class _Chunks:
         content = {**self._frame, "choices": [choice]}
         if usage or self.counting:
             content["usage"] = usage
+        if self.vendor.extension and (extended or "role" in delta):
+            content[self.vendor.extension] = {"id": self._frame["id"], **({"usage": extended} if extended else {})}
         if self._padding:
             content["obfuscation"] = _obfuscation(delta)
         return event(content)
@@ -167,6 +197,10 @@ class _Chunks:
 
 def _role(answer: Answer) -> dict[str, Any]:
     return {"role": "assistant", "content": None if answer.tool_calls else ""}
+
+
+def _thoughts(vendor: Vendor, thought: str) -> list[dict[str, Any]]:
+    return [{"content": None, vendor.thinks_in: thought}] if vendor.thinks_in and thought else []
 
 
 def _deltas(vendor: Vendor, answer: Answer) -> list[dict[str, Any]]:

@@ -91,7 +91,8 @@ def check(vendor: Vendor, body: dict[str, Any]) -> None:
         _ranged(name, body.get(name), low, high)
     _messages(vendor, body["messages"])
     _tools(body)
-    _formats(body)
+    _formats(vendor, body)
+    _lacking(vendor, body)
     _stream(vendor, body)
     if vendor.reasoning_rules and body["model"].startswith(REASONING):
         _reasoning(body)
@@ -198,7 +199,19 @@ def _tools(body: dict[str, Any]) -> None:
             raise RequestError("Tool choice 'function' not found in 'tools' parameter.", "tool_choice")
 
 
-def _formats(body: dict[str, Any]) -> None:
+def _lacking(vendor: Vendor, body: dict[str, Any]) -> None:
+    for name in sorted(vendor.refused):
+        if body.get(name) is not None:
+            raise RequestError(f"'{name}' is not supported.", name, "unsupported_parameter")
+    if vendor.one_answer and body.get("n") not in (None, 1):
+        raise RequestError("'n' : number must be at most 1.", "n", "integer_above_max_value")
+    named = [i for i, message in enumerate(body["messages"]) if "name" in message]
+    if named and not vendor.takes_names:
+        at = f"messages[{named[0]}].name"
+        raise RequestError(f"'{at}' is not supported.", at, "unsupported_parameter")
+
+
+def _formats(vendor: Vendor, body: dict[str, Any]) -> None:
     wanted = body.get("response_format")
     if wanted is None:
         return
@@ -206,6 +219,8 @@ def _formats(body: dict[str, Any]) -> None:
         message = "Invalid value: 'response_format.type' must be text, json_object or json_schema."
         raise RequestError(message, "response_format.type", "invalid_value")
     if wanted["type"] == "json_schema":
+        if not vendor.takes_schemas:
+            raise RequestError("This response_format type is unavailable now.", None, "invalid_request_error")
         about = wanted.get("json_schema")
         if not isinstance(about, dict) or not isinstance(about.get("name"), str):
             at = "response_format.json_schema.name"

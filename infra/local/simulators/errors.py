@@ -34,6 +34,22 @@ TOGETHER: dict[int, tuple[str, str | None, str]] = {
     503: ("service_unavailable", "overloaded", "The server is overloaded or not ready yet."),
 }
 
+GROQ: dict[int, tuple[str, str | None, str]] = {
+    **OPENAI,
+    413: ("tokens", "rate_limit_exceeded", "Request too large for this model: it is above its tokens per minute."),
+    429: ("tokens", "rate_limit_exceeded", "Rate limit reached on tokens per minute (TPM)."),
+    498: ("server_error", "capacity_exceeded", "Flex tier capacity exceeded."),
+}
+
+DEEPSEEK: dict[int, tuple[str, str | None, str]] = {
+    **OPENAI,
+    401: ("authentication_error", "invalid_request_error", "Authentication Fails, your api key is invalid."),
+    402: ("unknown_error", "invalid_request_error", "Insufficient Balance"),
+    503: ("service_unavailable_error", "service_unavailable_error", "Service is too busy."),
+}
+
+TABLES = {"together": TOGETHER, "groq": GROQ, "deepseek": DEEPSEEK}
+
 AZURE: dict[int, tuple[str, str]] = {
     400: ("BadRequest", "The request is not valid."),
     401: ("401", "Access denied due to invalid subscription key or wrong API endpoint."),
@@ -54,12 +70,25 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
-    table = TOGETHER if vendor.errors == "together" else OPENAI
+    table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
     if vendor.errors == "ollama":
         kind, text_code = OLLAMA_TYPES.get(status, "api_error"), None
-    return {"error": {"message": message or words, "type": kind, "param": param, "code": text_code}}
+    return _said(vendor, message or words, kind, param, text_code, status)
+
+
+def _said(vendor: Vendor, message: str, kind: str, param: str | None, code: str | None, status: int) -> dict[str, Any]:
+    match vendor.errors:
+        case "text":
+            return {"error": message}
+        case "groq":
+            return {"error": {"message": message, "type": kind, **({"code": code} if code else {})}}
+        case "numbers":
+            name = "BadRequestError" if status < 500 else "InternalServerError"
+            return {"error": {"message": message, "type": name, "param": param, "code": status}}
+        case _:
+            return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float | None = None) -> Reply:
@@ -82,5 +111,4 @@ def invalid(vendor: Vendor, message: str, param: str | None, code: str | None, s
     """A request the model's own front rejects: there Azure speaks as OpenAI does."""
     if vendor.errors == "ollama":
         code = None
-    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return json_reply({"error": body}, status)
+    return json_reply(_said(vendor, message, "invalid_request_error", param, code, status), status)

@@ -32,6 +32,20 @@ class Vendor:
     whole_tool_calls: bool = False
     data_images_only: bool = False
     bare_model_list: bool = False
+    # What it calls an end that was not forced.
+    stop: str = "stop"
+    # An object of the vendor's own in its answers, which repeats the usage on a stream's last chunk.
+    extension: str | None = None
+    timings: bool = False
+    cache_counts: bool = False
+    # The name of what it thinks before it answers.
+    thinks_in: str | None = None
+    keep_alive: bool = False
+    one_answer: bool = False
+    # Parameters that it refuses though it knows them, and whether it takes names of people.
+    refused: frozenset[str] = frozenset()
+    takes_names: bool = True
+    takes_schemas: bool = True
 
 
 OPENAI = Vendor(
@@ -100,6 +114,7 @@ TOGETHER = Vendor(
         "x-tokenlimit-remaining": "0",
     },
     event_stream="text/event-stream",
+    stop="eos",
     usage_details=False,
     usage_on_last_chunk=True,
     bare_model_list=True,
@@ -125,4 +140,72 @@ OLLAMA = Vendor(
     data_images_only=True,
 )
 
-VENDORS: Mapping[str, Vendor] = {row.name: row for row in (OPENAI, AZURE, TOGETHER, OLLAMA)}
+GROQ = Vendor(
+    name="groq",
+    paths={"/openai/v1/chat/completions": "chat", "/openai/v1/models": "models"},
+    models=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile"),
+    errors="groq",
+    headers={"x-groq-region": "fra"},
+    # Requests are counted by the day, tokens by the minute.
+    limits={
+        "x-ratelimit-limit-requests": "14400",
+        "x-ratelimit-limit-tokens": "18000",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-requests": "2m59.56s",
+        "x-ratelimit-reset-tokens": "7.66s",
+    },
+    event_stream="text/event-stream",
+    fingerprint="fp_51mu1a7ed2",
+    strict=True,
+    parameters=frozenset({"reasoning_format", "include_reasoning"}),
+    usage_details=False,
+    extension="x_groq",
+    timings=True,
+    one_answer=True,
+    refused=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
+    takes_names=False,
+)
+
+DEEPSEEK = Vendor(
+    name="deepseek",
+    paths={
+        "/chat/completions": "chat",
+        "/models": "models",
+        "/v1/chat/completions": "chat",
+        "/v1/models": "models",
+    },
+    models=("deepseek-flash", "deepseek-v4-pro"),
+    errors="deepseek",
+    request_ids=("x-ds-trace-id",),
+    fingerprint="fp_51mu1a7ed3",
+    usage_details=False,
+    cache_counts=True,
+    thinks_in="reasoning_content",
+    keep_alive=True,
+    one_answer=True,
+    takes_schemas=False,
+)
+
+HUGGINGFACE = Vendor(
+    name="huggingface",
+    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
+    errors="text",
+    headers={"x-inference-provider": "simulated"},
+    event_stream="text/event-stream",
+    usage_details=False,
+)
+
+LOCAL = Vendor(
+    name="local",
+    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    models=("llama-3.1-8b", "qwen-2.5-7b"),
+    auth=(),
+    errors="numbers",
+    usage_details=False,
+)
+
+VENDORS: Mapping[str, Vendor] = {
+    row.name: row for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL)
+}

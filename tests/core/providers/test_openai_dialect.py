@@ -4,6 +4,7 @@ import pytest
 
 from core.config.secrets import Secret
 from core.config.settings import Account, load
+from core.errors import Misconfigured
 from core.net.transport import Transport
 from core.providers.contract import Call
 from core.providers.openai_dialect import OpenAIDialect
@@ -42,6 +43,10 @@ class TestBody:
             ("azure", "max_completion_tokens"),
             ("openai", "max_completion_tokens"),
             ("together", "max_tokens"),
+            ("groq", "max_completion_tokens"),
+            ("deepseek", "max_tokens"),
+            ("huggingface", "max_tokens"),
+            ("local", "max_tokens"),
             ("ollama", "max_tokens"),
         ],
     )
@@ -96,6 +101,12 @@ class TestBaseUrl:
             ("azure", "https://mine.openai.azure.com/openai/v1", "https://mine.openai.azure.com/openai/v1"),
             ("azure", "https://mine.openai.azure.com/openai/v1/", "https://mine.openai.azure.com/openai/v1"),
             ("azure", "https://mine.services.ai.azure.com", "https://mine.services.ai.azure.com/openai/v1"),
+            ("groq", None, "https://api.groq.com/openai/v1"),
+            ("deepseek", None, "https://api.deepseek.com"),
+            ("huggingface", None, "https://router.huggingface.co/v1"),
+            ("local", "http://gpu:8000", "http://gpu:8000/v1"),
+            ("local", "http://gpu:8000/llm/v1", "http://gpu:8000/llm/v1"),
+            ("local", "http://v1.example:8000", "http://v1.example:8000/v1"),
             ("ollama", "http://gpu:11434", "http://gpu:11434/v1"),
             ("ollama", "http://gpu:11434/v1", "http://gpu:11434/v1"),
             ("ollama", "http://gpu:11434/v1/", "http://gpu:11434/v1"),
@@ -106,3 +117,61 @@ class TestBaseUrl:
     )
     def test_a_host_or_the_whole_path(self, provider, address, found):
         assert base_url(provider, address) == found
+
+
+def adapter(**environ):
+    environ = {"AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com", **environ}
+    (account,) = load([ROWS["azure"].declared()], environ=environ).accounts["azure"]
+    return OpenAIDialect(ROWS["azure"], account, Transport())
+
+
+def chat_url(model="my-gpt", **environ):
+    call = Call(target=Target("azure", "default", model), body={}, idle=1, max_bytes=1000)
+    return str(adapter(**environ)._url(call))
+
+
+class TestVersions:
+    @pytest.mark.parametrize(
+        ("environ", "url"),
+        [
+            ({}, "/openai/v1/chat/completions"),
+            ({"AZURE_OPENAI_API_VERSION": "preview"}, "/openai/v1/chat/completions?api-version=preview"),
+            (
+                {"AZURE_OPENAI_API_VERSION": "2024-10-21"},
+                "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21",
+            ),
+            (
+                {"AZURE_OPENAI_API_VERSION": "2025-04-01-preview"},
+                "/openai/deployments/my-gpt/chat/completions?api-version=2025-04-01-preview",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["", "/", "/openai/v1/", "/openai/deployments/x/chat/completions?api-version=1"])
+    def test_a_dated_one_means_the_deployments_own_address(self, environ, url, path):
+        endpoint = f"https://mine.openai.azure.com{path}"
+        assert chat_url(**environ, AZURE_OPENAI_ENDPOINT=endpoint) == f"https://mine.openai.azure.com{url}"
+
+    def test_a_deployment_may_be_called_anything(self):
+        url = chat_url("a b/c?d{model}", AZURE_OPENAI_API_VERSION="2024-10-21")
+        assert "/deployments/a%20b%2Fc%3Fd%7Bmodel%7D/chat/completions?api-version=" in url
+
+    @pytest.mark.parametrize("version", ["2024-10-21&x=1", "2024/10", "-", "a b"])
+    def test_nothing_else_can_be_said_by_it(self, version):
+        with pytest.raises(Misconfigured, match="AZURE_OPENAI_API_VERSION"):
+            adapter(AZURE_OPENAI_API_VERSION=version)
+
+
+class TestCredentials:
+    def test_a_key_in_its_own_header(self):
+        headers = adapter(AZURE_OPENAI_KEY="the-key")._headers
+        assert headers["api-key"] == "the-key"
+        assert "authorization" not in headers
+
+    def test_a_token_goes_in_place_of_the_key(self):
+        headers = adapter(AZURE_OPENAI_KEY="the-key", AZURE_OPENAI_AD_TOKEN="the-token")._headers
+        assert headers["authorization"] == "Bearer the-token"
+        assert "api-key" not in headers
+
+    def test_both_stay_out_of_what_the_provider_says(self):
+        made = adapter(AZURE_OPENAI_KEY="the-key-1", AZURE_OPENAI_AD_TOKEN="the-token-1")
+        assert made._said("the-key-1 or the-token-1") == "*** or ***"

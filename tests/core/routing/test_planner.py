@@ -187,6 +187,54 @@ class TestFirst:
         assert providers({**KEYS, **environ}) == expected
 
 
+GPU = {"LOCAL_BASE_URL": "http://gpu:8000", "LOCAL_LLM_MODEL": "llama-3.1-8b"}
+
+
+class TestOwnMachines:
+    @pytest.mark.parametrize(
+        ("environ", "expected"),
+        [
+            (GPU, ["azure", "together", "openai", "local"]),
+            ({**GPU, "LOCAL_MODELS_ENABLED": "true"}, ["local", "azure", "together", "openai"]),
+            ({**GPU, "LOCAL_ENABLED": "true"}, ["azure", "together", "openai", "local"]),
+            ({**GPU, "LOCAL_MODELS_ENABLED": "false"}, ["azure", "together", "openai"]),
+            ({"LOCAL_MODELS_ENABLED": "true"}, ["azure", "together", "openai"]),
+            (
+                {**GPU, "LOCAL_MODELS_ENABLED": "true", "OPENAI_PRIORITY": "50"},
+                ["local", "openai", "azure", "together"],
+            ),
+            (
+                {**GPU, "LOCAL_MODELS_ENABLED": "true", "LOCAL_PRIORITY": "60", "OPENAI_PRIORITY": "50"},
+                ["openai", "local", "azure", "together"],
+            ),
+            (
+                {**GPU, "LOCAL_MODELS_ENABLED": "true", "CHAT_PROVIDER": "together"},
+                ["together", "local", "azure", "openai"],
+            ),
+        ],
+    )
+    def test_where_they_stand(self, environ, expected):
+        assert providers({**KEYS, **environ}) == expected
+
+    def test_switched_on_without_an_address_they_say_what_to_set(self):
+        made = plan({**KEYS, "LOCAL_MODELS_ENABLED": "true"})
+        assert excluded(made)["local"] == ("not_configured", "set LOCAL_BASE_URL")
+        assert "LOCAL_MODELS_ENABLED" in excluded(plan({**KEYS, **GPU, "LOCAL_MODELS_ENABLED": "false"}))["local"][1]
+
+    def test_they_are_the_local_tier(self):
+        assert order({**KEYS, **GPU}, tier="local") == ["local/llama-3.1-8b"]
+
+
+class TestNames:
+    def test_of_people_are_dropped_where_they_are_not_taken(self):
+        named = [{**HI[0], "name": "Ada"}]
+        environ = {"GROQ_API_KEY": "g", "OPENAI_API_KEY": "o"}
+        warnings = {one.target.provider: one.warnings for one in plan(environ, {"messages": named}).candidates}
+        assert warnings["openai"] == ()
+        assert "messages[].name was not sent" in warnings["groq"][0]
+        assert plan(environ, {"messages": HI}).candidates[-1].warnings == ()
+
+
 class TestProvider:
     @pytest.mark.parametrize("name", ["openai", "OpenAI", " openai "])
     def test_the_one_named_is_first_and_the_chain_follows(self, name):

@@ -1,0 +1,165 @@
+"""What providers of the dialect do in their own ways, and what callers see of it: as little as possible."""
+
+import orjson
+import pytest
+
+from core.errors import BrokenOff, Overloaded, ServerFault
+from core.types.frame import Kind
+from core.types.usage import Usage
+from core.wire.chat import MESSAGE_NAME, chat_facts, without
+from core.wire.openai import ChatStream, read_completion, read_error, read_usage
+
+COUNTS = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
+SHORT = "insufficient_system_resource"
+
+
+def whole(finish, **more):
+    message = {"role": "assistant", "content": "word"}
+    return orjson.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish}], **more})
+
+
+def event(delta=None, finish=None, **more):
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
+    return b"data: " + orjson.dumps({"choices": [choice], **more}) + b"\n\n"
+
+
+WORD, DONE = event({"content": "word"}), b"data: [DONE]\n\n"
+
+
+def stream():
+    return ChatStream(limit=10_000, keep_usage=True)
+
+
+def text(frames):
+    return b"".join(frame.raw for frame in frames)
+
+
+class TestFinish:
+    def test_another_word_for_stop_becomes_stop(self):
+        answer = read_completion(whole("eos"), "application/json")
+        assert answer.finish_reason == "stop"
+        assert orjson.loads(answer.raw)["choices"][0]["finish_reason"] == "stop"
+        untouched = whole("length")
+        assert read_completion(untouched, "application/json").raw is untouched
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_in_a_stream_too(self, together):
+        one = stream()
+        parts = [WORD + event(finish="eos", usage=COUNTS) + DONE] if together else [WORD, event(finish="eos"), DONE]
+        said = text([frame for part in parts for frame in one.feed(part)])
+        assert b'"eos"' not in said
+        assert said.count(b'"finish_reason":"stop"') == 1
+        assert one.ended
+
+    def test_words_about_it_stay(self):
+        one = stream()
+        said = event({"content": '"finish_reason":"eos"'})
+        assert text(one.feed(said)) == said
+        assert text(one.feed(said)) == said
+
+    def test_an_answer_that_was_broken_off_is_none(self):
+        with pytest.raises(BrokenOff, match=SHORT):
+            read_completion(whole(SHORT), "application/json")
+        assert issubclass(BrokenOff, Overloaded)
+        assert BrokenOff.billed
+
+    def test_a_stream_that_is_broken_off_before_output_fails_at_once(self):
+        with pytest.raises(BrokenOff):
+            stream().feed(event({"role": "assistant", "content": ""}) + event(finish=SHORT) + DONE)
+
+    def test_after_output_it_fails_with_what_came_before_and_what_it_cost(self):
+        one = stream()
+        assert text(one.feed(WORD)) == WORD
+        assert text(one.feed(WORD + event(finish=SHORT, usage=COUNTS) + DONE)) == WORD
+        assert one.failed
+        with pytest.raises(BrokenOff):
+            one.feed(b"")
+        assert one.usage == Usage("reported", input=10, output=4)
+
+
+class TestUsage:
+    def test_a_cache_hit_under_another_name(self):
+        report = {**COUNTS, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2}
+        assert read_usage(report) == Usage("reported", input=2, cached_input=8, output=4)
+        assert read_usage({**report, "prompt_tokens_details": {"cached_tokens": 8}}).cached_input == 8
+        assert read_usage({**report, "prompt_cache_hit_tokens": 99}).cached_input == 10
+
+    def test_in_an_extension_at_the_end_of_a_stream(self):
+        one = stream()
+        one.feed(event({"role": "assistant"}, x_acme={"id": "1"}) + WORD)
+        (frame,) = one.feed(event(finish="stop", x_acme={"id": "1", "usage": COUNTS}))
+        assert frame.kind is Kind.META
+        assert one.usage == Usage("reported", input=10, output=4)
+        assert one.feed(DONE)
+
+    def test_its_own_place_comes_first(self):
+        other = {**COUNTS, "completion_tokens": 99}
+        answer = read_completion(whole("stop", usage=COUNTS, x_acme={"usage": other}), None)
+        assert answer.usage.output == 4
+        assert read_completion(whole("stop", x_acme={"usage": COUNTS}), None).usage.output == 4
+        assert read_completion(whole("stop", x_acme="text", x_b={"usage": None}), None).usage == Usage()
+
+
+class TestKeepAlive:
+    def test_empty_lines_before_an_answer(self):
+        assert read_completion(b"\n\n\r\n" + whole("stop"), None).finish_reason == "stop"
+
+    @pytest.mark.parametrize("noise", [b"\n", b"\n\n", b"\n\n\n", b": keep-alive\n", b": keep-alive\n\n", b":\n\n"])
+    def test_between_events(self, noise):
+        one = stream()
+        parts = [noise, noise + WORD, noise, WORD + noise, noise + event(finish="stop"), noise + DONE]
+        frames = [frame for part in parts for frame in one.feed(part)]
+        assert [frame.raw.count(b"word") for frame in frames if frame.kind is Kind.OUTPUT] == [1, 1]
+        assert one.ended
+        assert one.outputs == 2
+
+    def test_only_noise_is_not_an_answer(self):
+        one = stream()
+        assert not any(frame.kind is Kind.OUTPUT for frame in one.feed(b"\n\n: keep-alive\n\n\n\n"))
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "body", "kind", "message"),
+        [
+            (503, {"error": "Model is loading", "estimated_time": 20.0}, "Overloaded", "Model is loading"),
+            (402, {"error": "You have exceeded your credits"}, "QuotaExhausted", "You have exceeded your credits"),
+            (498, {"error": {"message": "Flex", "code": "capacity_exceeded"}}, "Overloaded", "Flex"),
+            (402, {"error": {"message": "No", "code": "invalid_request_error"}}, "QuotaExhausted", "No"),
+            (413, {"error": {"message": "No", "code": "rate_limit_exceeded"}}, "ContextTooLong", "No"),
+            (404, {"error": {"message": "No", "type": "NotFoundError", "code": 404}}, "ModelMissing", "No"),
+        ],
+    )
+    def test_their_words(self, status, body, kind, message):
+        error = read_error(status, orjson.dumps(body))
+        assert (type(error).__name__, error.message) == (kind, message)
+
+    @pytest.mark.parametrize(
+        ("code", "kind"), [(400, "RequestRefused"), ("429", "RateLimited"), (500, "StreamFailed"), (7, "StreamFailed")]
+    )
+    def test_a_number_in_a_stream_is_the_status(self, code, kind):
+        error = read_error(None, orjson.dumps({"error": {"message": "No", "code": code}}))
+        assert type(error).__name__ == kind
+
+    @pytest.mark.parametrize("code", ["tool_use_failed", "json_validate_failed"])
+    def test_a_model_that_cannot_is_not_the_callers_fault(self, code):
+        body = {"error": {"message": "Failed to call a function.", "code": code, "failed_generation": "<secret>"}}
+        error = read_error(400, orjson.dumps(body))
+        assert type(error) is ServerFault
+        assert error.fault == "provider"
+        assert "secret" not in str(error)
+
+
+def test_names_of_people_can_be_left_out():
+    messages = [
+        {"role": "user", "content": "a", "name": "Ada"},
+        {"role": "user", "content": "b"},
+        {"role": "function", "content": "c", "name": "f"},
+    ]
+    body = {"messages": messages, "n": 1, "seed": 2}
+    assert MESSAGE_NAME in chat_facts(body).params
+    assert MESSAGE_NAME not in chat_facts({"messages": messages[1:]}).params
+    left = without(body, {MESSAGE_NAME, "n"})
+    assert left == {"messages": [{"role": "user", "content": "a"}, *messages[1:]], "seed": 2}
+    assert messages[0]["name"] == "Ada"
+    assert without(body, {"n"})["messages"] is messages
