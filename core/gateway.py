@@ -76,7 +76,7 @@ class Gateway:
 
     def plan(self, request: Request) -> Plan:
         """The plan alone: what would be tried, and why."""
-        return self.planner.plan(request)
+        return self.planner.plan(request, self.clock.now())
 
     async def chat(self, caller: Caller, request: Request) -> Answer[Completion]:
         async def attempt(candidate: Candidate) -> Reply[Completion]:
@@ -104,7 +104,7 @@ class Gateway:
     ) -> tuple[Receipt, Won[T]]:
         """Plan and walk. Whatever fails here is settled with its receipt."""
         receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
-        plan = receipt.plan = self.planner.plan(request)
+        plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
         receipt.simulated = self.simulated
         try:
@@ -119,7 +119,7 @@ class Gateway:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
-        receipt.warnings += self._substitution(request, won.candidate.target)
+        receipt.warnings += self._substitution(request, won.candidate)
         return receipt, won
 
     async def finish(
@@ -199,15 +199,16 @@ class Gateway:
     def _cost(self, target: Target, usage: Usage) -> Cost:
         if self.registry.rows[target.provider].free:
             return Cost(0)
-        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model))
+        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model), self.clock.now())
 
     @staticmethod
-    def _substitution(request: Request, target: Target) -> tuple[str, ...]:
+    def _substitution(request: Request, candidate: Candidate) -> tuple[str, ...]:
         """Never let another model answer for a named one without saying so."""
-        named = request.options.model
-        if named is None or named.lower().endswith("auto") or named == target.model:
+        named, target = request.options.model, candidate.target
+        if named is None or named.lower().endswith("auto"):
             return ()
-        if named.partition("/")[2] == target.model:
+        # That a retired model has a successor is already said by the plan.
+        if not {named, named.partition("/")[2]}.isdisjoint({target.model, candidate.instead_of}):
             return ()
         return (f"answered by {target} instead of {named}",)
 

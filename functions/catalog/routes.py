@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from core.capabilities import Capability
+from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
@@ -45,6 +46,21 @@ async def status(gateway: Open) -> dict[str, Any]:
 @router.get("/api/ai/providers")
 async def providers(gateway: Open) -> dict[str, Any]:
     return views.providers(gateway)
+
+
+@router.get("/api/ai/models")
+async def models(
+    gateway: Open,
+    capability: str | None = None,
+    skill: str | None = None,
+    tier: str | None = None,
+    max_cost: float | None = None,
+    provider: str | None = None,
+    *,
+    retired: bool = False,
+) -> dict[str, Any]:
+    """Models that fit; max_cost is USD per thousand input tokens, and 0 means free."""
+    return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
 @router.post("/api/ai/route", openapi_extra={"requestBody": CHAT_BODY})

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from core.capabilities import Capability, Feature
 from core.config import settings
-from core.config.catalog import Catalog, Model, Rates
+from core.config.catalog import Catalog, Model
+from core.config.prices import Rates, per_token
 from core.errors import BadRequest, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
@@ -31,8 +32,8 @@ LLAMA, OSS = "meta-llama/Llama-3.3-70B-Instruct-Turbo", "openai/gpt-oss-120b"
 
 
 def model(provider, name, tier, usd=1, **facts):
-    rates = () if usd is None else (Rates(input=usd * 10**6, output=usd * 10**7),)
-    facts = {"features": ALL, "context": 100_000, "max_output": 10_000, "rates": rates, **facts}
+    prices = () if usd is None else per_token(Rates(input=usd * 10**6, output=usd * 10**7))
+    facts = {"features": ALL, "context": 100_000, "max_output": 10_000, "prices": prices, **facts}
     return Model(id=name, provider=provider, capability=Capability.CHAT, tier=tier, **facts)
 
 
