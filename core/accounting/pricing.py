@@ -14,17 +14,8 @@ def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
     price = None if model is None else model.price(at)
     if price is None or usage.source == "unknown":
         return UNKNOWN_COST
-    parts: list[int | None] = []
-    if price.rates:
-        parts.append(_tokens(usage, price))
-    if price.per_character is not None:
-        parts.append(usage.characters * price.per_character if usage.characters else None)
-    if price.per_hour is not None:
-        parts.append(_audio(usage.audio_ms, price, price.per_hour) if usage.audio_ms else None)
-    known = [part for part in parts if part is not None]
-    if not parts or len(known) < len(parts):
-        return UNKNOWN_COST
-    return Cost(-(-sum(known) // _PER_NANO))  # rounded up: never less than is owed
+    pico = _pico(usage, price)
+    return UNKNOWN_COST if pico is None else Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed
 
 
 def estimate(
@@ -40,23 +31,37 @@ def estimate(
     return max(known) if len(known) == len(found) else None
 
 
+def _pico(usage: Usage, price: Price) -> int | None:
+    """The sum over the units it is sold in; none is a price that nobody knows."""
+    if price.per_character is None and price.per_hour is None:
+        return _tokens(usage, price) if price.rates else None
+    parts = [_tokens(usage, price)] if price.rates else []
+    if price.per_character is not None:
+        parts.append(usage.characters * price.per_character if usage.characters else None)
+    if price.per_hour is not None:
+        parts.append(_audio(usage.audio_ms, price, price.per_hour) if usage.audio_ms else None)
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
 def _tokens(usage: Usage, price: Price) -> int | None:
     rates = _applying(price, usage.input_total)
     if rates is None:
         return None
     write = rates.input if rates.cache_write is None else rates.cache_write
-    parts = (
-        (usage.input, rates.input),
+    total = usage.input * rates.input + usage.cache_write * write
+    for count, rate in (
+        (usage.output + usage.reasoning, rates.output),
         (usage.cached_input, rates.cached_input),
-        (usage.cache_write, write),
         (usage.cache_write_1h, rates.cache_write_1h),
         (usage.audio_input, rates.audio_input),
-        (usage.output + usage.reasoning, rates.output),
         (usage.audio_output, rates.audio_output),
-    )
-    if any(count and rate is None for count, rate in parts):
-        return None
-    return sum(count * (rate or 0) for count, rate in parts)
+    ):
+        if count:
+            if rate is None:
+                return None
+            total += count * rate
+    return total
 
 
 def _audio(milliseconds: int, price: Price, per_hour: int) -> int:

@@ -19,6 +19,8 @@ SAMPLING_PARAMS = frozenset({
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs",
 })  # fmt: skip
 
+_BUILT_IN = Path(__file__).with_name("models.json")
+
 Entry = Mapping[str, Any]
 Key = tuple[str, str]  # provider, id
 
@@ -45,8 +47,11 @@ class Model:
     note: str | None = None
 
     def period(self, at: float) -> Period | None:
-        begun = [one for one in self.prices if one.since <= at]
-        return begun[-1] if begun else None
+        found = None
+        for one in self.prices:
+            if one.since <= at:
+                found = one
+        return found
 
     def price(self, at: float) -> Price | None:
         """What holds at a moment; None when that is not known."""
@@ -185,8 +190,8 @@ def parse(entry: Entry) -> Model:
     )
 
 
-def load() -> Catalog:
-    return Catalog(entries=orjson.loads(Path(__file__).with_name("models.json").read_bytes()))
+def load(path: Path = _BUILT_IN) -> Catalog:
+    return Catalog(entries=orjson.loads(path.read_bytes()))
 
 
 def _checked(query: Query, providers: list[str]) -> Query:
