@@ -170,4 +170,9 @@ def _rates(table: Mapping[str, Any]) -> Rates:
 
 def _exact(amount: Any, unit: int) -> int | None:
     """Through text, so that a float from a settings file keeps the digits it was written with."""
-    return None if amount is None else int(Decimal(str(amount)) * unit)
+    if amount is None:
+        return None
+    number = Decimal(str(amount)) * unit
+    if number != int(number):
+        raise ValueError(f"{amount} has more digits than are counted")
+    return int(number)

@@ -50,6 +50,7 @@ async def providers(gateway: Open) -> dict[str, Any]:
 
 @router.get("/api/ai/models")
 async def models(
+    request: Request,
     gateway: Open,
     capability: str | None = None,
     skill: str | None = None,
@@ -60,6 +61,14 @@ async def models(
     retired: bool = False,
 ) -> dict[str, Any]:
     """Models that fit; max_cost is USD per thousand input tokens, and 0 means free."""
+    known = (*ModelQuery._fields, "retired")
+    for name in request.query_params:
+        if name not in known:
+            raise BadRequest(
+                f"{name[:100]!r} is not a filter; known: {', '.join(known)}",
+                param=name[:100],
+                code="unknown_parameter",
+            )
     return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 

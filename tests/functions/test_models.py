@@ -104,6 +104,7 @@ def test_filters(gateway, query, has, lacks):
         ({"max_cost": "-1"}, "max_cost", "0 or more"),
         ({"max_cost": "nan"}, "max_cost", "0 or more"),
         ({"max_cost": "cheap"}, "max_cost", "number"),
+        ({"skil": "code"}, "skil", "skill"),
         ({"retired": "maybe"}, "retired", "boolean"),
     ],
     ids=json.dumps,

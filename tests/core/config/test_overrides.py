@@ -125,6 +125,7 @@ class TestMistakes:
             ({"usd_tiers": [{"input": 1}]}, "usd_tiers[0]", "above_input_tokens"),
             ({"usd_tiers": {}}, "usd_tiers", "a list"),
             ({"usd_tiers": [{"above_input_tokens": 5, "input": 1}]}, "usd_tiers", "needs usd_per_mtok"),
+            ({"usd_per_mchar": "0.00000001"}, None, "digits"),
             ({"usd_per_mchar": float("inf")}, "usd_per_mchar", "from 0"),
             ({"priced_up_to_input_tokens": -1}, "priced_up_to_input_tokens", "whole number"),
             ({"price_changes": [{"usd_per_mchar": 1}]}, "price_changes[0]", "from"),

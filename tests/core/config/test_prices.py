@@ -41,6 +41,11 @@ class TestUnits:
     def test_a_float_keeps_the_digits_it_was_written_with(self, amount):
         assert price({"usd_per_mtok": {"input": amount}}).rates[0].input == 100_000
 
+    @pytest.mark.parametrize("amount", ["0.0000001", "1e-30", 0.1 + 0.2])
+    def test_an_amount_too_fine_to_count_is_not_rounded_away(self, amount):
+        with pytest.raises(ValueError, match="digits"):
+            parse_periods({"usd_per_mtok": {"input": amount}})
+
     def test_tiers_of_price_take_the_rest_from_the_base(self):
         read = price(
             {
