@@ -77,7 +77,7 @@ class Gateway:
 
     def plan(self, request: Request) -> Plan:
         """The plan alone: what would be tried, and why."""
-        return self.planner.plan(request)
+        return self.planner.plan(request, self.clock.now())
 
     async def chat(self, caller: Caller, request: Request) -> Answer[Completion]:
         async def attempt(candidate: Candidate) -> Reply[Completion]:
@@ -105,7 +105,7 @@ class Gateway:
     ) -> tuple[Receipt, Won[T]]:
         """Plan and walk. Whatever fails here is settled with its receipt."""
         receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
-        plan = receipt.plan = self.planner.plan(request)
+        plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
         receipt.simulated = self.simulated
         try:
@@ -120,7 +120,7 @@ class Gateway:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
-        receipt.warnings += self._substitution(request, won.candidate.target, plan.named)
+        receipt.warnings += self._substitution(request, won.candidate, plan.named)
         return receipt, won
 
     async def finish(
@@ -201,17 +201,18 @@ class Gateway:
     def _cost(self, target: Target, usage: Usage) -> Cost:
         if self.registry.rows[target.provider].free:
             return Cost(0)
-        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model))
+        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model), self.clock.now())
 
     @staticmethod
-    def _substitution(request: Request, target: Target, named: str | None) -> tuple[str, ...]:
+    def _substitution(request: Request, candidate: Candidate, named: str | None) -> tuple[str, ...]:
         """Never let another answer for who was named without saying so."""
-        model = request.options.model or ""
+        model, target = request.options.model or "", candidate.target
         if named is not None and named != target.provider:
             return (f"answered by {target} instead of {request.options.provider or model}",)
         if model.rpartition("/")[2].lower() == "auto" or not model:
             return ()
-        if target.model in {model, model.partition("/")[2]}:
+        # That a retired model has a successor is already said by the plan.
+        if not {model, model.partition("/")[2]}.isdisjoint({target.model, candidate.instead_of}):
             return ()
         return (f"answered by {target} instead of {model}",)
 

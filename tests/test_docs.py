@@ -79,7 +79,8 @@ def test_the_readmes_commands_run(commands, tmp_path):
             capture_output=True, text=True, timeout=30,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "Simulated" in done.stdout
+        assert done.stdout
+        assert "Simulated" in done.stdout or "messages" not in commands
 
 
 def test_make_run_serves(tmp_path):

@@ -151,6 +151,18 @@ def usage(one: Usage) -> dict[str, Any] | None:
         "prompt_tokens": one.input_total,
         "completion_tokens": one.output_total,
         "total_tokens": one.total,
+        **{name: count for name, count in _further(one).items() if count},
+    }
+
+
+def _further(one: Usage) -> dict[str, int]:
+    """Units that few answers have."""
+    return {
+        "cache_write_1h_tokens": one.cache_write_1h,
+        "audio_input_tokens": one.audio_input,
+        "audio_output_tokens": one.audio_output,
+        "audio_ms": one.audio_ms,
+        "characters": one.characters,
     }
 
 

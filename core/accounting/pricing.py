@@ -1,43 +1,87 @@
-"""Usage × price → cost, in integers; what is not known stays unknown."""
+"""Usage × price at a moment → cost, in integers; what is not known stays unknown."""
 
-from core.config.catalog import Model, Rates
+from core.config.catalog import Model
+from core.config.prices import Price, Rates
 from core.types.usage import UNKNOWN_COST, Cost, Usage
 
 # A rate is USD per million tokens in millionths, so tokens × rate is in picodollars: a thousand to the nano-USD.
 _PER_NANO = 1000
+_HOUR_MS = 3_600_000
 
 
-def cost_of(usage: Usage, model: Model | None) -> Cost:
-    if model is None or not model.rates or usage.source == "unknown":
+def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
+    """What the provider charges; each unit that the model is sold in must have been measured."""
+    price = None if model is None else model.price(at)
+    if price is None or usage.source == "unknown":
         return UNKNOWN_COST
-    rates = _applying(model.rates, usage.input_total)
-    if usage.cached_input and rates.cached_input is None:
-        return UNKNOWN_COST
-    write = rates.input if rates.cache_write is None else rates.cache_write
-    pico = (
-        usage.input * rates.input
-        + usage.cached_input * (rates.cached_input or 0)
-        + usage.cache_write * write
-        + usage.output_total * rates.output
-    )
-    return Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed
+    pico = _pico(usage, price)
+    return UNKNOWN_COST if pico is None else Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed
 
 
-def estimate(model: Model | None, input_tokens: int, max_output: int | None, answers: int = 1) -> int | None:
-    """The dearest that a request can become in nano-USD, for caps and reservations; None when the price is unknown."""
-    if model is None or not model.rates:
+def estimate(
+    model: Model | None, at: float, input_tokens: int, max_output: int | None, answers: int = 1
+) -> int | None:
+    """The dearest a request in tokens can become that day in nano-USD; None when the price is unknown."""
+    period = None if model is None else model.period(at)
+    if model is None or period is None:
         return None
-    rates = _applying(model.rates, input_tokens)
     output = max_output or model.max_output
-    if output is None:
+    found = [_dearest(price, input_tokens, output, answers) for price in period.prices]
+    known = [one for one in found if one is not None]
+    return max(known) if len(known) == len(found) else None
+
+
+def _pico(usage: Usage, price: Price) -> int | None:
+    """The sum over the units it is sold in; none is a price that nobody knows."""
+    if price.per_character is None and price.per_hour is None:
+        return _tokens(usage, price) if price.rates else None
+    parts = [_tokens(usage, price)] if price.rates else []
+    if price.per_character is not None:
+        parts.append(usage.characters * price.per_character if usage.characters else None)
+    if price.per_hour is not None:
+        parts.append(_audio(usage.audio_ms, price, price.per_hour) if usage.audio_ms else None)
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _tokens(usage: Usage, price: Price) -> int | None:
+    rates = _applying(price, usage.input_total)
+    if rates is None:
+        return None
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    total = usage.input * rates.input + usage.cache_write * write
+    for count, rate in (
+        (usage.output + usage.reasoning, rates.output),
+        (usage.cached_input, rates.cached_input),
+        (usage.cache_write_1h, rates.cache_write_1h),
+        (usage.audio_input, rates.audio_input),
+        (usage.audio_output, rates.audio_output),
+    ):
+        if count:
+            if rate is None:
+                return None
+            total += count * rate
+    return total
+
+
+def _audio(milliseconds: int, price: Price, per_hour: int) -> int:
+    steps = -(-max(milliseconds, price.minimum_ms) // price.step_ms)
+    return -(-steps * price.step_ms * per_hour // _HOUR_MS)
+
+
+def _dearest(price: Price, input_tokens: int, output: int | None, answers: int) -> int | None:
+    rates = _applying(price, input_tokens)
+    if rates is None or (output is None and rates.output is not None):
         return None
     dearest_input = max(rates.input, rates.cache_write or 0)
-    return -(-(input_tokens * dearest_input + answers * output * rates.output) // _PER_NANO)
+    return -(-(input_tokens * dearest_input + answers * (output or 0) * (rates.output or 0)) // _PER_NANO)
 
 
-def _applying(tables: tuple[Rates, ...], input_tokens: int) -> Rates:
-    chosen = tables[0]
-    for table in tables[1:]:
-        if input_tokens > table.above_input_tokens:
+def _applying(price: Price, input_tokens: int) -> Rates | None:
+    if price.priced_up_to is not None and input_tokens > price.priced_up_to:
+        return None
+    chosen: Rates | None = None
+    for table in price.rates:
+        if chosen is None or input_tokens > table.above_input_tokens:
             chosen = table
     return chosen

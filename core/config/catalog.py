@@ -1,31 +1,28 @@
 """Which models there are, what they can do and what they cost. Data in models.json, read once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from core.capabilities import Capability, Feature
+from core.config.prices import Period, Price, Rates, moment, parse_periods
+from core.errors import BadRequest
 
 TIERS = ("fast", "standard", "advanced")
+SKILLS = ("code", "analysis", "planning", "complex_reasoning")
+LIFECYCLES = ("active", "deprecated", "retired")
 SAMPLING_PARAMS = frozenset({
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs",
 })  # fmt: skip
 
+_BUILT_IN = Path(__file__).with_name("models.json")
 
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """USD per million tokens, in millionths of a dollar: integers, so that money never rounds in between."""
-
-    input: int
-    output: int
-    cached_input: int | None = None
-    cache_write: int | None = None
-    above_input_tokens: int = 0
+Entry = Mapping[str, Any]
+Key = tuple[str, str]  # provider, id
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,83 +30,194 @@ class Model:
     id: str
     provider: str
     capability: Capability
+    display_name: str = ""
     tier: str = "standard"
     lifecycle: str = "active"
+    retires: float | None = None  # when it stops answering, where that is announced
+    successor: str | None = None  # at the same provider
     context: int | None = None
     max_output: int | None = None
+    dimensions: int | None = None  # of an embedding
     features: frozenset[Feature] = frozenset()
+    skills: frozenset[str] = frozenset()
     # False: the model refuses temperature and its kin, unless it is told not to reason.
     sampling: bool = True
-    rates: tuple[Rates, ...] = ()  # rising by above_input_tokens; the last that applies prices the whole request
+    prices: tuple[Period, ...] = ()  # rising by when they begin
+    as_of: str | None = None  # when these facts were true
+    note: str | None = None
+
+    def period(self, at: float) -> Period | None:
+        found = None
+        for one in self.prices:
+            if one.since <= at:
+                found = one
+        return found
+
+    def price(self, at: float) -> Price | None:
+        """What holds at a moment; None when that is not known."""
+        period = self.period(at)
+        return None if period is None else period.at(at)
+
+    def rates(self, at: float) -> Rates | None:
+        """USD per token at a moment, for a short prompt."""
+        price = self.price(at)
+        return price.rates[0] if price is not None and price.rates else None
+
+    def is_retired(self, at: float) -> bool:
+        """Said so, or the announced day has come."""
+        return self.lifecycle == "retired" or (self.retires is not None and self.retires <= at)
+
+
+class Query(NamedTuple):
+    """Which models are wanted; what is None does not matter."""
+
+    capability: str | None = None  # or a skill
+    skill: str | None = None
+    tier: str | None = None
+    max_cost: float | None = None  # USD per thousand input tokens; 0: only what is free
+    provider: str | None = None
 
 
 class Catalog:
-    def __init__(self, models: Iterable[Model]) -> None:
-        self.models = tuple(models)
-        self._by_key = {(model.provider, model.id): model for model in self.models}
+    """Entries become models when somebody asks for them: most never are."""
+
+    def __init__(self, models: Iterable[Model] = (), *, entries: Iterable[Entry] = ()) -> None:
+        self._entries: dict[Key, Entry] = {(entry["provider"], entry["id"]): entry for entry in entries}
+        self._models: dict[Key, Model] = {(model.provider, model.id): model for model in models}
+        self._keys = (*self._models, *self._entries)
         self._providers: dict[str, list[str]] = {}
-        for model in self.models:
-            self._providers.setdefault(model.id, []).append(model.provider)
+        for provider, name in self._keys:
+            self._providers.setdefault(name, []).append(provider)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(self._some(None))
+
+    @property
+    def entries(self) -> Mapping[Key, Entry]:
+        return self._entries
+
+    @property
+    def providers(self) -> list[str]:
+        return list(dict.fromkeys(provider for provider, _ in self._keys))
+
+    @property
+    def contexts(self) -> set[int]:
+        """Every length at which some model is full."""
+        known = {model.context for model in self._models.values()} | {
+            entry.get("context") for entry in self._entries.values()
+        }
+        return {length for length in known if length}
 
     def find(self, provider: str, model: str) -> Model | None:
-        return self._by_key.get((provider, model))
+        key = (provider, model)
+        found = self._models.get(key)
+        if found is None and key in self._entries:
+            found = self._models[key] = parse(self._entries[key])
+        return found
 
     def providers_of(self, model: str) -> tuple[str, ...]:
         return tuple(self._providers.get(model, ()))
 
-    def of_tier(self, provider: str, capability: Capability, tier: str) -> Model | None:
+    def successor(self, model: Model, at: float) -> Model | None:
+        """Who answers for a retired model: the first of its line that does; None when the line ends."""
+        seen: set[str] = set()
+        current: Model | None = model
+        while current is not None and current.is_retired(at):
+            if current.successor is None or current.id in seen:
+                return None
+            seen.add(current.id)
+            current = self.find(model.provider, current.successor)
+        return current
+
+    def of_tier(self, provider: str, capability: Capability, tier: str, at: float = 0.0) -> Model | None:
         """The provider's cheapest active model of a tier."""
         fits = [
-            model
-            for model in self.models
-            if (model.provider, model.capability, model.tier) == (provider, capability, tier)
-            and model.lifecycle == "active"
-            and model.rates
+            (rates.input, model)
+            for model in self._some(provider)
+            if (model.capability, model.tier, model.lifecycle) == (capability, tier, "active")
+            and not model.is_retired(at)
+            and (rates := model.rates(at)) is not None
         ]
-        return min(fits, key=lambda model: model.rates[0].input, default=None)
+        return min(fits, key=lambda one: one[0], default=(0, None))[1]
+
+    def list_models(
+        self, query: Query, at: float, free: Collection[str] = (), *, retired: bool = False
+    ) -> list[Model]:
+        """Those that fit, in the catalogue's order; at a provider in `free` everything costs nothing."""
+        query = _checked(query, self.providers)
+        words = {word for word in (query.capability, query.skill) if word is not None}
+        return [
+            model
+            for model in self._some(query.provider)
+            if words <= {model.capability, *model.skills}
+            and query.tier in {None, model.tier}
+            and (query.max_cost is None or _within(model, query.max_cost, at, free))
+            and (retired or not model.is_retired(at))
+        ]
 
     def nearest(self, model: str) -> list[str]:
         return get_close_matches(model, self._providers, n=3)
 
+    def _some(self, provider: str | None) -> Iterator[Model]:
+        for key in self._keys:
+            if provider in {None, key[0]}:
+                model = self.find(*key)
+                assert model is not None  # noqa: S101 - every key has a model or an entry
+                yield model
 
-def parse(entry: Mapping[str, Any]) -> Model:
+
+def parse(entry: Entry) -> Model:
+    retires = entry.get("retires")
     return Model(
         id=entry["id"],
         provider=entry["provider"],
         capability=Capability(entry["capability"]),
+        display_name=entry.get("display_name") or entry["id"],
         tier=entry.get("tier", "standard"),
         lifecycle=entry.get("lifecycle", "active"),
+        retires=None if retires is None else moment(retires),
+        successor=entry.get("successor"),
         context=entry.get("context"),
         max_output=entry.get("max_output"),
+        dimensions=entry.get("dimensions"),
         features=frozenset(map(Feature, entry.get("features", ()))),
+        skills=frozenset(entry.get("skills", ())),
         sampling=entry.get("sampling", True),
-        rates=tuple(_rates(table) for table in _tables(entry)),
+        prices=parse_periods(entry),
+        as_of=entry.get("as_of"),
+        note=entry.get("note"),
     )
 
 
-def load() -> Catalog:
-    return Catalog(parse(entry) for entry in orjson.loads(Path(__file__).with_name("models.json").read_bytes()))
+def load(path: Path = _BUILT_IN) -> Catalog:
+    return Catalog(entries=orjson.loads(path.read_bytes()))
 
 
-def _tables(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    base = entry.get("usd_per_mtok")
-    if base is None:
-        return []
-    return [base, *sorted(({**base, **table} for table in entry.get("usd_tiers", ())), key=_threshold)]
+def _checked(query: Query, providers: list[str]) -> Query:
+    """Words in small letters; one that means nothing is refused with those that do."""
+    capabilities = tuple(one.value for one in Capability)
+    known = {"capability": (*capabilities, *SKILLS), "skill": SKILLS, "tier": TIERS, "provider": tuple(providers)}
+    words = {}
+    for name, choices in known.items():
+        given = getattr(query, name)
+        words[name] = given = None if given is None else given.strip().lower()
+        if given is not None and given not in choices:
+            raise BadRequest(
+                f"{name} {given!r} is not known; known: {', '.join(choices)}", param=name, code="invalid_value"
+            )
+    if query.max_cost is not None and not query.max_cost >= 0:
+        raise BadRequest(
+            "max_cost must be a number of USD for a thousand input tokens, 0 or more",
+            param="max_cost",
+            code="invalid_value",
+        )
+    return query._replace(**words)
 
 
-def _threshold(table: Mapping[str, Any]) -> int:
-    return int(table.get("above_input_tokens", 0))
-
-
-def _rates(table: Mapping[str, Any]) -> Rates:
-    def micro(name: str) -> int | None:
-        return int(Decimal(table[name]) * 1_000_000) if name in table else None
-
-    return Rates(
-        input=int(Decimal(table["input"]) * 1_000_000),
-        output=int(Decimal(table["output"]) * 1_000_000),
-        cached_input=micro("cached_input"),
-        cache_write=micro("cache_write"),
-        above_input_tokens=_threshold(table),
-    )
+def _within(model: Model, most: float, at: float, free: Collection[str]) -> bool:
+    """An unknown price is within nothing."""
+    if model.provider in free:
+        return True
+    rates = model.rates(at)
+    return rates is not None and rates.input <= most * 1_000_000_000

@@ -6,6 +6,8 @@ from core import __version__
 from core.accounting import ledger
 from core.backends.ports import Item
 from core.capabilities import Capability
+from core.config import prices
+from core.config.catalog import Model, Query
 from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
@@ -118,7 +120,49 @@ def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
     }
 
 
+def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
+    """The catalogue with what each costs now."""
+    now, rows = gateway.clock.now(), gateway.registry.rows
+    free = {row.name for row in rows.values() if row.free}
+    if query.provider is not None:
+        query = query._replace(provider=gateway.registry.canonical(query.provider) or query.provider)
+    found = gateway.catalog.list_models(query, now, free, retired=retired)
+    live = set(live_providers(gateway))
+    return {"models": [_model(one, now, free=one.provider in free, live=one.provider in live) for one in found]}
+
+
+def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
+    price, rates = one.price(now), one.rates(now)
+    return {
+        "provider": one.provider,
+        "id": one.id,
+        "display_name": one.display_name,
+        "capability": one.capability,
+        "skills": sorted(one.skills),
+        "features": sorted(one.features),
+        "tier": one.tier,
+        "context": one.context,
+        "max_output": one.max_output,
+        "dimensions": one.dimensions,
+        "lifecycle": "retired" if one.is_retired(now) else one.lifecycle,
+        "retires": None if one.retires is None else prices.day_of(one.retires),
+        "successor": one.successor,
+        "live": live,
+        "free": free,
+        "price": None if free or price is None else prices.shown(price),
+        "cost_per_1k_input": 0 if free else _per_1k(rates.input if rates else None),
+        "cost_per_1k_output": 0 if free else _per_1k(rates.output if rates else None),
+        "as_of": one.as_of,
+        "note": one.note,
+    }
+
+
+def _per_1k(rate: int | None) -> float | None:
+    return None if rate is None else rate / 1_000_000_000
+
+
 def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
+    now = gateway.clock.now()
     return {
         "capability": one.capability,
         "strategy": one.strategy,
@@ -126,7 +170,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
         "candidates": [
             {
                 **ledger.candidate(each),
-                "cost_estimate_nano": gateway.planner.estimate(each.target, facts),
+                "cost_estimate_nano": gateway.planner.estimate(each.target, facts, now),
                 "warnings": each.warnings,
             }
             for each in one.candidates

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from core.accounting import pricing
 from core.capabilities import Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
+from core.config.prices import DAY, day_of
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
@@ -35,7 +36,14 @@ class _Question(NamedTuple):
     params: frozenset[str]
     reasons: bool
     length: int
+    day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
+
+
+class _Choice(NamedTuple):
+    target: Target
+    model: Model | None  # None: not in the catalogue
+    retired: Model | None = None  # which was asked for, and whose successor this is
 
 
 class Planner:
@@ -46,13 +54,13 @@ class Planner:
         self._catalog = catalog
         self._settings = settings
         self._wishes = Wishes(registry, catalog)
-        self._contexts = sorted({model.context for model in catalog.models if model.context})
+        self._contexts = sorted(catalog.contexts)
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
         self._plans: dict[_Question, Plan] = {}
 
-    def plan(self, request: Request) -> Plan:
-        """The targets in the order in which they are to be tried; raises when the caller named what is not there."""
-        options, facts = request.options, request.facts
+    def plan(self, request: Request, at: float = 0.0) -> Plan:
+        """Who is to be tried that day, in order; raises when the caller named what is not there."""
+        options, facts, day = request.options, request.facts, int(at // DAY)
         question = _Question(
             request.capability,
             options,
@@ -61,23 +69,24 @@ class Planner:
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
             bisect_left(self._contexts, int(facts.input_tokens * _SURELY_TOO_LONG)),
+            day,
             None if options.max_cost is None else (facts.input_tokens, facts.max_output, facts.answers),
         )
         plan = self._plans.get(question)
         if plan is None:
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
-            plan = self._plans[question] = self._decide(request)
+            plan = self._plans[question] = self._decide(request, float(day * DAY))
         return plan
 
-    def estimate(self, target: Target, facts: Facts) -> int | None:
+    def estimate(self, target: Target, facts: Facts, at: float = 0.0) -> int | None:
         """The dearest this request can become at a target, in nano-USD; None when its price is unknown."""
         if self._registry.rows[target.provider].free:
             return 0
         model = self._catalog.find(target.provider, target.model)
-        return pricing.estimate(model, _DEAREST * facts.input_tokens, facts.max_output, facts.answers)
+        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, facts.max_output, facts.answers)
 
-    def _decide(self, request: Request) -> Plan:
+    def _decide(self, request: Request, at: float) -> Plan:
         options = request.options
         strategy = self._strategy(options.strategy)
         candidates: dict[Target, Candidate] = {}
@@ -86,14 +95,15 @@ class Planner:
         for wish in self._wishes.of(options, chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
             for account in self._registry.accounts(wish.provider):
-                target, model = self._target(row, account, request.capability, wish, options)
+                choice = self._choice(row, account, request.capability, wish, options, at)
+                target = choice.target
                 if target in candidates or target in excluded:
                     continue
-                refusal = self._refusal(row, account, target, model, request)
+                refusal = self._refusal(row, account, choice, request, at)
                 if refusal is not None:
                     excluded[target] = refusal
                 else:
-                    candidates[target] = self._candidate(target, wish, request)
+                    candidates[target] = self._candidate(choice, wish, request)
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
@@ -141,22 +151,24 @@ class Planner:
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
 
-    def _target(
-        self, row: Row, account: Account, capability: Capability, wish: Wish, options: Options
-    ) -> tuple[Target, Model | None]:
+    def _choice(
+        self, row: Row, account: Account, capability: Capability, wish: Wish, options: Options, at: float
+    ) -> _Choice:
+        """The model of an account; where it is retired, its successor."""
         name = wish.model or account.model or row.default_models.get(capability, "")
-        if wish.model is None and options.tier in TIERS:
-            known = self._catalog.find(row.name, name)
-            if known is None or known.tier != options.tier:
-                chosen = self._catalog.of_tier(row.name, capability, options.tier)
-                name = chosen.id if chosen else name
-        target = Target(row.name, account.name, name)
-        return target, self._catalog.find(row.name, name)
+        model = self._catalog.find(row.name, name)
+        retired = model if model is not None and model.is_retired(at) else None
+        if retired is not None:
+            model = self._catalog.successor(retired, at) or retired
+        if wish.model is None and options.tier in TIERS and (model is None or model.tier != options.tier):
+            cheapest = self._catalog.of_tier(row.name, capability, options.tier, at)
+            model, retired = (cheapest, None) if cheapest else (model, retired)
+        name = model.id if model else name
+        return _Choice(Target(row.name, account.name, name), model, retired)
 
-    def _refusal(
-        self, row: Row, account: Account, target: Target, model: Model | None, request: Request
-    ) -> Exclusion | None:
+    def _refusal(self, row: Row, account: Account, choice: _Choice, request: Request, at: float) -> Exclusion | None:
         """Why this target may not answer, or None. What the operator must mend comes first."""
+        target = choice.target
         if request.capability not in row.capabilities:
             return Exclusion(target, "capability", f"{row.title} has no {request.capability}", by_request=True)
         if not account.enabled:
@@ -167,9 +179,22 @@ class Planner:
         if not target.model:
             name = row.declared().names["model"][0]
             return Exclusion(target, "no_model", f"no default model: set {name} or name one")
-        return self._unfit(row, target, model, request)
+        return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at)
 
-    def _unfit(self, row: Row, target: Target, model: Model | None, request: Request) -> Exclusion | None:
+    @staticmethod
+    def _unusable(choice: _Choice, request: Request, at: float) -> Exclusion | None:
+        target, model = choice.target, choice.model
+        if model is None:
+            return None
+        if model.is_retired(at):
+            reason = "is retired and nobody succeeds it; name another model"
+            return Exclusion(target, "retired", reason, by_request=True, param="model")
+        if model.capability != request.capability:
+            reason = f"is a model for {model.capability}, not for {request.capability}"
+            return Exclusion(target, "capability", reason, by_request=True, param="model")
+        return None
+
+    def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
         lacking = facts.features - (model.features if model else row.features)
         if lacking:
@@ -188,13 +213,13 @@ class Planner:
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
-        return self._too_dear(row, target, request)
+        return self._too_dear(row, target, request, at)
 
-    def _too_dear(self, row: Row, target: Target, request: Request) -> Exclusion | None:
+    def _too_dear(self, row: Row, target: Target, request: Request, at: float) -> Exclusion | None:
         cap = request.options.max_cost
         if cap is None or row.free:
             return None
-        worst = self.estimate(target, request.facts)
+        worst = self.estimate(target, request.facts, at)
         if worst is None:
             return Exclusion(
                 target,
@@ -208,10 +233,12 @@ class Planner:
             return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
         return None
 
-    def _candidate(self, target: Target, wish: Wish, request: Request) -> Candidate:
+    def _candidate(self, choice: _Choice, wish: Wish, request: Request) -> Candidate:
+        target = choice.target
         dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
-        return Candidate(target, (wish.reason,), dropped, warnings)
+        instead_of = None if choice.retired is None else choice.retired.id
+        return Candidate(target, (wish.reason,), dropped, (*_ageing(choice), *warnings), instead_of)
 
     def _warnings(self, options: Options) -> tuple[str, ...]:
         warnings = []
@@ -220,3 +247,16 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _ageing(choice: _Choice) -> tuple[str, ...]:
+    """What the caller must know of a model that goes or has gone."""
+    model, retired = choice.model, choice.retired
+    words = []
+    if model is not None and retired is not None:
+        words.append(f"model {retired.id} is retired; using {model.id}")
+    if model is not None and model.lifecycle == "deprecated":
+        when = "" if model.retires is None else f" and ends on {day_of(model.retires)}"
+        then = f"; {model.successor} succeeds it" if model.successor else ""
+        words.append(f"model {model.id} is deprecated{when}{then}")
+    return tuple(words)

@@ -51,7 +51,7 @@ class Wishes:
             yield from _all(chain, reason)
         if model is None or (provider and field == "models"):
             return  # a list is exact: another provider is on it or it is not
-        owners = self._catalog.providers_of(model)
+        owners = [owner for owner in self._catalog.providers_of(model) if owner in self._registry.rows]
         if provider is None and not owners:
             raise self._unknown(model, field)
         for owner in chain:
@@ -82,8 +82,11 @@ class Wishes:
         return prefix, None if _is_auto(rest) else rest
 
     def _unknown(self, model: str, field: str) -> NotFound:
-        near = self._catalog.nearest(model)
+        elsewhere = self._catalog.providers_of(model)
+        near = [] if elsewhere else self._catalog.nearest(model)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        if elsewhere:
+            hint = f" It is a model of {' and '.join(elsewhere)}, not among the providers here."
         return NotFound(
             f"model {model!r} is not known.{hint} Name its provider (provider/model) to use it anyway,"
             " or leave model out.",

@@ -12,6 +12,7 @@ class Candidate(NamedTuple):
     reasons: tuple[str, ...] = ()
     drop: frozenset[str] = frozenset()  # parameters that this target does not take
     warnings: tuple[str, ...] = ()
+    instead_of: str | None = None  # the retired model that was asked for
 
 
 class Exclusion(NamedTuple):

@@ -8,7 +8,7 @@ NANO_PER_USD = 1_000_000_000
 
 
 class Usage(NamedTuple):
-    """Tokens by how they are billed; None means that nobody said."""
+    """What was used, by how it is billed. `audio_ms` and `characters` count beside tokens, not in their sums."""
 
     source: UsageSource = "unknown"
     input: int = 0
@@ -16,14 +16,19 @@ class Usage(NamedTuple):
     cache_write: int = 0
     output: int = 0
     reasoning: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+    audio_ms: int = 0
+    characters: int = 0
 
     @property
     def input_total(self) -> int:
-        return self.input + self.cached_input + self.cache_write
+        return self.input + self.cached_input + self.cache_write + self.cache_write_1h + self.audio_input
 
     @property
     def output_total(self) -> int:
-        return self.output + self.reasoning
+        return self.output + self.reasoning + self.audio_output
 
     @property
     def total(self) -> int:

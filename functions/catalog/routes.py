@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from core.capabilities import Capability
+from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
@@ -40,6 +41,30 @@ async def status(gateway: Open) -> dict[str, Any]:
 @router.get("/api/ai/providers")
 async def providers(gateway: Open) -> dict[str, Any]:
     return views.providers(gateway)
+
+
+@router.get("/api/ai/models")
+async def models(
+    request: Request,
+    gateway: Open,
+    capability: str | None = None,
+    skill: str | None = None,
+    tier: str | None = None,
+    max_cost: float | None = None,
+    provider: str | None = None,
+    *,
+    retired: bool = False,
+) -> dict[str, Any]:
+    """Models that fit; max_cost is USD per thousand input tokens, and 0 means free."""
+    known = (*ModelQuery._fields, "retired")
+    for name in request.query_params:
+        if name not in known:
+            raise BadRequest(
+                f"{name[:100]!r} is not a filter; known: {', '.join(known)}",
+                param=name[:100],
+                code="unknown_parameter",
+            )
+    return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
 @router.post("/api/ai/route", openapi_extra={"requestBody": CHAT_BODY})

@@ -15,6 +15,7 @@ import orjson
 from core import __version__
 from core.config import settings
 from core.errors import Misconfigured, PatchbayError
+from infra.local import tables
 
 _TIMEOUT = 30.0
 DOTENV = Path(".env")
@@ -140,10 +141,33 @@ def _state(account: dict[str, Any]) -> str:
 
 
 @main.command()
+@click.option("--capability", help="A capability (chat, embed, transcribe, ...) or a skill.")
+@click.option("--skill", help="code, analysis, planning or complex_reasoning.")
+@click.option("--tier", help="fast, standard or advanced.")
+@click.option("--max-cost", type=float, help="USD per thousand input tokens; 0 means free.")
+@click.option("--provider", help="Only its models.")
+@click.option("--retired", is_flag=True, help="Also those that no longer answer.")
+@_JSON
+def models(as_json: bool, retired: bool, **options: Any) -> None:  # noqa: FBT001 - click passes options by name
+    r"""Which models there are, what they can do and what they cost.
+
+    \b
+    patchbay models --skill code --tier fast
+    patchbay models --capability transcribe
+    """
+    query = {name: value for name, value in options.items() if value is not None}
+    data = call("GET", "/api/ai/models", "models", None, retired=retired, **query)["models"]
+    if as_json:
+        show(data)
+        return
+    table([tables.MODELS, *map(tables.model, data)])
+
+
+@main.command()
 @click.argument("prompt", default="Hello")
 @click.option("--provider", help="Goes first; the chain follows.")
 @click.option("--model", help="A model, provider/model or auto.")
-@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"]))
+@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False))
 @click.option("--max-cost", type=float, help="USD.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @_JSON

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
+
+import orjson
 
 from tests.benchmarks.load import MODEL, BenchmarkError, Connection, chats, turns
 from tests.benchmarks.servers import Server, environment
@@ -19,6 +22,7 @@ CONCURRENCY = 16
 WARM_UP = 50
 # Calls that succeed at the failing provider for each that fails there, so that no breaker opens.
 HEALTHY = 4
+CATALOGUE = 10_000
 ROOT = Path(__file__).parents[2]
 SDKS = ("openai", "anthropic", "azure", "boto3", "litellm", "httpx", "httpx2")
 
@@ -129,6 +133,18 @@ def _steady(values: list[float], warm_up: int) -> float:
 def import_cpu(home: Path) -> Pair:
     """CPU milliseconds to import the chat function, against an empty program."""
     return Pair(_python(home, "pass")[0], _python(home, "import functions.chat.app")[0])
+
+
+def catalogue(home: Path) -> Pair:
+    """CPU milliseconds to load a catalogue of 10,000 models, against importing what loads it."""
+    path = home / "models.json"
+    if not path.exists():
+        built_in = orjson.loads((ROOT / "core/config/models.json").read_bytes())
+        many = zip(range(CATALOGUE), cycle(built_in), strict=False)
+        path.write_bytes(orjson.dumps([{**entry, "id": f"{entry['id']}-{number}"} for number, entry in many]))
+    imported = "import pathlib; from core.config.catalog import load"
+    loaded = f"{imported}; assert len(load(pathlib.Path('models.json')).entries) == {CATALOGUE}"
+    return Pair(_python(home, imported)[0], _python(home, loaded)[0])
 
 
 def sdks_imported(home: Path) -> list[str]:

@@ -46,6 +46,7 @@ LATENCY = Figure("latency_p50", "p50 on a warm connection", "µs", times=1.6)
 CHUNK = Figure("stream_chunk", "passed-through stream chunk", "µs", plus=4)
 FAILOVER = Figure("failover", "failover after a 500", "µs", plus=1000)
 IMPORT = Figure("import_cpu", "import functions.chat.app", "ms")
+CATALOGUE = Figure("catalogue_10k", "load a catalogue of 10,000 models", "ms", plus=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,13 @@ def imports(size: Size, home: Path) -> Result:
     return Result(IMPORT, pairs, f"it brings in {', '.join(sdks)}" if sdks else "")
 
 
+def catalogue(size: Size, home: Path) -> Result:
+    try:
+        return Result(CATALOGUE, [figures.catalogue(home) for _ in range(size.rounds)])
+    except BenchmarkError as error:
+        return Result(CATALOGUE, problem=str(error))
+
+
 def _folder(home: Path, name: str) -> Path:
     folder = home / name
     folder.mkdir()
@@ -215,7 +223,7 @@ def main() -> int:
             results = uvloop.run(measure(_command(options.gateway), size, home))
         except BenchmarkError as error:
             raise SystemExit(str(error)) from error
-        results.append(imports(size, home))
+        results += [imports(size, home), catalogue(size, home)]
     kept = orjson.loads(options.keep.read_bytes())["figures"] if options.keep.exists() else {}
     print(table(results, kept))
     over = any(result.over for result in results)

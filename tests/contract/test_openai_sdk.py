@@ -155,7 +155,7 @@ def test_a_tool_s_result_comes_back(client, provider):
         ("together", "azure"),  # whose default model has no eyes
         ("deepseek", "deepseek"),
         ("groq", "deepseek"),
-        ("local", "local"),
+        ("local", "deepseek"),  # its default model has none either
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

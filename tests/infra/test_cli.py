@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ KEY = "gate-cli-4d2f7a-secret"
 READ = ("PORT", "AI_PROVIDER_PORT", "HOST", "PATCHBAY_HOME", "PATCHBAY_API_KEY")
 COMMANDS = [
     ["providers"],
+    ["models"],
     ["route"],
     ["decisions"],
     ["decisions", "0" * 32],
@@ -81,6 +83,32 @@ def line(result: Result) -> str:
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("patchbay: ") and "Traceback" not in lines[0]
     return lines[0]
+
+
+def test_models_for_people(patchbay):
+    head, *rows = printed(patchbay("models", "--retired"))
+    assert head.split() == ["PROVIDER", "MODEL", "CAPABILITY", "TIER", "CONTEXT", "USD", "STATE"]
+    shown = {tuple(row.split()[:2]): " ".join(row.split()[2:]) for row in rows}
+    assert shown["openai", "gpt-6-luna"] == "chat fast 1050000 0.1/0.5 per 1M tokens active"
+    assert shown["openai", "text-embedding-3-small"] == "embed standard 8191 0.02 per 1M tokens active"
+    # From that day on the same line says retired.
+    assert re.search(r"15 per 1M characters (deprecated|retired) 2027-01-06$", shown["openai", "tts-1"])
+    assert re.search(r"0.36 per hour \w+ 2027-02-26, then gpt-transcribe$", shown["openai", "whisper-1"])
+    assert shown["openai", "gpt-4-turbo"].endswith("retired 2026-10-23, then gpt-6.1-sol")
+    assert shown["azure", "nmt"].endswith("unknown active")
+    assert shown["ollama", "llama3:70b"].endswith("free active")
+
+
+def test_models_for_programs(patchbay):
+    found = data(patchbay("models", "--json", "--skill", "code", "--tier", "FAST", "--max-cost", "0.0001"))
+    assert {"gpt-6-luna", "openai/gpt-oss-20b"} <= {one["id"] for one in found}
+    assert all(one["tier"] == "fast" and one["cost_per_1k_input"] <= 0.0001 for one in found)
+    assert data(patchbay("models", "--json", "--provider", "azure-openai", "--capability", "speak"))
+
+
+def test_models_that_nobody_has(patchbay):
+    assert len(printed(patchbay("models", "--capability", "rerank"))) == 1
+    assert "known: fast, standard, advanced" in line(patchbay("models", "--tier", "huge"))
 
 
 def test_providers_for_people(patchbay):

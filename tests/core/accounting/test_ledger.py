@@ -167,6 +167,13 @@ class TestItem:
         assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (15, 23, 38)
         assert usage["source"] == "reported"
 
+    def test_units_beside_tokens_are_there_where_they_count(self):
+        assert "characters" not in (ledger.usage(Usage(source="reported", input=10)) or {})
+        shown = ledger.usage(Usage(source="reported", audio_input=7, audio_ms=1500, characters=3))
+        assert shown is not None
+        assert (shown["audio_input_tokens"], shown["audio_ms"], shown["characters"]) == (7, 1500, 3)
+        assert (shown["prompt_tokens"], shown["total_tokens"]) == (7, 7)
+
     def test_what_is_not_known_is_null_and_not_nothing(self):
         item = ledger.item(receipt(outcome="error", error="NoTarget", error_message="nobody"))
         assert (item["usage"], item["cost_nano"], item["provider"]) == (None, None, None)

@@ -1,19 +1,30 @@
 """Money is integers: nothing rounds to nothing, and what is not known stays unknown."""
 
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.accounting.pricing import cost_of, estimate
+from core.accounting import pricing
 from core.capabilities import Capability
 from core.config import catalog
-from core.config.catalog import Model, Rates
+from core.config.catalog import Model
+from core.config.prices import Price, Rates, always, moment, parse_periods, per_token
 from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
 from tests.core.fakes import examples
 
-PRICED = [one for one in catalog.load().models if one.rates]
+NOW = 1_800_000_000.0
+PRICED = [one for one in catalog.load().models if one.rates(NOW)]
+
+
+def cost_of(usage, one):
+    return pricing.cost_of(usage, one, NOW)
+
+
+def estimate(one, *facts):
+    return pricing.estimate(one, NOW, *facts)
 
 
 def usd(amount):
@@ -22,7 +33,13 @@ def usd(amount):
 
 
 def model(*rates, max_output=1000):
-    return Model(id="m", provider="p", capability=Capability.CHAT, max_output=max_output, rates=rates)
+    return Model(
+        id="m",
+        provider="p",
+        capability=Capability.CHAT,
+        max_output=max_output,
+        prices=per_token(*rates) if rates else (),
+    )
 
 
 def used(**buckets):
@@ -102,6 +119,130 @@ class TestCost:
 
     def test_big_numbers_stay_exact(self):
         assert cost_of(used(input=10**15), PLAIN) == Cost(10**15 * 2500)
+
+
+def sold(**entry):
+    """A model at a price written as in the catalogue."""
+    prices = parse_periods(entry)
+    return Model(id="m", provider="p", capability=Capability.TRANSCRIBE, max_output=1000, prices=prices)
+
+
+class TestAudio:
+    GROQ = sold(usd_per_hour="0.111", minimum_seconds=10)
+    WHISPER = sold(usd_per_minute="0.006", step_seconds=1)
+
+    @pytest.mark.parametrize(
+        ("milliseconds", "nano"),
+        [
+            (3_600_000, 111_000_000),
+            (60_000, 1_850_000),
+            (10_001, 308_365),  # rounded up
+            (10_000, 308_334),
+            (9_999, 308_334),
+            (1, 308_334),
+        ],
+    )
+    def test_less_than_the_minimum_costs_the_minimum(self, milliseconds, nano):
+        assert cost_of(used(audio_ms=milliseconds), self.GROQ) == Cost(nano)
+
+    @pytest.mark.parametrize(
+        ("milliseconds", "nano"), [(60_000, 6_000_000), (1, 100_000), (1000, 100_000), (1001, 200_000)]
+    )
+    def test_whole_steps_are_billed(self, milliseconds, nano):
+        assert cost_of(used(audio_ms=milliseconds), self.WHISPER) == Cost(nano)
+
+    def test_audio_that_nobody_measured_is_unknown(self):
+        assert cost_of(used(output=100), self.WHISPER) == UNKNOWN_COST
+
+    @examples(300)
+    @given(st.integers(1, 10**9), st.integers(1, 10**9))
+    def test_more_audio_never_costs_less_and_never_below_the_exact_price(self, one, other):
+        costs = [cost_of(used(audio_ms=length), self.GROQ).nano for length in sorted((one, other))]
+        assert costs[0] <= costs[1]
+        assert Fraction(costs[1]) >= Fraction(max(one, other) * 111 * 10**6, 3_600_000)
+
+    def test_audio_tokens_have_a_price_of_their_own(self):
+        both = sold(usd_per_mtok={"input": "2.5", "output": "10", "audio_input": "6", "audio_output": "12"})
+        assert cost_of(used(input=10, audio_input=100, output=5), both) == Cost(10 * 2500 + 100 * 6000 + 5 * 10_000)
+        assert cost_of(used(audio_output=7), both) == Cost(7 * 12_000)
+        assert cost_of(used(input=10, audio_input=1), PLAIN) == UNKNOWN_COST
+        assert cost_of(used(audio_output=1), PLAIN) == UNKNOWN_COST
+
+
+class TestCharacters:
+    def test_each_costs(self):
+        assert cost_of(used(characters=1000), sold(usd_per_mchar="15")) == Cost(15_000_000)
+        assert cost_of(used(characters=1), sold(usd_per_mchar="0.0001")) == Cost(1)
+
+    def test_text_that_nobody_counted_is_unknown(self):
+        assert cost_of(used(), sold(usd_per_mchar="15")) == UNKNOWN_COST
+
+    def test_two_units_are_added_and_both_must_be_known(self):
+        both = sold(usd_per_mchar="15", usd_per_mtok={"input": "1"})
+        assert cost_of(used(characters=1, input=1), both) == Cost(16_000)
+        assert cost_of(used(input=1), both) == UNKNOWN_COST
+
+
+class TestTokens:
+    def test_what_is_not_sold_has_no_cost_and_no_output(self):
+        vectors = sold(usd_per_mtok={"input": "0.02"})
+        assert cost_of(used(input=1000), vectors) == Cost(20_000)
+        assert cost_of(used(input=1000, output=1), vectors) == UNKNOWN_COST
+        assert estimate(vectors, 1000, None) == 20_000
+
+    def test_a_write_for_an_hour_has_its_own_price(self):
+        anthropic = sold(usd_per_mtok={"input": "4", "output": "20", "cache_write": "5", "cache_write_1h": "8"})
+        assert cost_of(used(cache_write=10, cache_write_1h=100), anthropic) == Cost(10 * 5000 + 100 * 8000)
+        assert cost_of(used(cache_write_1h=1), FULL) == UNKNOWN_COST
+
+    def test_beyond_the_known_tariff_it_is_unknown(self):
+        known = sold(usd_per_mtok={"input": "10", "output": "50"}, priced_up_to_input_tokens=1000)
+        assert cost_of(used(input=1000), known) == Cost(10_000_000)
+        assert cost_of(used(input=1001), known) == UNKNOWN_COST
+        assert estimate(known, 1000, 1) == 10_050_000
+        assert estimate(known, 1001, 1) is None
+
+
+class TestWhen:
+    PROMO = sold(
+        usd_per_mtok={"input": "1", "output": "2"},
+        price_changes=[{"from": "2027-01-01", "usd_per_mtok": {"input": "2", "output": "4"}}],
+    )
+    PEAK = sold(
+        usd_per_mtok={"input": "1", "output": "2"},
+        peak={"hours_utc": [[6, 10]], "usd_per_mtok": {"input": "2", "output": "4"}},
+    )
+
+    @pytest.mark.parametrize(("seconds", "nano"), [(-0.001, 1000), (0, 2000), (10**9, 2000)])
+    def test_a_new_price_holds_from_its_day_on(self, seconds, nano):
+        at = moment("2027-01-01") + seconds
+        assert pricing.cost_of(used(input=1), self.PROMO, at) == Cost(nano)
+        assert pricing.estimate(self.PROMO, at, 1, 1) == 3 * nano
+
+    @pytest.mark.parametrize(("hour", "nano"), [(5, 1000), (6, 2000), (9, 2000), (10, 1000)])
+    def test_the_hour_decides(self, hour, nano):
+        at = datetime(2026, 11, 20, hour, tzinfo=UTC).timestamp()
+        assert pricing.cost_of(used(input=1), self.PEAK, at) == Cost(nano)
+
+    def test_an_estimate_is_that_of_the_dearest_hour(self):
+        for hour in (0, 7):
+            at = datetime(2026, 11, 20, hour, tzinfo=UTC).timestamp()
+            assert pricing.estimate(self.PEAK, at, 1, 1) == 2000 + 4000
+
+    def test_an_unknown_price_at_some_hour_leaves_it_open(self):
+        unknown = sold(usd_per_mtok={"input": "1", "output": "2"}, peak={"hours_utc": [[6, 10]]})
+        assert pricing.estimate(unknown, moment("2026-11-20"), 1, 1) is None
+
+    @examples(300)
+    @given(st.sampled_from(PRICED), st.floats(moment("2026-06-01"), moment("2028-01-01")), st.integers(0, 10**6))
+    def test_no_hour_of_a_day_is_dearer_than_its_estimate(self, one, at, tokens):
+        most = pricing.estimate(one, at // 86_400 * 86_400, tokens, 1)
+        cost = pricing.cost_of(used(input=tokens, output=0 if one.capability == "embed" else 1), one, at)
+        assert cost.nano is None or most is None or cost.nano <= most
+
+    def test_a_price_without_anything_is_none(self):
+        empty = Model(id="m", provider="p", capability=Capability.CHAT, prices=always(Price()))
+        assert cost_of(used(input=1), empty) == UNKNOWN_COST
 
 
 class TestShown:

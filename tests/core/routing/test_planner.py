@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from core.capabilities import Capability, Feature
 from core.config import settings
-from core.config.catalog import Catalog, Model, Rates
+from core.config.catalog import Catalog, Model
+from core.config.prices import Rates, moment, parse_periods, per_token
 from core.errors import BadRequest, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
@@ -31,8 +32,8 @@ LLAMA, OSS = "meta-llama/Llama-3.3-70B-Instruct-Turbo", "openai/gpt-oss-120b"
 
 
 def model(provider, name, tier, usd=1, **facts):
-    rates = () if usd is None else (Rates(input=usd * 10**6, output=usd * 10**7),)
-    facts = {"features": ALL, "context": 100_000, "max_output": 10_000, "rates": rates, **facts}
+    prices = () if usd is None else per_token(Rates(input=usd * 10**6, output=usd * 10**7))
+    facts = {"features": ALL, "context": 100_000, "max_output": 10_000, "prices": prices, **facts}
     return Model(id=name, provider=provider, capability=Capability.CHAT, tier=tier, **facts)
 
 
@@ -420,6 +421,96 @@ class TestTier:
         made = plan(model="gpt-5.5", tier="fast")
         assert "azure/gpt-5.5" not in [str(one.target) for one in made.candidates]
         assert all(one.by_request for one in made.excluded if one.code == "tier")
+
+
+END = moment("2026-12-11")
+AGEING = Catalog(
+    [
+        model("azure", "gpt-5.4-mini", "fast"),
+        model("openai", "gpt-6-luna", "fast"),
+        model("openai", "gpt-4-turbo", "advanced", lifecycle="retired", successor="gpt-4.1"),
+        model("openai", "gpt-4.1", "advanced", lifecycle="deprecated", retires=END, successor="gpt-6.1-sol"),
+        model("openai", "gpt-6.1-sol", "advanced"),
+        model("openai", "o1", "advanced", lifecycle="retired"),
+        model("openai", "old", "advanced", lifecycle="deprecated"),
+        Model(id="whisper-1", provider="openai", capability=Capability.TRANSCRIBE),
+        model("nobody", "elsewhere", "fast"),
+    ]
+)
+
+
+class TestAgeing:
+    def plan(self, environ=None, at=END - 1, **options):
+        return planner(environ, AGEING).plan(request(**options), at)
+
+    def first(self, **options):
+        one = self.plan(**options).candidates[0]
+        return str(one.target), one.warnings, one.instead_of
+
+    @pytest.mark.parametrize("options", [{"model": "gpt-4-turbo"}, {"model": "openai/gpt-4-turbo"}])
+    def test_a_retired_model_is_answered_by_its_successor(self, options):
+        name, warnings, instead_of = self.first(**options, fallback=False)
+        assert name == "openai/gpt-4.1"
+        assert instead_of == "gpt-4-turbo"
+        assert warnings == (
+            "model gpt-4-turbo is retired; using gpt-4.1",
+            "model gpt-4.1 is deprecated and ends on 2026-12-11; gpt-6.1-sol succeeds it",
+        )
+
+    def test_from_the_announced_day_on_the_next_one_answers(self):
+        name, warnings, _ = self.first(model="gpt-4-turbo", at=END)
+        assert (name, warnings) == ("openai/gpt-6.1-sol", ("model gpt-4-turbo is retired; using gpt-6.1-sol",))
+        name, warnings, _ = self.first(model="gpt-4.1", at=END)
+        assert (name, warnings) == ("openai/gpt-6.1-sol", ("model gpt-4.1 is retired; using gpt-6.1-sol",))
+
+    def test_one_planner_tells_the_days_apart(self):
+        by, asked = planner(None, AGEING), request(model="gpt-4.1", fallback=False)
+        names = [by.plan(asked, at).candidates[0].target.model for at in (END - 1, END, END - 1)]
+        assert names == ["gpt-4.1", "gpt-6.1-sol", "gpt-4.1"]
+
+    def test_without_a_known_day_it_is_said_without(self):
+        assert self.first(model="old")[1:] == (("model old is deprecated",), None)
+
+    def test_who_has_no_successor_is_out(self):
+        made = self.plan(model="o1")
+        (out,) = [one for one in made.excluded if one.code == "retired"]
+        assert (out.by_request, out.param, str(out.target)) == (True, "model", "openai/o1")
+        assert [str(one.target) for one in made.candidates] == [AZURE, TOGETHER, OPENAI]
+
+    def test_an_accounts_default_is_succeeded_too(self):
+        made = self.plan({**KEYS, "OPENAI_MODEL": "gpt-4-turbo"}, provider="openai", fallback=False)
+        assert str(made.candidates[0].target) == "openai/gpt-4.1"
+        assert made.candidates[0].warnings[0].startswith("model gpt-4-turbo is retired")
+
+    def test_a_model_in_a_list_is_succeeded_once(self):
+        made = self.plan(models=("gpt-4-turbo", "gpt-4.1", "gpt-6.1-sol"))
+        assert [one.target.model for one in made.candidates] == ["gpt-4.1", "gpt-6.1-sol"]
+
+    def test_a_successor_of_another_tier_does_not_pass_for_it(self):
+        made = self.plan({**KEYS, "OPENAI_MODEL": "gpt-4-turbo"}, provider="openai", tier="fast")
+        assert (made.candidates[0].target.model, made.candidates[0].warnings) == ("gpt-6-luna", ())
+
+    def test_a_model_for_something_else_does_not_chat(self):
+        made = self.plan(model="whisper-1")
+        (out,) = [one for one in made.excluded if one.target.model == "whisper-1"]
+        assert out.reason == "is a model for transcribe, not for chat"
+        assert out.by_request
+
+    def test_a_model_of_a_provider_that_is_not_here_is_not_found(self):
+        with pytest.raises(NotFound, match=r"It is a model of nobody, not among the providers here"):
+            self.plan(model="elsewhere")
+
+    def test_a_cap_is_judged_at_the_price_of_the_day(self):
+        prices = parse_periods(
+            {
+                "usd_per_mtok": {"input": "1", "output": "1"},
+                "price_changes": [{"from": "2026-12-11", "usd_per_mtok": {"input": "100", "output": "100"}}],
+            }
+        )
+        catalog = Catalog([model("openai", "gpt-6-luna", "fast", prices=prices)])
+        by = planner({"OPENAI_API_KEY": "o"}, catalog)
+        asked = request({"max_tokens": 100}, max_cost=0.001)
+        assert [len(by.plan(asked, at).candidates) for at in (END - 1, END, END - 1)] == [1, 0, 1]
 
 
 class TestMoney:
