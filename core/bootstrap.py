@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.accounting.ledger import Ledger
-from core.backends.ports import Store
+from core.backends.ports import Blobs, Store
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config import catalog, settings
 from core.config.catalog import Catalog
@@ -96,8 +96,24 @@ def check(config: Settings, registry: Registry) -> None:
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
 
 
+# Only the chosen backend is imported, so that nobody pays for another one.
 async def open_store(config: Settings, clock: Clock) -> Store:
-    """SQLite under PATCHBAY_HOME; imported here so that other backends do not pay for it."""
+    """DynamoDB when there is a table, else SQLite under PATCHBAY_HOME."""
+    if config.table:
+        from core.backends.aws.dynamodb import DynamoStore  # noqa: PLC0415 - see above
+
+        return await DynamoStore(config.table, clock).open()
     from core.backends.embedded.sqlite import SqliteStore  # noqa: PLC0415 - see above
 
     return await SqliteStore(config.home / "state.db", clock).open()
+
+
+async def open_blobs(config: Settings) -> Blobs:
+    """S3 when there is a bucket, else a folder under PATCHBAY_HOME."""
+    if config.bucket:
+        from core.backends.aws.s3 import S3Blobs  # noqa: PLC0415 - see above
+
+        return await S3Blobs(config.bucket).open()
+    from core.backends.embedded.folder import FolderBlobs  # noqa: PLC0415 - see above
+
+    return FolderBlobs(config.home / "blobs")

@@ -1,9 +1,10 @@
-"""One shared server with simulators for tests that do not change its settings."""
+"""One shared server with simulators for tests that do not change its settings, and one AWS."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.aws import Aws, serving
 from tests.harness import Server, server
 
 
@@ -19,3 +20,9 @@ def gateway(shared_gateway: Server) -> Iterator[Server]:
     shared_gateway.clear()
     yield shared_gateway
     shared_gateway.clear()
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    with serving() as running:
+        yield running

@@ -1,5 +1,6 @@
-"""What state needs from a backend. Shaped by DynamoDB: keys, conditions, prefix queries, an expiry; no SQL."""
+"""What state needs from a backend. Shaped by DynamoDB and S3: keys, conditions, prefix queries, an expiry; no SQL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,17 +16,27 @@ class ConditionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A condition on the stored item, all parts of which must hold."""
+    """A condition on the stored item, all parts of which must hold. What is compared by size are ints."""
 
     exists: bool | None = None
     equals: Mapping[str, Any] = field(default_factory=dict)
     at_least: Mapping[str, int] = field(default_factory=dict)
     below: Mapping[str, int] = field(default_factory=dict)
 
+    def holds(self, item: Item | None) -> bool:
+        if self.exists is not None and self.exists != (item is not None):
+            return False
+        found = item or {}
+        return (
+            all(found.get(name) == value for name, value in self.equals.items())
+            and all(name in found and found[name] >= value for name, value in self.at_least.items())
+            and all(name in found and found[name] < value for name, value in self.below.items())
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Adds to numbers (absent ones are 0) and sets the rest."""
+    """Adds to ints (absent ones are 0) and sets the rest."""
 
     add: Mapping[str, int] = field(default_factory=dict)
     set: Mapping[str, Any] = field(default_factory=dict)
@@ -63,3 +74,37 @@ class Store(Protocol):
 
     async def flush(self) -> None: ...
     async def close(self) -> None: ...
+
+
+class Blobs(Protocol):
+    """Bodies too large for an item. Raises ValueError for a key that is not one."""
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Durable when it returns; nobody ever reads half of it."""
+        ...
+
+    async def get(self, key: str) -> bytes | None: ...
+    async def delete(self, key: str) -> None: ...
+    async def list(self, prefix: str = "") -> Sequence[str]:
+        """All keys that start with `prefix`, in order."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+_LONGEST = 200  # characters; a file name has 255 bytes
+_KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*(/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*")
+
+
+def checked_key(key: str) -> str:
+    """Names between slashes, none of which begins with a dot: no `..`, nothing absolute, nothing hidden."""
+    if len(key) > _LONGEST or not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:_LONGEST]!r} is not a key of a blob")
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """The beginning of a key."""
+    if prefix:
+        checked_key(prefix.removesuffix("/"))
+    return prefix

@@ -137,6 +137,8 @@ class Settings:
     host: str = _setting("HOST", TEXT, "127.0.0.1", "Address to listen on")
     port: int = _setting("PORT AI_PROVIDER_PORT", _whole(0, 65535), 8787, "Port to listen on; 0 takes a free one")
     home: Path = _setting("PATCHBAY_HOME", PATH, lambda: Path(".patchbay"), "Folder for state on a laptop")
+    table: str | None = _setting("PATCHBAY_TABLE", TEXT, None, "DynamoDB table for state, in place of a file")
+    bucket: str | None = _setting("PATCHBAY_BUCKET", TEXT, None, "S3 bucket for large bodies, in place of a folder")
     api_key: Secret | None = _setting(
         "PATCHBAY_API_KEY", SECRET, None, "The first gateway key; required beyond loopback"
     )

@@ -150,15 +150,7 @@ class SqliteStore:
 
     @staticmethod
     def _check(item: Item | None, when: When) -> None:
-        if when.exists is not None and when.exists != (item is not None):
-            raise ConditionFailed(item)
-        found = item or {}
-        holds = (
-            all(found.get(name) == value for name, value in when.equals.items())
-            and all(name in found and found[name] >= value for name, value in when.at_least.items())
-            and all(name in found and found[name] < value for name, value in when.below.items())
-        )
-        if not holds:
+        if not when.holds(item):
             raise ConditionFailed(item)
 
     def _work(self) -> None:
