@@ -92,8 +92,9 @@ class _Leaving:
         self._block = asyncio.current_task()
         self._gone: asyncio.Future[Message] | None = None
         self._open, self._left = True, False
+        self._patience = patience
         # Not from the start: most answers of a fast provider are there before a watch would have paid for itself.
-        self._timers = [loop.call_later(_WATCH_AFTER, self._watch), loop.call_later(patience, self._interrupt)]
+        self._timer = loop.call_later(_WATCH_AFTER, self._watch)
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,13 +108,13 @@ class _Leaving:
     def over(self) -> None:
         """From here on the caller may leave."""
         self._open = False
-        for timer in self._timers:
-            timer.cancel()
+        self._timer.cancel()
         if self._gone is not None:
             self._gone.cancel()
 
     def _watch(self) -> None:
         gone = self._gone = asyncio.ensure_future(self._receive())  # the body is read: next comes the leaving
+        self._timer = asyncio.get_running_loop().call_later(self._patience, self._interrupt)
         gone.add_done_callback(lambda gone: None if gone.cancelled() else self._interrupt())
 
     def _interrupt(self) -> None:

@@ -83,7 +83,8 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if self._loopback:
-            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            # Only a repeated header makes the two differ, and only a repeated Host matters.
+            if len(headers) != len(scope["headers"]) and [name for name, _ in scope["headers"]].count(b"host") > 1:
                 raise Forbidden("Two Host headers: which one is meant?", code="foreign_host")
             _same_house(headers)
         if scope["method"] in {"POST", "PUT", "PATCH"}:
@@ -120,12 +121,17 @@ def _credential(headers: Mapping[bytes, bytes]) -> bytes:
 
 def _same_house(headers: Mapping[bytes, bytes]) -> None:
     """A page of another site must not reach a gateway that trusts loopback, not even by a name it controls."""
-    host = host_of(headers.get(b"host", b"").decode("latin-1"))
-    if not is_loopback(host):
-        raise Forbidden(f"Host {host!r} is not this machine: use localhost or 127.0.0.1.", code="foreign_host")
+    named = headers.get(b"host", b"").decode("latin-1")
+    if not _is_here(named):
+        raise Forbidden(f"Host {named[:100]!r} is not this machine: use localhost or 127.0.0.1.", code="foreign_host")
     origin = headers.get(b"origin")
     if origin is not None and not _is_ours(origin.decode("latin-1")):
         raise Forbidden("Pages of other sites may not call this gateway.", code="foreign_origin")
+
+
+@lru_cache(maxsize=1024)
+def _is_here(named: str) -> bool:
+    return is_loopback(host_of(named))
 
 
 def _is_ours(origin: str) -> bool:

@@ -17,7 +17,7 @@ from core.providers.table import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire import openai as wire
-from core.wire.faults import redact
+from core.wire.faults import cut
 
 _MAX_ERROR_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.05
@@ -65,16 +65,15 @@ class OpenAIDialect:
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
         answer = await self._post(call, self.chat_body(call, stream=False))
-        request_id = self._said(answer.request_id)
         try:
             raw = await answer.read(call.max_bytes)
-            completion = wire.read_completion(raw, self._said(answer.header("content-type")), self._secrets)
+            completion = wire.read_completion(raw, self._secrets)
         except TargetError as error:
-            error.request_id, error.provider_status = request_id, answer.status
+            error.request_id, error.provider_status = self._said(answer.request_id), answer.status
             raise
         finally:
             answer.close()
-        return Reply(completion, completion.usage, request_id)
+        return Reply(completion, completion.usage, self._said(answer.request_id))
 
     async def chat_stream(self, call: Call) -> "ChatFrames":
         answer = await self._post(call, self.chat_body(call, stream=True))
@@ -128,9 +127,7 @@ class OpenAIDialect:
         if not 200 <= answer.status < 300:
             refusal = await self._refusal(answer)
             if refusal.param in _LENGTHS and refusal.param not in call.body:
-                refusal.param = next(
-                    (name for name in _LENGTHS if name in call.body), None
-                )  # as the caller spelled it
+                refusal.param = next((name for name in _LENGTHS if name in call.body), None)  # as the caller spells it
             raise refusal
         return answer
 
@@ -141,7 +138,7 @@ class OpenAIDialect:
 
     def _said(self, words: str | None) -> str | None:
         """A header of the provider's, without a key that it may quote."""
-        return words and redact(words, *self._secrets)[:_LONGEST_HEADER]
+        return words and cut(words, *self._secrets)[:_LONGEST_HEADER]
 
     async def _refusal(self, answer: Incoming) -> TargetError:
         try:

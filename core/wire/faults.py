@@ -94,10 +94,15 @@ _STREAM_TYPES: dict[int, set[str]] = {
 
 def redact(text: str, *secrets: str) -> str:
     """A provider's words without the keys it may quote."""
+    return _KEY_LIKE.sub("***", cut(text, *secrets))
+
+
+def cut(text: str, *secrets: str) -> str:
+    """A short word of the provider's, such as an id, without our own keys."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
-    return _KEY_LIKE.sub("***", text)
+    return text
 
 
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart

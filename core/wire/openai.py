@@ -32,13 +32,13 @@ class Completion(NamedTuple):
         return reason
 
 
-def read_completion(raw: bytes, content_type: str | None, secrets: tuple[str, ...] = ()) -> Completion:
+def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
     """Malformed when it is not a chat completion: a proxy's page, half a JSON, no choices."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        what = f"{content_type or 'no content type'}, {len(raw)} bytes"
-        raise Malformed(f"the answer is not JSON ({what})") from None
+        kind = "a web page" if raw.lstrip()[:1] == b"<" else "half a JSON" if raw.lstrip()[:1] == b"{" else "no JSON"
+        raise Malformed(f"the answer is {kind} ({len(raw)} bytes)") from None
     if type(body) is dict and body.get("error"):
         raise read_error(None, raw, secrets=secrets, otherwise=ServerFault)
     choices = body.get("choices") if type(body) is dict else None

@@ -201,7 +201,7 @@ def settle_heap() -> None:
     """What is loaded now stays: the collector need not walk it again and again while it serves."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
 
 
 @asynccontextmanager

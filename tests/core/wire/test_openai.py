@@ -271,7 +271,7 @@ ANSWERS = JSON | st.fixed_dictionaries(
 class TestCompletion:
     def test_the_bytes_are_kept_as_they_came(self):
         raw = orjson.dumps(COMPLETION) + b"\n"
-        completion = read_completion(raw, "application/json")
+        completion = read_completion(raw)
         assert completion.raw == raw
         assert completion.body == COMPLETION
         assert completion.message["content"] == "Hi"
@@ -280,20 +280,20 @@ class TestCompletion:
 
     def test_without_usage_it_is_unknown(self):
         body = {name: value for name, value in COMPLETION.items() if name != "usage"}
-        assert read_completion(orjson.dumps(body), None).usage.source == "unknown"
+        assert read_completion(orjson.dumps(body)).usage.source == "unknown"
 
     @pytest.mark.parametrize("raw", [orjson.dumps(COMPLETION)[:-1], orjson.dumps(COMPLETION)[:40], b"", b"{", b"\xff"])
     def test_half_a_json_is_malformed(self, raw):
         with pytest.raises(Malformed, match=f"{len(raw)} bytes"):
-            read_completion(raw, "application/json")
+            read_completion(raw)
 
     def test_a_proxys_page_is_malformed_and_says_what_came(self):
-        with pytest.raises(Malformed, match="text/html"):
-            read_completion(b"<html><body>502 Bad Gateway</body></html>", "text/html")
+        with pytest.raises(Malformed, match="a web page"):
+            read_completion(b"<html><body>502 Bad Gateway</body></html>")
 
-    def test_a_missing_content_type_is_said_too(self):
-        with pytest.raises(Malformed, match="no content type"):
-            read_completion(b"OK", None)
+    def test_other_text_is_said_too(self):
+        with pytest.raises(Malformed, match="no JSON"):
+            read_completion(b"OK")
 
     @pytest.mark.parametrize(
         "body",
@@ -302,13 +302,13 @@ class TestCompletion:
     )  # fmt: skip
     def test_without_choices_it_is_malformed(self, body):
         with pytest.raises(Malformed):
-            read_completion(orjson.dumps(body), "application/json")
+            read_completion(orjson.dumps(body))
 
     @examples(400)
     @given(ANSWERS)
     def test_any_json_is_a_completion_or_malformed(self, body):
         try:
-            completion = read_completion(orjson.dumps(body), "application/json")
+            completion = read_completion(orjson.dumps(body))
         except TargetError:
             return
         assert isinstance(completion.message, dict)
@@ -318,13 +318,13 @@ class TestCompletion:
     @pytest.mark.parametrize("message", ["Hi", ["Hi"], 1, True])
     def test_a_message_that_is_no_object_is_malformed(self, message):
         with pytest.raises(Malformed):
-            _ = read_completion(orjson.dumps({"choices": [{"message": message}]}), "application/json").message
+            _ = read_completion(orjson.dumps({"choices": [{"message": message}]})).message
 
     @examples(200)
     @given(st.binary(max_size=60))
     def test_any_bytes_are_a_completion_or_malformed(self, raw):
         with pytest.raises(Malformed):
-            read_completion(raw, "application/json")
+            read_completion(raw)
 
 
 COUNTS = st.integers(0, 10**7)

@@ -36,11 +36,11 @@ def text(frames):
 
 class TestFinish:
     def test_another_word_for_stop_becomes_stop(self):
-        answer = read_completion(whole("eos"), "application/json")
+        answer = read_completion(whole("eos"))
         assert answer.finish_reason == "stop"
         assert orjson.loads(answer.raw)["choices"][0]["finish_reason"] == "stop"
         untouched = whole("length")
-        assert read_completion(untouched, "application/json").raw is untouched
+        assert read_completion(untouched).raw is untouched
 
     @pytest.mark.parametrize("together", [True, False])
     def test_in_a_stream_too(self, together):
@@ -59,7 +59,7 @@ class TestFinish:
 
     def test_an_answer_that_was_broken_off_is_none(self):
         with pytest.raises(BrokenOff, match=SHORT):
-            read_completion(whole(SHORT), "application/json")
+            read_completion(whole(SHORT))
         assert issubclass(BrokenOff, Overloaded)
         assert BrokenOff.billed
 
@@ -94,15 +94,15 @@ class TestUsage:
 
     def test_its_own_place_comes_first(self):
         other = {**COUNTS, "completion_tokens": 99}
-        answer = read_completion(whole("stop", usage=COUNTS, x_acme={"usage": other}), None)
+        answer = read_completion(whole("stop", usage=COUNTS, x_acme={"usage": other}))
         assert answer.usage.output == 4
-        assert read_completion(whole("stop", x_acme={"usage": COUNTS}), None).usage.output == 4
-        assert read_completion(whole("stop", x_acme="text", x_b={"usage": None}), None).usage == Usage()
+        assert read_completion(whole("stop", x_acme={"usage": COUNTS})).usage.output == 4
+        assert read_completion(whole("stop", x_acme="text", x_b={"usage": None})).usage == Usage()
 
 
 class TestKeepAlive:
     def test_empty_lines_before_an_answer(self):
-        assert read_completion(b"\n\n\r\n" + whole("stop"), None).finish_reason == "stop"
+        assert read_completion(b"\n\n\r\n" + whole("stop")).finish_reason == "stop"
 
     @pytest.mark.parametrize("noise", [b"\n", b"\n\n", b"\n\n\n", b": keep-alive\n", b": keep-alive\n\n", b":\n\n"])
     def test_between_events(self, noise):
