@@ -84,7 +84,10 @@ class OpenAIDialect:
         if "text/event-stream" not in kind:
             answer.close()
             raise Malformed(f"the answer is not an event stream ({kind})", request_id=request_id)
-        stream = wire.ChatStream(limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._secrets)
+        several = (call.body.get("n") or 1) > 1
+        stream = wire.ChatStream(
+            limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._secrets, several=several
+        )
         return ChatFrames(answer, stream, request_id)
 
     async def models(self) -> list[str]:

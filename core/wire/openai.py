@@ -132,7 +132,8 @@ def _text(value: Any, secrets: tuple[str, ...]) -> str | None:
     return redact(str(value), *secrets) if isinstance(value, str | int) else None
 
 
-# What makes a block of events worth decoding after commit; a byte look costs a tenth of a decode.
+# What makes a block of events worth decoding after commit; a byte look costs a tenth of a decode. What does not
+# end like an object, the end marker among it, is decoded anyway.
 _MARKS = (
     b'"error"',
     b"event: error",
@@ -148,13 +149,15 @@ class ChatStream:
     """Reads a chat stream: bytes in, frames out, and usage, end and errors noticed on the way."""
 
     __slots__ = (
-        "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_splitter", "ended", "outputs", "usage",
+        "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_several", "_splitter",
+        "ended", "outputs", "usage",
     )  # fmt: skip
 
-    def __init__(self, *, limit: int, keep_usage: bool, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, limit: int, keep_usage: bool, secrets: tuple[str, ...] = (), several: bool = False) -> None:
         self._splitter = sse.Splitter(limit)
         self._keep_usage = keep_usage
         self._secrets = secrets
+        self._several = several  # of several choices each must be seen to begin and to end
         self._failure: TargetError | None = None
         self._committed = False
         self._open: dict[int, bool] = {}  # choice → whether it still waits for its finish reason
@@ -195,7 +198,7 @@ class ChatStream:
         return bool(self._open) and not any(self._open.values())
 
     def _read(self, block: bytes) -> list[Frame]:
-        if self._committed:
+        if self._committed and not self._several:
             count = block.count(b"\n\n")
             if count == block.count(b"}\n\n"):
                 for mark in _MARKS:

@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.types.frame import Kind
 from core.types.usage import Usage
+from core.wire import sse
 from core.wire.chat import CHAT_PARAMS, chat_facts
 from core.wire.openai import ChatStream, read_completion, read_error, read_usage
 from tests.core.fakes import JSON, PLACES, cut, examples
@@ -789,3 +790,17 @@ class TestAnySplit:
             reading.finish()
         except TargetError:
             return
+
+
+def test_a_choice_that_begins_after_commit_must_end_too():
+    """Of several choices one may begin late: its brother's end is not the stream's."""
+
+    def chunk(index, **more):
+        return sse.event(orjson.dumps({"choices": [{"index": index, "delta": {"content": "x"}, **more}]}))
+
+    reading = ChatStream(limit=10_000, keep_usage=False, several=True)
+    for part in (chunk(0), chunk(1), chunk(0, finish_reason="stop")):
+        reading.feed(part)
+    assert not reading.complete
+    with pytest.raises(StreamCut):
+        reading.finish()
