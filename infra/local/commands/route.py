@@ -1,0 +1,42 @@
+"""`patchbay route`: a plan without the call."""
+
+from typing import Any
+
+import click
+
+from infra.local.terminal import AS_JSON, call, show, table, target, usd
+
+
+@click.command()
+@click.argument("prompt", default="Hello")
+@click.option("--provider", help="Goes first; the chain follows.")
+@click.option("--model", help="A model, provider/model or auto.")
+@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False))
+@click.option("--max-cost", type=float, help="USD.")
+@click.option("--no-fallback", is_flag=True, help="Only what you name.")
+@AS_JSON
+def route(prompt: str, as_json: bool, no_fallback: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+    r"""Who would answer a chat, in which order and why; nothing is called.
+
+    \b
+    patchbay route
+    patchbay route "Explain DNS" --tier fast --max-cost 0.001
+    """
+    body = {"messages": [{"role": "user", "content": prompt}], "fallback": not no_fallback}
+    body |= {name: value for name, value in options.items() if value is not None}
+    plan = call("POST", "/api/ai/route", "candidates", body)
+    if as_json:
+        show(plan)
+        return
+    rows = [["", "TARGET", "UP TO USD", "WHY"]]
+    for number, one in enumerate(plan["candidates"], 1):
+        rows.append(
+            [
+                str(number),
+                target(one),
+                usd(one["cost_estimate_nano"]),
+                "; ".join([*one["reasons"], *one["warnings"]]),
+            ]
+        )
+    rows += [["-", target(one), "", one["reason"]] for one in plan["excluded"]]
+    table(rows)
