@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.accounting.ledger import Ledger
@@ -33,6 +33,7 @@ class Service:
     registry: Registry
     catalog: Catalog
     clock: Clock
+    stats: Stats = field(default_factory=Stats)
     gateway: Gateway | None = None
     _transport: Transport | None = None
     _store: Store | None = None
@@ -59,7 +60,7 @@ class Service:
                     retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
                 ),
                 ledger=Ledger(self._store, self.clock),
-                stats=Stats(),
+                stats=self.stats,
                 clock=self.clock,
                 ids=Ids(self.clock, chance),
             )

@@ -1,0 +1,111 @@
+"""The seeds' provider interfaces. Whoever writes a provider of their own starts from one of them, or from none."""
+
+from collections.abc import Generator, Mapping
+from typing import Any, NoReturn
+
+from core.capabilities import Capability
+from core.errors import NotFound
+from core.library import awaited
+from core.library.requests import ProviderConfig
+from core.library.results import ModelInfo
+
+
+class Ready:
+    """Yes or no, asked with `await` as one seed does or without as another: a bare coroutine would always be true."""
+
+    def __init__(self, yes: bool) -> None:  # noqa: FBT001 - it is nothing but this
+        self._yes = yes
+
+    def __bool__(self) -> bool:
+        return self._yes
+
+    def __await__(self) -> Generator[None, None, bool]:
+        return self._yes
+        yield  # makes it a generator, which is what `await` wants
+
+    def __eq__(self, other: object) -> bool:
+        return self._yes == bool(other)
+
+    def __hash__(self) -> int:
+        return hash(self._yes)
+
+    def __repr__(self) -> str:
+        return repr(self._yes)
+
+
+class CloudProvider:
+    """What has a configuration."""
+
+    def __init__(self, config: ProviderConfig | None = None) -> None:
+        self.config = config or ProviderConfig()
+
+    @property
+    def model_name(self) -> str | None:
+        return self.config.model
+
+
+class LLMProvider:
+    """Chat by one method of your own: `generate(model, prompt)`, `generate(messages)` or `chat_completion(…)`."""
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__.removesuffix("Provider").lower()
+
+    @property
+    def available_models(self) -> list[ModelInfo]:
+        return [ModelInfo(provider=self.name, model_id=self.name)]
+
+    def is_available(self) -> Any:
+        return Ready(True)
+
+    def get_model_info(self, model: str) -> ModelInfo:
+        for info in self.available_models:
+            if info.model_id == model:
+                return info
+        raise NotFound(f"{self.name} has no model {model!r}", param="model", code="model_not_found")
+
+    async def generate(
+        self, model: Any = None, prompt: str | None = None, context: Mapping[str, Any] | None = None, **more: Any
+    ) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no generate() of its own")
+
+    async def embed(self, texts: Any, **more: Any) -> Any:  # noqa: ARG002 - the interface; others use it
+        awaited.capability(Capability.EMBED)
+
+
+LlmProvider = LLMProvider  # as the third seed writes it
+
+
+class AIProvider:
+    async def transcribe(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
+        awaited.capability(Capability.TRANSCRIBE)
+
+    async def chat_completion(self, request: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no chat_completion() of its own")
+
+    async def generate_embedding(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
+        awaited.capability(Capability.EMBED)
+
+    async def vision_completion(self, request: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no vision_completion() of its own")
+
+    def list_models(self) -> list[ModelInfo]:
+        return []
+
+    async def health_check(self) -> bool:
+        return True
+
+
+class STTProvider:
+    async def speech_to_text(self, *_: Any, **__: Any) -> NoReturn:
+        awaited.capability(Capability.TRANSCRIBE)
+
+
+class TTSProvider:
+    async def text_to_speech(self, *_: Any, **__: Any) -> NoReturn:
+        awaited.capability(Capability.SPEAK)
+
+
+class TranslationProvider:
+    async def translate_text(self, *_: Any, **__: Any) -> NoReturn:
+        awaited.capability(Capability.TRANSLATE)

@@ -1,0 +1,284 @@
+"""Which providers a part of a program uses, and the gateway over them, opened on the loop that asks."""
+
+import asyncio
+import atexit
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from core import bootstrap, log
+from core.bootstrap import Service
+from core.capabilities import Capability
+from core.config.catalog import Catalog, Entry
+from core.config.settings import Account, Settings
+from core.gateway import Gateway
+from core.health.stats import Stats
+from core.library.own import Own
+from core.net.transport import Transport
+from core.providers.registry import Registry
+from core.providers.table import Row
+from core.routing.planner import Planner
+
+_DOTENV = Path(".env")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A provider that a program brings along."""
+
+    row: Row
+    account: Account
+    entries: tuple[Entry, ...] = ()
+    like: str | None = None  # whose models and prices are its own, too
+    own: Own | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What can be answered without asking any provider."""
+
+    settings: Settings
+    registry: Registry
+    catalog: Catalog
+    planner: Planner
+
+    def usable(self, name: str) -> bool:
+        row = self.registry.rows[name]
+        return any(one.enabled and not self.registry.missing(row, one) for one in self.registry.accounts(name))
+
+
+class Scope:
+    """What the environment configures, and who was added; an exact one holds only who was added, once somebody was."""
+
+    def __init__(
+        self, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = _DOTENV, exact: bool = False
+    ) -> None:
+        self.stats = Stats()
+        self.environ = environ
+        self.dotenv = dotenv
+        self._exact = exact
+        self._members: dict[str, Member] = {}
+        self._run_time: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._configured: Service | None = None
+        self._desk: Desk | None = None
+        self._version = 0  # rises with every change; who is opened keeps what it was opened with
+        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        _SCOPES.add(self)
+
+    @property
+    def exact(self) -> bool:
+        return self._exact and bool(self._members)
+
+    @property
+    def members(self) -> list[Member]:
+        return list(self._members.values())
+
+    def add(self, *members: Member) -> None:
+        """From the next request on."""
+        with self._lock:
+            for member in members:
+                self._members[member.row.name] = member
+            self._changed()
+
+    def configure(self, **values: str) -> None:
+        """Settings by their environment names, over everything else that sets them."""
+        with self._lock:
+            self._run_time |= values
+            self._configured = None
+            self._changed()
+
+    def sub(self, *members: Member, exact: bool = True) -> "Scope":
+        """A scope of its own with the same configuration."""
+        made = Scope(environ=self.environ, dotenv=self.dotenv, exact=exact)
+        made._run_time = dict(self._run_time)
+        if members:
+            made.add(*members)
+        return made
+
+    @property
+    def configured(self) -> Service:
+        """What the environment says, without anybody added. Never opened."""
+        with self._lock:
+            if self._configured is None:
+                self._configured = bootstrap.build(environ=self.environ, dotenv=self.dotenv, run_time=self._run_time)
+            return self._configured
+
+    @property
+    def desk(self) -> Desk:
+        with self._lock:
+            if self._desk is None:
+                made = self._assembled()
+                made.registry.connect(made.settings.accounts, Transport())  # which nobody opens
+                planner = Planner(made.registry, made.catalog, made.settings)
+                self._desk = Desk(made.settings, made.registry, made.catalog, planner)
+            return self._desk
+
+    def available(self, capability: Capability | None = None) -> list[str]:
+        """Who could answer, in the order of the chain."""
+        desk = self.desk
+        names = list(desk.registry.rows) if capability is None else desk.planner.chain(capability)
+        return [name for name in names if desk.usable(name) and self._ready(name)]
+
+    def owner(self, name: str) -> Own | None:
+        member = self._members.get(name)
+        return member.own if member else None
+
+    @asynccontextmanager
+    async def gateway(self) -> AsyncIterator[Gateway]:
+        """The gateway on the running loop, for one request."""
+        opened = await self._here()
+        opened.users += 1
+        try:
+            yield await opened.gateway()
+        finally:
+            opened.users -= 1
+            await opened.let_go()
+
+    async def close(self) -> None:
+        """Close what is open on the running loop; the next request opens it anew."""
+        opened = self._opened.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.close()
+
+    def forget(self, gone: "_Opened") -> None:
+        with self._lock:
+            self._opened = {loop: one for loop, one in self._opened.items() if one is not gone}
+
+    async def _here(self) -> "_Opened":
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            known = self._opened.get(loop)
+            if known is not None and known.version == self._version and not known.failed:
+                return known
+            self._opened = {one: opened for one, opened in self._opened.items() if not one.is_closed()}
+            fresh = self._opened[loop] = _Opened(self, self._assembled(), self._version, loop)
+        if known is not None:
+            known.stale = True
+            await known.let_go()
+        return fresh
+
+    def _ready(self, name: str) -> bool:
+        own = self.owner(name)
+        return own is None or own.ready
+
+    def _changed(self) -> None:
+        self._desk = None
+        self._version += 1
+
+    def _assembled(self) -> Service:
+        base, members = self.configured, self.members
+        rows = [] if self.exact else list(base.registry.rows.values())
+        accounts = {row.name: base.settings.accounts.get(row.name, ()) for row in rows}
+        registry = Registry(rows)
+        for member in members:
+            registry.register(member.row)
+            accounts[member.row.name] = (member.account,)
+        given: dict[str, Any] = {"accounts": accounts}
+        if self.exact:  # the order is the caller's own, whoever the environment prefers
+            given |= dict.fromkeys(one.name for one in fields(Settings) if one.name.endswith("_provider"))
+        settings = replace(base.settings, **given)
+        return Service(settings, registry, _extended(base.catalog, members), base.clock, self.stats)
+
+
+class _Opened:
+    """A service on one loop. The loop's own end closes it: it lives in an asynchronous generator."""
+
+    def __init__(self, scope: Scope, service: Service, version: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.version = version
+        self.users = 0
+        self.stale = False
+        self._scope = scope
+        self._service = service
+        self._loop = loop
+        self._life = self._live()
+        self._opening = loop.create_task(anext(self._life))
+
+    @property
+    def failed(self) -> bool:
+        return self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
+
+    async def gateway(self) -> Gateway:
+        # Many may wait for it; that one of them is cancelled is nothing to the others.
+        gateway: Gateway = await asyncio.shield(self._opening)
+        return gateway
+
+    async def let_go(self) -> None:
+        if self.stale and not self.users:
+            await self.close()
+
+    async def close(self) -> None:
+        if not self.failed:
+            await asyncio.shield(self._opening)
+        await self._life.aclose()
+
+    def close_at_exit(self) -> None:
+        if not self._loop.is_closed() and not self._loop.is_running():
+            self._loop.run_until_complete(self.close())
+
+    async def _live(self) -> AsyncGenerator[Gateway, None]:
+        gateway = await self._service.open()
+        try:
+            yield gateway
+        finally:
+            self._scope.forget(self)
+            await self._service.close()
+
+
+def _extended(catalog: Catalog, members: Iterable[Member]) -> Catalog:
+    more: list[Entry] = []
+    for member in members:
+        more += member.entries
+        if member.like is not None:
+            more += (
+                {**entry, "provider": member.row.name}
+                for entry in catalog.entries.values()
+                if entry["provider"] == member.like
+            )
+    return Catalog(entries=[*catalog.entries.values(), *more]) if more else catalog
+
+
+_SCOPES: WeakSet[Scope] = WeakSet()
+_current: Scope | None = None
+
+
+def current() -> Scope:
+    """What the module's own verbs use: the environment and `.env`, read when first asked for."""
+    global _current  # noqa: PLW0603 - the seeds' verbs have no object that could hold it
+    if _current is None:
+        _current = fresh()
+    return _current
+
+
+def fresh() -> Scope:
+    scope = Scope()
+    config = scope.configured.settings
+    log.LINES.configure(config.log_level, config.log_format)
+    return scope
+
+
+def replace_current(scope: Scope) -> None:
+    global _current  # noqa: PLW0603 - see above
+    _current = scope
+
+
+@contextmanager
+def using(scope: Scope) -> Iterator[Scope]:
+    """Let the module's own verbs use another scope for a while, as tests do."""
+    global _current  # noqa: PLW0603 - see above
+    before, _current = _current, scope
+    try:
+        yield scope
+    finally:
+        _current = before
+
+
+@atexit.register
+def _close_all() -> None:
+    for scope in list(_SCOPES):
+        for opened in list(scope._opened.values()):  # noqa: SLF001 - one idea in one file
+            opened.close_at_exit()
