@@ -77,14 +77,18 @@ class Orchestrator:
         return GenerationResult.of(await calls.chat(self.scope, body), rationale=choice.why)
 
     async def speech_to_text(
-        self, audio_data: bytes, audio_format: str = "wav", preferred_provider: object = None, **_: Any
+        self,
+        audio_data: bytes,  # noqa: ARG002 - the seed's signature
+        audio_format: str = "wav",  # noqa: ARG002 - the seed's signature
+        preferred_provider: object = None,  # noqa: ARG002 - the seed's signature
+        **_: Any,
     ) -> NoReturn:
         awaited.capability(Capability.TRANSCRIBE)
 
-    async def translate_text(self, text: str, target_language: str, **_: Any) -> NoReturn:
+    async def translate_text(self, text: str, target_language: str, **_: Any) -> NoReturn:  # noqa: ARG002 - the seed's
         awaited.capability(Capability.TRANSLATE)
 
-    async def text_to_speech(self, text: str, voice: str | None = None, **_: Any) -> NoReturn:
+    async def text_to_speech(self, text: str, voice: str | None = None, **_: Any) -> NoReturn:  # noqa: ARG002 - the seed's
         awaited.capability(Capability.SPEAK)
 
 

@@ -114,6 +114,8 @@ class Own:
         """Its method's result for a call, asked in its own way."""
         body = call.body
         more = {name: value for name, value in body.items() if name not in _NOT_PASSED and self._wants(name)}
+        if "max_tokens" in self._takes and (length := _length(body)):
+            more["max_tokens"] = length
         model = call.target.model
         if self._prompts:
             said = self._verb(model=model, prompt=_words(body["messages"]), **more)
@@ -135,7 +137,8 @@ class Own:
     def _named(self) -> frozenset[str]:
         if not self._prompts and "messages" not in self._takes:
             return _REQUEST_FIELDS | {"max_completion_tokens"}
-        return frozenset(self._takes)
+        length = {"max_completion_tokens"} if "max_tokens" in self._takes else set()
+        return frozenset(self._takes) | length
 
     def _positional(self) -> list[inspect.Parameter]:
         return [one for one in self._takes.values() if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]

@@ -106,6 +106,8 @@ class Provider(AIProvider, LLMProvider):
         if self._home is not None:
             return self._home
         here = scope.current()
+        if here.owner(self._asked):
+            return here
         row = members.row_of(here, self._asked)
         if row is None or (self._given is None and (here.desk.usable(row.name) or not row.detect)):
             return here

@@ -58,8 +58,8 @@ class Scope:
         self, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = _DOTENV, exact: bool = False
     ) -> None:
         self.stats = Stats()
-        self.environ = environ
-        self.dotenv = dotenv
+        self._environ = environ
+        self._dotenv = dotenv
         self._exact = exact
         self._members: dict[str, Member] = {}
         self._run_time: dict[str, str] = {}
@@ -92,9 +92,15 @@ class Scope:
             self._configured = None
             self._changed()
 
+    def reload(self) -> None:
+        """Read the configuration anew; who was added stays."""
+        with self._lock:
+            self._configured = None
+            self._changed()
+
     def sub(self, *members: Member, exact: bool = True) -> "Scope":
         """A scope of its own with the same configuration."""
-        made = Scope(environ=self.environ, dotenv=self.dotenv, exact=exact)
+        made = Scope(environ=self._environ, dotenv=self._dotenv, exact=exact)
         made._run_time = dict(self._run_time)
         if members:
             made.add(*members)
@@ -105,8 +111,16 @@ class Scope:
         """What the environment says, without anybody added. Never opened."""
         with self._lock:
             if self._configured is None:
-                self._configured = bootstrap.build(environ=self.environ, dotenv=self.dotenv, run_time=self._run_time)
+                self._configured = self._built(None)
+                config = self._configured.settings
+                log.LINES.configure(config.log_level, config.log_format)
             return self._configured
+
+    def account_of(self, row: Row) -> Account:
+        """What the environment says for a provider that is not in the table."""
+        registry = Registry.with_plugins()
+        registry.register(row)
+        return self._built(registry).settings.accounts[row.name][0]
 
     @property
     def desk(self) -> Desk:
@@ -161,6 +175,9 @@ class Scope:
             known.stale = True
             await known.let_go()
         return fresh
+
+    def _built(self, registry: Registry | None) -> Service:
+        return bootstrap.build(environ=self._environ, dotenv=self._dotenv, run_time=self._run_time, registry=registry)
 
     def _ready(self, name: str) -> bool:
         own = self.owner(name)
@@ -250,20 +267,8 @@ def current() -> Scope:
     """What the module's own verbs use: the environment and `.env`, read when first asked for."""
     global _current  # noqa: PLW0603 - the seeds' verbs have no object that could hold it
     if _current is None:
-        _current = fresh()
+        _current = Scope()
     return _current
-
-
-def fresh() -> Scope:
-    scope = Scope()
-    config = scope.configured.settings
-    log.LINES.configure(config.log_level, config.log_format)
-    return scope
-
-
-def replace_current(scope: Scope) -> None:
-    global _current  # noqa: PLW0603 - see above
-    _current = scope
 
 
 @contextmanager

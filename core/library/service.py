@@ -1,5 +1,6 @@
 """What a program does with the provider system as a whole."""
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -7,6 +8,8 @@ from core.library import questions, scope
 from core.library.manager import ProviderManager, get_provider_manager
 from core.library.requests import ProviderConfig
 from core.routing import score
+
+log = logging.getLogger("patchbay")
 
 
 class ProviderConfigService:
@@ -42,9 +45,9 @@ def get_provider_config_service() -> ProviderConfigService:
 
 def initialize_provider_system() -> ProviderManager:
     """Read the configuration anew and check it; what a program registered stays."""
-    old, new = scope.current(), scope.fresh()
-    new.add(*old.members)
-    scope.replace_current(new)
+    here = scope.current()
+    here.reload()
+    log.info("provider system: %s", ", ".join(here.available()) or "nobody is configured")
     return get_provider_manager()
 
 
