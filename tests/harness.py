@@ -25,7 +25,7 @@ QUICK = {
 
 
 # Where servers keep their state beside their home: `--state aws` puts a table and a bucket here.
-places: Callable[[Path], Mapping[str, str]] = lambda _home: {}
+places: Callable[[Path], Mapping[str, str]] | None = None
 
 
 class Server:
@@ -70,7 +70,7 @@ def server(home: Path, **environ: str) -> Iterator[Server]:
     box: dict[str, Any] = {}
 
     async def run() -> None:
-        given = {**QUICK, "PATCHBAY_HOME": str(home), **places(home), **environ}
+        given = {**QUICK, "PATCHBAY_HOME": str(home), **(places(home) if places else {}), **environ}
         async with assembled(given, home / ".env") as running:
             box["running"], box["loop"] = running, asyncio.get_running_loop()
             running.server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # not the main thread
