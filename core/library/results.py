@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Self
 
+from core.answers import Answer
 from core.capabilities import Feature
 from core.config.catalog import SKILLS, Model
 from core.errors import BadRequest
-from core.gateway import Answer
 from core.http.surfaces import summary
 from core.library.words import ModelTier, capability_of, text_of
 from core.types.receipt import Receipt
