@@ -64,6 +64,12 @@ class LLMProvider:
                 return info
         raise NotFound(f"{self.name} has no model {model!r}", param="model", code="model_not_found")
 
+    def list_models(self) -> list[ModelInfo]:
+        return self.available_models
+
+    async def is_model_available(self, model: str) -> bool:
+        return any(one.model_id == model for one in self.list_models())
+
     async def generate(
         self, model: Any = None, prompt: str | None = None, context: Mapping[str, Any] | None = None, **more: Any
     ) -> Any:

@@ -1,5 +1,6 @@
 """The third seed's way to a new provider: who speaks OpenAI's dialect says its address and key, and that is all."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class OpenAICompatibleProvider(Provider):
 
     def __init__(self, adapter: OpenAICompatible, config: ProviderConfig | None = None) -> None:
         name = (config and config.name) or type(adapter).__name__.removesuffix("Adapter").removesuffix("Provider")
-        super().__init__(config or ProviderConfig(name=name.lower()))
+        super().__init__(replace(config or ProviderConfig(), name=name.lower()))
         self._asked = name.lower()
         self._adapter = adapter
 

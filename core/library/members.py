@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from core.config.settings import ACCOUNT_KINDS, Account, Kind
 from core.errors import BadRequest, Misconfigured
@@ -54,7 +55,10 @@ def from_own(where: Scope, name: str | None, provider: Any, config: ProviderConf
     own = Own(provider)
     name = text_of(name or getattr(provider, "name", None) or type(provider).__name__)
     row = own.row(where.configured.registry.canonical(name) or name)
-    account = Account(enabled=config.enabled, priority=config.priority) if config else Account()
+    # Its code may be another in the next process: what is kept of its answers is for this one.
+    account = Account(api_version=uuid4().hex)
+    if config is not None:
+        account = replace(account, enabled=config.enabled, priority=config.priority)
     return Member(row, account, own.entries(row), own=own)
 
 

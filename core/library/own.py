@@ -53,8 +53,8 @@ class Own:
 
     @property
     def models(self) -> list[ModelInfo]:
-        listed = getattr(self.provider, "available_models", None) or getattr(self.provider, "list_models", None)
-        listed = listed() if callable(listed) else listed
+        verb = _method(self.provider, "list_models")
+        listed = verb() if verb else getattr(self.provider, "available_models", None)
         return [one for one in listed or () if isinstance(one, ModelInfo)]
 
     def row(self, name: str) -> Row:

@@ -220,12 +220,11 @@ class Provider(AIProvider, LLMProvider):
     def _body(self, body: Body) -> Body:
         """The request for this provider alone, with what its own configuration says where the caller does not."""
         self._built()
-        given, usual = self._given, {}
-        if given is not None:
-            length = {"max_tokens"} if "max_completion_tokens" in body else set()
-            usual = {name: getattr(given, name) for name in {"max_tokens", "temperature"} - length}
-        usual["model"] = self._models[0]
-        usual = {name: value for name, value in usual.items() if value is not None}
+        usual = self._given.said if self._given else {}
+        if "max_completion_tokens" in body:
+            usual.pop("max_tokens", None)
+        if self._models[0]:
+            usual["model"] = self._models[0]
         return {"fallback": False, **usual, **body, "provider": self.name}
 
 

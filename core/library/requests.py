@@ -76,6 +76,14 @@ class ManagerConfig:
     retry_delay_ms: int = 1000
 
 
+class _Usual(float):
+    """A default that nobody chose: it is shown, and not sent."""
+
+
+class _UsualCount(int):
+    """The same of a whole number."""
+
+
 @dataclass
 class ProviderConfig:
     """What is needed to use a provider, in the fields of all seeds, and what has been seen of it so far."""
@@ -83,8 +91,8 @@ class ProviderConfig:
     name: str = ""
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
-    max_tokens: int = 4000
-    temperature: float = 0.7
+    max_tokens: int = _UsualCount(4000)
+    temperature: float = _Usual(0.7)
     enabled: bool = True
     priority: int = 1
     cost_per_token: float = 0.0
@@ -102,6 +110,12 @@ class ProviderConfig:
     model: str | None = None
     text_model: str | None = None  # another seed's name for model
     embedding_model: str | None = None
+
+    @property
+    def said(self) -> Body:
+        """The parameters that were chosen for requests that do not name them."""
+        values = {"max_tokens": self.max_tokens, "temperature": self.temperature}
+        return {name: value for name, value in values.items() if not isinstance(value, _Usual | _UsualCount)}
 
     def __post_init__(self) -> None:
         self.provider_type = self.provider = self.provider_type or self.provider

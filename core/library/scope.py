@@ -247,16 +247,26 @@ class _Opened:
 
 
 def _extended(catalog: Catalog, members: Iterable[Member]) -> Catalog:
+    """The catalogue with what members bring; of two entries for the same model the later one holds."""
     more: list[Entry] = []
     for member in members:
+        like = member.like or member.row.name
+        known = [entry for entry in catalog.entries.values() if entry["provider"] == like]
+        if member.own is not None:
+            more += (_by_own_code(entry, member.row) for entry in known)
+        elif member.like is not None:
+            more += ({**entry, "provider": member.row.name} for entry in known)
         more += member.entries
-        if member.like is not None:
-            more += (
-                {**entry, "provider": member.row.name}
-                for entry in catalog.entries.values()
-                if entry["provider"] == member.like
-            )
     return Catalog(entries=[*catalog.entries.values(), *more]) if more else catalog
+
+
+def _by_own_code(entry: Entry, row: Row) -> Entry:
+    """A vendor's model called by a program's own code: it knows itself which models there are and what they take."""
+    kept = {name: value for name, value in entry.items() if name not in _VENDORS_WORD}
+    return {**kept, "features": [one for one in entry.get("features", ()) if one in row.features]}
+
+
+_VENDORS_WORD = {"lifecycle", "retires", "successor", "sampling"}
 
 
 _SCOPES: WeakSet[Scope] = WeakSet()
