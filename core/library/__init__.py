@@ -1,7 +1,7 @@
 """The gateway from Python. Everything is imported when it is first named; `import core.library` costs nothing."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 _WHERE = {
     "bases": "AIProvider CloudProvider LLMProvider LlmProvider STTProvider TTSProvider TranslationProvider",
@@ -25,9 +25,6 @@ _WHERE = {
 _MODULES = {name: module for module, names in _WHERE.items() for name in names.split()}
 
 __all__ = ["ProviderType", *_MODULES]  # noqa: PLE0604 - the same names, written once
-
-if TYPE_CHECKING:
-    ProviderType: Any
 
 
 def __getattr__(name: str) -> Any:

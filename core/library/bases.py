@@ -1,6 +1,6 @@
 """The seeds' provider interfaces. Whoever writes a provider of their own starts from one of them, or from none."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, NoReturn
 
 from core.capabilities import Capability
@@ -70,9 +70,8 @@ class LLMProvider:
     async def is_model_available(self, model: str) -> bool:
         return any(one.model_id == model for one in self.list_models())
 
-    async def generate(
-        self, model: Any = None, prompt: str | None = None, context: Mapping[str, Any] | None = None, **more: Any
-    ) -> Any:
+    async def generate(self, *_: Any, **__: Any) -> Any:
+        """With any parameters: each seed has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no generate() of its own")
 
     async def embed(self, texts: Any, **more: Any) -> Any:  # noqa: ARG002 - the interface; others use it
@@ -86,13 +85,13 @@ class AIProvider:
     async def transcribe(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
         awaited.capability(Capability.TRANSCRIBE)
 
-    async def chat_completion(self, request: Any) -> Any:
+    async def chat_completion(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no chat_completion() of its own")
 
     async def generate_embedding(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
         awaited.capability(Capability.EMBED)
 
-    async def vision_completion(self, request: Any) -> Any:
+    async def vision_completion(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no vision_completion() of its own")
 
     def list_models(self) -> list[ModelInfo]:

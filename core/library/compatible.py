@@ -129,10 +129,9 @@ def adapter_class(title: str) -> type[OpenAICompatible] | None:
         row: ClassVar[Row]
 
         def __init__(self, api_key: str | None = None, base_url: str | None = None) -> None:
-            account = Account(base_url=base_url)
-            super().__init__(OpenAIDialect.base_url(self.row, account), api_key)
-            if not self.base_url():
+            if not (base_url or self.row.base_url):
                 raise BadRequest(f"{self.row.title} needs a base_url", param="base_url", code="missing")
+            super().__init__(OpenAIDialect.base_url(self.row, Account(base_url=base_url)), api_key)
 
         def auth_headers(self) -> dict[str, str]:
             key, header = self.api_key(), self.row.key_header

@@ -80,7 +80,7 @@ class Provider(AIProvider, LLMProvider):
     @classmethod
     def of(cls, name: str, config: ProviderConfig | None = None) -> "Provider":
         """By name; without a configuration, as the environment configures it."""
-        made = cls(config or ProviderConfig(provider_type=name))
+        made = cls(ProviderConfig(provider_type=name))
         made._given, made._asked = config, name
         return made
 

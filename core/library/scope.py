@@ -3,7 +3,8 @@
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -234,16 +235,26 @@ class _Opened:
         await self._life.aclose()
 
     def close_at_exit(self) -> None:
+        """For a loop that nobody ended; one that still runs, in another thread, is left alone."""
         if not self._loop.is_closed() and not self._loop.is_running():
+            self._loop.set_default_executor(_InPlace())
             self._loop.run_until_complete(self.close())
 
     async def _live(self) -> AsyncGenerator[Gateway, None]:
-        gateway = await self._service.open()
         try:
-            yield gateway
+            yield await self._service.open()
         finally:
             self._scope.forget(self)
             await self._service.close()
+
+
+class _InPlace(ThreadPoolExecutor):
+    """Work for other threads, where none can be started any more because the program ends."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*arguments, **named))
+        return done
 
 
 def _extended(catalog: Catalog, members: Iterable[Member]) -> Catalog:

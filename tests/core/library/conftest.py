@@ -104,5 +104,3 @@ def _owner(name: str) -> str:
 def blocks(path: Path) -> list[tuple[str, str]]:
     """Title and code of each fenced block of a text file."""
     return re.findall(r"^## (.+?)\n+```python\n(.*?)```", path.read_text(), re.DOTALL | re.MULTILINE)
-
-

@@ -65,6 +65,11 @@ def test_every_public_name_is_in_the_table():
     assert set(library.__all__) - shown - ours == set()
 
 
+def test_type_checkers_see_the_same_names():
+    stub = Path(library.__file__).with_suffix(".pyi").read_text()
+    assert set(re.findall(r"(\w+) as \1\b", stub)) | {"ProviderType"} == set(library.__all__)
+
+
 def test_what_nobody_has_is_no_name():
     with pytest.raises(ImportError):
         from core.library import NobodyProvider  # noqa: F401 - it must not be there
