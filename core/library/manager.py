@@ -1,4 +1,4 @@
-"""The seeds' manager: a chain that its owner puts together, or the one that the environment configures."""
+"""The seeds' manager: a chain that its owner composes, or the one that the environment configures."""
 
 from __future__ import annotations
 
