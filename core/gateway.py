@@ -11,6 +11,7 @@ from core.accounting import pricing
 from core.accounting.ledger import Ledger
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
+from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.errors import (
     AttemptTimeout,
@@ -62,8 +63,10 @@ class Gateway:
         stats: Stats,
         clock: Clock,
         ids: Ids,
+        in_force: InForce,
     ) -> None:
         self.settings = settings
+        self.in_force = in_force
         self.registry = registry
         self.catalog = catalog
         self.planner = planner
