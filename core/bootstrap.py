@@ -6,12 +6,16 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
 from core import log as lines
 from core.accounting.ledger import Ledger
+from core.accounting.report import Report
 from core.backends.ports import Blobs, Store
+from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config import catalog, settings
 from core.config.catalog import Catalog
@@ -25,7 +29,7 @@ from core.gateway import Gateway
 from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.routing.planner import Planner
+from core.routing.planner import POLICY, Planner
 from core.routing.strategies import STRATEGIES
 from core.switches import NEVER, Switches, Watch
 
@@ -39,7 +43,9 @@ class _Lasting:
     transport: Transport
     store: Store
     watch: Watch
+    cache: Cache
     ledger: Ledger
+    report: Report
     stats: Stats
     gate: InFlight
     chance: Random
@@ -91,6 +97,7 @@ class Service:
         self.due = -NEVER
         if self._lasting is not None:
             await self._lasting.transport.close()
+            await self._lasting.cache.close()
             await self._lasting.store.close()
 
     @asynccontextmanager
@@ -111,7 +118,16 @@ class Service:
             store=store,
             # What nobody can change need not be looked for.
             watch=Watch(Switches(store, clock, self.rules), clock, 0 if self.rules.fixed else config.refresh),
+            cache=Cache(
+                store=store,
+                open_blobs=partial(open_blobs, config),
+                clock=clock,
+                ttl=config.cache_ttl,
+                configuration=_fingerprint(config),
+                owner=f"{chance.getrandbits(64):016x}",
+            ),
             ledger=Ledger(store, clock),
+            report=Report(store, clock),
             stats=Stats(),
             gate=InFlight(),
             chance=chance,
@@ -144,7 +160,9 @@ class Service:
                 retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
             ),
             ledger=lasting.ledger,
+            report=lasting.report,
             stats=lasting.stats,
+            cache=lasting.cache.under(config.cache_ttl, _fingerprint(config)) if config.cache else None,
             clock=self.clock,
             ids=lasting.ids,
         )
@@ -212,6 +230,11 @@ def check(config: Settings, registry: Registry) -> None:
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
+
+
+def _fingerprint(config: Settings) -> str:
+    """Stands for all settings: any of them may change who answers. Keys print as `***`; a new key answers the same."""
+    return sha256(f"{POLICY} {config!r}".encode()).hexdigest()[:16]
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.

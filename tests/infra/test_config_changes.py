@@ -266,6 +266,21 @@ class TestTraffic:
             assert len(decisions) == 2
 
 
+    def test_no_answer_from_other_settings_is_given_again(self, config, tmp_path):
+        def asked():
+            answer = running.chat(temperature=0)
+            return answer.json()["provider"], answer.headers["x-patchbay-cache"]
+
+        with server(tmp_path, **AT_ONCE) as running:
+            assert [asked(), asked()] == [("azure", "miss"), ("azure", "hit")]
+            printed(config("set", "LLM_PROVIDER", "together"))
+            assert [asked(), asked()] == [("together", "miss"), ("together", "hit")]
+            printed(config("unset", "LLM_PROVIDER"))
+            assert asked() == ("azure", "hit")  # the same settings as before: what was kept is good again
+            printed(config("set", "PATCHBAY_CACHE", "false"))
+            assert [asked(), asked()] == [("azure", "off")] * 2
+
+
 class TestLocks:
     def test_the_environment_wins_over_an_older_change(self, config, tmp_path, caplog):
         printed(config("set", "LLM_PROVIDER", "together"))
