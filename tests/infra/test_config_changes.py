@@ -265,7 +265,6 @@ class TestTraffic:
             decisions = running.http.get("/api/ai/decisions").json()["decisions"]
             assert len(decisions) == 2
 
-
     def test_no_answer_from_other_settings_is_given_again(self, config, tmp_path):
         def asked():
             answer = running.chat(temperature=0)
