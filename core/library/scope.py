@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -63,8 +64,9 @@ class Scope:
         self._dotenv = dotenv
         self._exact = exact
         self._members: dict[str, Member] = {}
-        self._run_time: dict[str, str] = {}
+        self._pinned: dict[str, str] = {}
         self._lock = threading.RLock()
+        self._read: Mapping[str, str] | None = None  # the environment as it was when it was first asked
         self._configured: Service | None = None
         self._desk: Desk | None = None
         self._version = 0  # rises with every change; who is opened keeps what it was opened with
@@ -89,20 +91,20 @@ class Scope:
     def configure(self, **values: str) -> None:
         """Settings by their environment names, over everything else that sets them."""
         with self._lock:
-            self._run_time |= values
+            self._pinned |= values
             self._configured = None
             self._changed()
 
     def reload(self) -> None:
         """Read the configuration anew; who was added stays."""
         with self._lock:
-            self._configured = None
+            self._configured = self._read = None
             self._changed()
 
     def sub(self, *members: Member, exact: bool = True) -> "Scope":
         """A scope of its own with the same configuration."""
         made = Scope(environ=self._environ, dotenv=self._dotenv, exact=exact)
-        made._run_time = dict(self._run_time)
+        made._pinned, made._read = dict(self._pinned), self._read
         if members:
             made.add(*members)
         return made
@@ -112,7 +114,7 @@ class Scope:
         """What the environment says, without anybody added. Never opened."""
         with self._lock:
             if self._configured is None:
-                self._configured = self._built(None)
+                self._configured = self._built(Registry.with_plugins())
                 config = self._configured.settings
                 log.LINES.configure(config.log_level, config.log_format)
             return self._configured
@@ -177,8 +179,12 @@ class Scope:
             await known.let_go()
         return fresh
 
-    def _built(self, registry: Registry | None) -> Service:
-        return bootstrap.build(environ=self._environ, dotenv=self._dotenv, run_time=self._run_time, registry=registry)
+    def _built(self, registry: Registry, adjust: Callable[[Settings], Settings] = lambda config: config) -> Service:
+        if self._read is None:
+            self._read = dict(os.environ if self._environ is None else self._environ)
+        return bootstrap.build(
+            environ=self._read, dotenv=self._dotenv, pinned=self._pinned, registry=registry, adjust=adjust
+        )
 
     def _ready(self, name: str) -> bool:
         own = self.owner(name)
@@ -189,18 +195,24 @@ class Scope:
         self._version += 1
 
     def _assembled(self) -> Service:
-        base, members = self.configured, self.members
-        rows = [] if self.exact else list(base.registry.rows.values())
-        accounts = {row.name: base.settings.accounts.get(row.name, ()) for row in rows}
+        known, members, exact = self.configured.registry, self.members, self.exact
+        rows = [] if exact else list(known.rows.values())
         registry = Registry(rows)
         for member in members:
             registry.register(member.row)
-            accounts[member.row.name] = (member.account,)
-        given: dict[str, Any] = {"accounts": accounts}
-        if self.exact:  # the order is the caller's own, whoever the environment prefers
-            given |= dict.fromkeys(one.name for one in fields(Settings) if one.name.endswith("_provider"))
-        settings = replace(base.settings, **given)
-        return Service(settings, registry, _extended(base.catalog, members), base.clock, self.stats)
+
+        def adjust(config: Settings) -> Settings:
+            given: dict[str, Any] = {
+                "accounts": {row.name: config.accounts.get(row.name, ()) for row in rows}
+                | {member.row.name: (member.account,) for member in members}
+            }
+            if exact:  # the order is the caller's own, whoever the environment prefers
+                given |= dict.fromkeys(one.name for one in fields(Settings) if one.name.endswith("_provider"))
+            return replace(config, **given)
+
+        made = self._built(known, adjust)
+        made.registry, made.catalog, made.stats = registry, _extended(made.catalog, members), self.stats
+        return made
 
 
 class _Opened:
@@ -221,9 +233,13 @@ class _Opened:
         return self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
 
     async def gateway(self) -> Gateway:
+        """As settings are now, which may have been changed at run time."""
         # Many may wait for it; that one of them is cancelled is nothing to the others.
-        gateway: Gateway = await asyncio.shield(self._opening)
-        return gateway
+        await asyncio.shield(self._opening)
+        service = self._service
+        if service.gateway is None or service.clock.monotonic() >= service.due:
+            return await service.current()
+        return service.gateway
 
     async def let_go(self) -> None:
         if self.stale and not self.users:
