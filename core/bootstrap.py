@@ -90,7 +90,12 @@ def build(
 
 def check(config: Settings, registry: Registry) -> None:
     """Refuse settings that name what is not there, in one line each."""
-    for setting, name in (("LLM_PROVIDER", config.llm_provider), ("CHAT_PROVIDER", config.chat_provider)):
+    named = {
+        "LLM_PROVIDER": config.llm_provider,
+        "CHAT_PROVIDER": config.chat_provider,
+        "EMBEDDING_PROVIDER": config.embedding_provider,
+    }
+    for setting, name in named.items():
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)

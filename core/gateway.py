@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from core import log as lines
 from core.accounting import pricing
@@ -13,6 +12,7 @@ from core.clock import Clock, Ids
 from core.config.catalog import Catalog
 from core.config.settings import Settings
 from core.errors import (
+    AllTargetsFailed,
     AttemptTimeout,
     NoTarget,
     PatchbayError,
@@ -20,12 +20,13 @@ from core.errors import (
     StreamCut,
     TargetError,
 )
+from core.execution.batch import Batch
 from core.execution.deadline import Deadline
 from core.execution.retry import Step
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Walk, Won, failed
 from core.health.stats import Stats
-from core.providers.contract import Call, Chats, Reply
+from core.providers.contract import Call, Chats, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
@@ -35,8 +36,10 @@ from core.types.plan import Candidate, Plan
 from core.types.receipt import Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Target
-from core.types.usage import UNKNOWN_COST, Cost, Usage
+from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
+from core.wire import embeddings
 from core.wire.chat import without
+from core.wire.embeddings import Embeddings, Limits
 from core.wire.openai import Completion
 
 T = TypeVar("T")
@@ -88,6 +91,24 @@ class Gateway:
         await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
+    async def embed(self, caller: Caller, request: Request) -> Answer[Embeddings]:
+        batch = Batch(request.body["input"])
+
+        async def attempt(candidate: Candidate) -> Reply[Embeddings]:
+            adapter: Embeds = self.registry.adapter(candidate.target.provider, candidate.target.account)
+            call = self._call(candidate, request)
+
+            async def send(given: Any) -> Reply[Embeddings]:
+                return await adapter.embed(call._replace(body={**call.body, "input": given}))
+
+            dimensions, limits = self._limits(candidate.target, request)
+            return await batch.at(candidate.target, candidate.space, dimensions, limits, send)
+
+        receipt, won = await self._win(caller, request, attempt, self._deadline(request), lambda: batch.usage)
+        receipt.warnings += batch.warnings
+        await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        return Answer(won.value.value, receipt)
+
     async def chat_stream(self, caller: Caller, request: Request) -> "LiveAnswer":
         """A committed stream: its frames must be read to their end or closed."""
         first_token, deadline = self.settings.first_token_timeout, self._deadline(request)
@@ -101,9 +122,21 @@ class Gateway:
         return LiveAnswer(self, receipt, won, deadline)
 
     async def _win(
-        self, caller: Caller, request: Request, attempt: Callable[[Candidate], Awaitable[T]], deadline: Deadline
+        self,
+        caller: Caller,
+        request: Request,
+        attempt: Callable[[Candidate], Awaitable[T]],
+        deadline: Deadline,
+        spent: Callable[[], Usage] = lambda: UNKNOWN_USAGE,
     ) -> tuple[Receipt, Won[T]]:
-        """Plan and walk. Whatever fails here is settled with its receipt."""
+        """Plan and walk. Whatever fails here is settled with its receipt; `spent` is what a failed attempt used."""
+
+        def observe(failed_one: Attempt) -> None:
+            usage = spent()
+            if usage.source != "unknown":
+                failed_one = failed_one._replace(usage=usage, cost=self._cost(failed_one.target, usage))
+            self._observe(receipt, failed_one)
+
         receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
         plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
@@ -111,8 +144,10 @@ class Gateway:
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
-            won = await self._walk.first(plan, attempt, deadline, partial(self._observe, receipt))
+            won = await self._walk.first(plan, attempt, deadline, observe)
         except PatchbayError as error:
+            if isinstance(error, AllTargetsFailed):
+                error.attempts = tuple(receipt.attempts)
             error.receipt = receipt
             await self._settle(receipt, "error", error)
             raise
@@ -166,7 +201,7 @@ class Gateway:
         receipt.warnings += [
             f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
             for one in receipt.attempts
-            if one.billed and one.usage.source == "unknown"
+            if one.billed and (one.usage.source == "unknown" or not receipt.request.stream)
         ]
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message
@@ -192,6 +227,15 @@ class Gateway:
             self.settings.max_answer_bytes,
             request.wants_usage,
         )
+
+    def _limits(self, target: Target, request: Request) -> tuple[int | None, Limits]:
+        """How many dimensions are expected, and what one request to a target may hold."""
+        row, model = self.registry.rows[target.provider], self.catalog.find(target.provider, target.model)
+        dimensions = request.body.get("dimensions") or (model.dimensions if model else None)
+        room = embeddings.most_inputs(dimensions, self.settings.max_answer_bytes, packed=row.base64)
+        inputs = (model.max_inputs if model else None) or row.max_inputs
+        # Estimates of tokens err by as much as two.
+        return dimensions, Limits(min(inputs, room), row.max_request_tokens // 2)
 
     def _deadline(self, request: Request) -> Deadline:
         allowed = self.settings.total_timeout
