@@ -1,6 +1,7 @@
 """Any number of inputs at targets that take a few at once: split, sent side by side, joined in order."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.wire.embeddings import Embeddings, Limits, Vector
 
 _AT_ONCE = 4  # requests to one target
 _TOO_LARGE = 413
+_NAMED = re.compile(r"\binput\[(\d+)\]")  # an input, as a refusal calls it
 
 Send = Callable[[Any], Awaitable[Reply[Embeddings]]]  # from the `input` of one request
 
@@ -91,6 +93,7 @@ class Batch:
             reply = await send(given)
         except TargetError as error:
             if len(places) == 1 or not (isinstance(error, TooManyInputs) or error.provider_status == _TOO_LARGE):
+                _name_as_caller(error, places)
                 raise
             middle = len(places) // 2
             await self._part(places[:middle], target, send)
@@ -110,3 +113,14 @@ class Batch:
         self._vectors.update(zip(places, found.vectors, strict=True))
         self._makers[target] = self._makers.get(target, 0) + len(places)
         return found
+
+
+def _name_as_caller(error: TargetError, places: Sequence[int]) -> None:
+    """Who sent a thousand inputs counts them from the first, not from where a part began."""
+
+    def renamed(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return f"input[{places[number]}]" if number < len(places) else found[0]
+
+    error.message = _NAMED.sub(renamed, error.message)
+    error.param = error.param and _NAMED.sub(renamed, error.param)

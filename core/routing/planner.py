@@ -324,7 +324,7 @@ def _dimensions(request: Request) -> int | None:
 
 
 def _longest(facts: Facts) -> int:
-    """Tokens that have to fit into a context together."""
+    """Tokens that have to fit into one context."""
     return facts.input_tokens if facts.longest is None else facts.longest
 
 

@@ -73,7 +73,7 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
     """The plan for a call, without the call."""
     limit = gateway.settings.max_body_bytes
     body = await read_json(request.receive, request.scope["patchbay.headers"], limit)
-    name = body.pop("capability", None) or Capability.CHAT.value
+    name = body.pop("capability", Capability.CHAT.value)
     if name == Capability.CHAT.value:
         wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
     elif name == Capability.EMBED.value:
