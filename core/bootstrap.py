@@ -85,7 +85,9 @@ def build(
     registry = registry or Registry.with_plugins()
     config = settings.load(registry.declared(), environ=environ, dotenv=dotenv, run_time=run_time)
     check(config, registry)
-    return Service(config, registry, catalog.load(), clock or SystemClock())
+    models = catalog.load()
+    check_models(config, registry, models)
+    return Service(config, registry, models, clock or SystemClock())
 
 
 def check(config: Settings, registry: Registry) -> None:
@@ -99,6 +101,17 @@ def check(config: Settings, registry: Registry) -> None:
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
+
+
+def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
+    """Refuse a default model that no request could be answered with."""
+    name = config.embedding_model
+    if name is None or models.keys_of(name) or registry.canonical(name.partition("/")[0]) is not None:
+        return
+    near = models.nearest(name)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    words = f"EMBEDDING_MODEL: model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway"
+    raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.

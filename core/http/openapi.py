@@ -49,9 +49,7 @@ def _chat_body() -> dict[str, Any]:
 
 def _embed_body(*, native: bool) -> dict[str, Any]:
     params = {name: _types(kinds) for name, kinds in (EMBED_PARAMS | FURTHER_PARAMS).items()}
-    params["input"]["description"] = (
-        "A text, any number of texts, ids of tokens, or lists of them."
-    )
+    params["input"]["description"] = "A text, any number of texts, ids of tokens, or lists of them."
     params["dimensions"] |= {"minimum": 1, "description": "Only of models whose vectors can be shortened."}
     params["encoding_format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
     params["input_type"]["enum"] = list(INPUT_TYPES)

@@ -52,6 +52,7 @@ def embed_request(body: Body, route: str, timeout: float | None = None) -> Reque
                 words = f"{name} and input are two names of one field: send one"
                 raise BadRequest(words, param=name, code="invalid_value")
             body["input"] = body.pop(name)
+    body = {name: value for name, value in body.items() if value is not None}
     chosen = options.take(body)
     facts = embeddings.embed_facts(body)
     return Request(Capability.EMBED, body, chosen, facts, route=route, timeout=timeout)

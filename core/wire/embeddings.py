@@ -76,8 +76,7 @@ def _check_params(body: Mapping[str, Any]) -> list[str]:
         if name not in EMBED_PARAMS:
             if len(name) > _LONGEST_NAME:
                 raise BadRequest("a parameter's name is too long", param=name[:50], code="unknown_parameter")
-            if value is not None or kinds is None:
-                unknown.append(name)
+            unknown.append(name)
         if kinds is not None and value is not None:
             check_type(name, value, kinds)
     dimensions = body.get("dimensions")

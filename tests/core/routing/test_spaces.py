@@ -6,7 +6,7 @@ from core.capabilities import Capability
 from core.config import settings
 from core.config.catalog import Catalog, load
 from core.config.overrides import merge
-from core.errors import NotFound, NoTarget
+from core.errors import NoTarget, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import Planner
@@ -80,7 +80,9 @@ class TestDefaults:
         assert reasons["local"] == "no default model: set LOCAL_EMBEDDING_MODEL or name one"
 
     def test_the_chat_model_of_an_account_is_not_its_embedding_model(self):
-        assert chain({**AZURE, "AZURE_OPENAI_DEPLOYMENT": "my-gpt", "OPENAI_MODEL": "gpt-6-luna"}) == [f"azure/{SMALL}"]
+        assert chain({**AZURE, "AZURE_OPENAI_DEPLOYMENT": "my-gpt", "OPENAI_MODEL": "gpt-6-luna"}) == [
+            f"azure/{SMALL}"
+        ]
 
     @pytest.mark.parametrize("name", ["AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_EMBEDDING_MODEL"])
     def test_an_account_can_have_its_own(self, name):
