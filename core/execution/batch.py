@@ -3,10 +3,13 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from core.config.catalog import Model
 from core.errors import Malformed, TargetError, TooManyInputs
 from core.providers.contract import Reply
+from core.providers.table import Row
+from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage, added
 from core.wire import embeddings
@@ -14,9 +17,25 @@ from core.wire.embeddings import Embeddings, Limits, Vector
 
 _AT_ONCE = 4  # requests to one target
 _TOO_LARGE = 413
+_ERROR = 2  # estimates of tokens err by as much
 _NAMED = re.compile(r"\binput\[(\d+)\]")  # an input, as a refusal calls it
 
 Send = Callable[[Any], Awaitable[Reply[Embeddings]]]  # from the `input` of one request
+
+
+class Room(NamedTuple):
+    """What is to be expected of a target."""
+
+    dimensions: int | None
+    limits: Limits  # of one request
+
+
+def room_at(row: Row, model: Model | None, asked: int | None, max_bytes: int) -> Room:
+    """By what the provider takes, its model, and the largest answer that is read here."""
+    dimensions = asked or (model.dimensions if model else None)
+    most = (model.max_inputs if model else None) or row.max_inputs
+    fitting = embeddings.most_inputs(dimensions, max_bytes, packed=row.base64)
+    return Room(dimensions, Limits(min(most, fitting), row.max_request_tokens // _ERROR))
 
 
 class Batch:
@@ -33,10 +52,10 @@ class Batch:
         self._usage = UNKNOWN_USAGE
         self._request_id: str | None = None
 
-    @property
-    def usage(self) -> Usage:
-        """Of what the latest target has finished; unknown when that is nothing."""
-        return self._usage
+    def spent(self) -> Usage:
+        """What the latest attempt has finished, once; unknown when that is nothing."""
+        usage, self._usage = self._usage, UNKNOWN_USAGE
+        return usage
 
     @property
     def warnings(self) -> list[str]:
@@ -46,17 +65,16 @@ class Batch:
         shares = ", ".join(f"{count} by {target}" for target, count in self._makers.items())
         return [f"the {len(self._items)} embeddings were made by several targets of one model: {shares}"]
 
-    async def at(
-        self, target: Target, space: str, dimensions: int | None, limits: Limits, send: Send
-    ) -> Reply[Embeddings]:
+    async def at(self, candidate: Candidate, room: Room, send: Send) -> Reply[Embeddings]:
         """Ask a target for all that is missing."""
-        if space != self._space or not space:
+        target = candidate.target
+        if candidate.space != self._space or not candidate.space:
             self._vectors.clear()
             self._makers.clear()
-            self._space, self._dimensions = space, dimensions
+            self._space, self._dimensions = candidate.space, room.dimensions
         self._usage, self._request_id = UNKNOWN_USAGE, None
         missing = [place for place in range(len(self._items)) if place not in self._vectors]
-        parts = list(embeddings.split(missing, self._sizes, limits))
+        parts = list(embeddings.split(missing, self._sizes, room.limits))
         if len(parts) == 1:
             whole = await self._part(parts[0], target, send)
         else:

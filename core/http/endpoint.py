@@ -8,8 +8,9 @@ from typing import Generic, Self, TypeVar
 from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
+from core.answers import Answer, LiveAnswer, ReplayedAnswer
 from core.errors import InternalError, PatchbayError
-from core.gateway import Answer, Gateway, LiveAnswer
+from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_problem
@@ -96,7 +97,7 @@ class ChatEndpoint(Endpoint[Completion]):
         live = await gateway.chat_stream(caller, request)
         await self._stream(live, leaving, send)
 
-    async def _stream(self, live: LiveAnswer, leaving: "_Leaving", send: Send) -> None:
+    async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "_Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         error: PatchbayError | None = None

@@ -2,9 +2,9 @@
 
 import orjson
 
+from core.answers import Answer
 from core.capabilities import Capability
 from core.errors import BadRequest
-from core.gateway import Answer
 from core.http import options
 from core.http.surfaces import Body, marked, summary, summary_or_none
 from core.types.receipt import Receipt

@@ -25,7 +25,6 @@ _MAX_ERROR_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.05
 _LONGEST_HEADER = 200
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
-_LARGE = 256 * 1024  # bytes of vectors, which are read beside the loop
 _LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
 
 
@@ -91,7 +90,7 @@ class OpenAIDialect:
         answer = await self._post(call, _EMBEDDINGS, body)
         try:
             raw = await answer.read(call.max_bytes)
-            if len(raw) > _LARGE:
+            if len(raw) > embeddings.HEAVY:
                 found = await asyncio.to_thread(embeddings.read_embeddings, raw, count, self._secrets)
             else:
                 found = embeddings.read_embeddings(raw, count, self._secrets)

@@ -31,6 +31,7 @@ _BYTES_PER_TOKEN = 4
 _FLOAT_BYTES = 22  # of a number in JSON, with its comma, at most
 _ITEM_BYTES = 100  # of what stands around a vector
 
+HEAVY = 256 * 1024  # bytes of vectors, which take milliseconds to read or write
 Vector = str | list[float]  # in base64, or numbers
 Item = str | list[int]  # a text, or ids of tokens
 
@@ -43,6 +44,11 @@ class Embeddings(NamedTuple):
     usage: Usage
     model: str
     raw: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes in base64."""
+        return len(self.vectors) * _packed_bytes(self.dimensions)
 
 
 class Limits(NamedTuple):
@@ -158,8 +164,12 @@ def most_inputs(dimensions: int | None, max_bytes: int, *, packed: bool) -> int:
     """How many vectors fit into an answer."""
     if dimensions is None:
         return max_bytes
-    each = dimensions * 16 // 3 if packed else dimensions * _FLOAT_BYTES
-    return max(1, max_bytes // (each + _ITEM_BYTES))
+    each = _packed_bytes(dimensions) if packed else dimensions * _FLOAT_BYTES + _ITEM_BYTES
+    return max(1, max_bytes // each)
+
+
+def _packed_bytes(dimensions: int) -> int:
+    return dimensions * 16 // 3 + _ITEM_BYTES
 
 
 def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Embeddings:

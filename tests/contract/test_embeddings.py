@@ -32,7 +32,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.faul
 
 def ask(gateway, route=EMBED, timeout_ms=None, **fields):
     headers = {} if timeout_ms is None else {"x-patchbay-timeout-ms": str(timeout_ms)}
-    return gateway.http.post(route, json={"input": "Hello", **fields}, headers=headers)
+    return gateway.http.post(route, json={"input": "Hello", "cache": "off", **fields}, headers=headers)
 
 
 def expected(model, text, size=1536):

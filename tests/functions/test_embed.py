@@ -32,7 +32,8 @@ def uncalled(gateway):
 
 
 def embed(gateway, route=NATIVE, given="Hello", **fields):
-    return gateway.http.post(route, json={"input": given, **fields})
+    """Without the cache, where other tests may have left the same."""
+    return gateway.http.post(route, json={"input": given, "cache": "off", **fields})
 
 
 def found_in(answer):
@@ -75,7 +76,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("fields", [{"text": "Hello"}, {"texts": ["Hello"]}, {"input": ["Hello"]}])
     def test_ours_takes_it_under_three_names(self, gateway, fields):
-        assert found_in(gateway.http.post(NATIVE, json=fields)) == [expected("Hello")]
+        assert found_in(gateway.http.post(NATIVE, json={**fields, "cache": "off"})) == [expected("Hello")]
 
     @each_route
     @pytest.mark.parametrize("provider", ["azure", "together"])
@@ -212,12 +213,71 @@ class TestOptions:
         assert Decimal(answer.headers["x-patchbay-cost-usd"]) * 10**9 == answer.json()["cost"]["nano_usd"] == 91 * 20
 
 
+class TestCache:
+    @pytest.mark.parametrize("provider", ["azure", "together"])
+    def test_the_second_is_not_asked_for_whichever_way_it_is_wanted(self, gateway, provider):
+        given = [f"kept at {provider}", "you"]
+        first = gateway.http.post(NATIVE, json={"input": given, "provider": provider})
+        assert first.headers["x-patchbay-cache"] == "miss"
+        before = calls(gateway)
+        for route in ROUTES:
+            for encoding in ("float", "base64"):
+                body = {"input": given, "provider": provider, "encoding_format": encoding}
+                answer = gateway.http.post(route, json=body)
+                assert (answer.headers["x-patchbay-cache"], answer.headers["x-patchbay-cost-usd"]) == (
+                    "hit",
+                    "0.000000000",
+                )
+                assert answer.headers["x-patchbay-model"] == first.headers["x-patchbay-model"]
+                found = found_in(answer)
+                if encoding == "base64":
+                    found = [
+                        list(struct.unpack(f"<{first.json()['dimensions']}f", base64.b64decode(one))) for one in found
+                    ]
+                assert found == first.json()["embeddings"]
+        assert calls(gateway) == before
+        last = gateway.http.post(NATIVE, json={"input": given, "provider": provider})
+        receipt = gateway.receipt(last.headers["x-patchbay-decision"])
+        assert receipt["cost"]["nano_usd"] == 0 and receipt["attempts"] == []
+
+    @pytest.mark.parametrize(
+        "other", [{"dimensions": 5}, {"model": LARGE}, {"input": ["you", "order"]}, {"cache": "off"}]
+    )
+    def test_what_changes_the_vectors_is_another_one(self, gateway, other):
+        body = {"input": ["order", "you"], "dimensions": 4, "model": SMALL}
+        gateway.http.post(NATIVE, json=body)
+        assert gateway.http.post(NATIVE, json=body).headers["x-patchbay-cache"] == "hit"
+        before = calls(gateway)
+        changed = {**body, **other}
+        answer = gateway.http.post(NATIVE, json=changed)
+        if "cache" not in other:
+            assert gateway.http.post(NATIVE, json=changed).headers["x-patchbay-cache"] == "hit"
+        assert calls(gateway)["azure"] == before["azure"] + 1
+        assert found_in(answer)[0] != found_in(gateway.http.post(NATIVE, json=body))[0] or other == {"cache": "off"}
+
+    def test_what_stands_in_for_who_was_named_is_not_kept(self, gateway):
+        gateway.fault("azure", "500", capability="embed")
+        body = {"input": "instead", "provider": "azure"}
+        assert gateway.http.post(NATIVE, json=body).json()["provider"] == "openai"
+        gateway.clear()
+        answer = gateway.http.post(NATIVE, json=body)
+        assert (answer.json()["provider"], answer.headers["x-patchbay-cache"]) == ("azure", "miss")
+
+    def test_what_is_very_large_is_not_kept(self, gateway):
+        body = {"input": [f"large {number}" for number in range(600)], "model": LARGE, "encoding_format": "base64"}
+        for _ in range(2):
+            answer = gateway.http.post(OPENAI, json=body)
+            assert (answer.status_code, answer.headers["x-patchbay-cache"]) == (200, "miss")
+
+
 class TestTime:
     @each_route
     def test_the_callers_deadline(self, gateway, route):
         for name in ("azure", "openai"):
             gateway.fault(name, "hang", capability="embed")
-        answer = gateway.http.post(route, json={"input": "Hello"}, headers={"x-patchbay-timeout-ms": "200"})
+        answer = gateway.http.post(
+            route, json={"input": "Hello", "cache": "off"}, headers={"x-patchbay-timeout-ms": "200"}
+        )
         error = problem(answer, 504)
         assert [one["error"] for one in error["attempts"]] == ["AttemptTimeout", "AttemptTimeout"]
 
@@ -227,7 +287,9 @@ class TestTime:
             given = [f"text {number}" for number in range(10_000)]
             gateway.fault("azure", "hang", capability="embed", rate=0.3)
             answer = gateway.http.post(
-                NATIVE, json={"input": given, "dimensions": 2}, headers={"x-patchbay-timeout-ms": "3000"}
+                NATIVE,
+                json={"input": given, "dimensions": 2, "cache": "off"},
+                headers={"x-patchbay-timeout-ms": "3000"},
             )
             body = answer.json()
             assert answer.status_code == 200, answer.text[:300]
