@@ -12,7 +12,6 @@ PROVIDERS = {
     "cohere": "cohere", "replicate": "replicate",
 }  # fmt: skip
 _WORDS = {
-    Capability.EMBED: "embeddings",
     Capability.RERANK: "reranking",
     Capability.TRANSCRIBE: "transcription",
     Capability.DIARIZE: "speaker diarization",
@@ -23,7 +22,8 @@ _WORDS = {
 
 def capability(wanted: Capability) -> NoReturn:
     raise NotYet(
-        f"This version of Patchbay has no {_WORDS.get(wanted, wanted.value)} yet; chat and images in chat work.",
+        f"This version of Patchbay has no {_WORDS.get(wanted, wanted.value)} yet;"
+        " chat, images in chat and embeddings work.",
         param="capability",
         code=f"no_{wanted.value}",
     )

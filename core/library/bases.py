@@ -74,22 +74,22 @@ class LLMProvider:
         """With any parameters: each seed has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no generate() of its own")
 
-    async def embed(self, texts: Any, **more: Any) -> Any:  # noqa: ARG002 - the interface; others use it
-        awaited.capability(Capability.EMBED)
+    async def embed(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no embed() of its own")
 
 
 LlmProvider = LLMProvider  # as the third seed writes it
 
 
 class AIProvider:
-    async def transcribe(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
+    async def transcribe(self, *_: Any, **__: Any) -> Any:
         awaited.capability(Capability.TRANSCRIBE)
 
     async def chat_completion(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no chat_completion() of its own")
 
-    async def generate_embedding(self, request: Any) -> Any:  # noqa: ARG002 - the interface; others use it
-        awaited.capability(Capability.EMBED)
+    async def generate_embedding(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no generate_embedding() of its own")
 
     async def vision_completion(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no vision_completion() of its own")

@@ -9,13 +9,15 @@ import orjson
 
 from core.errors import TargetError
 from core.http.surfaces import chat_request
+from core.http.vectors import embed_request
 from core.library.requests import Body
-from core.library.results import Said
+from core.library.results import EmbeddingResponse, Said
 from core.library.scope import Scope
 from core.providers.contract import ListsModels
 from core.types.caller import ALL_SCOPES, Caller
 from core.types.request import Request
 from core.wire import sse
+from core.wire.embeddings import HEAVY
 
 T = TypeVar("T")
 
@@ -31,12 +33,22 @@ def request_of(body: Body) -> Request:
     """The same checks and the same fields of ours as over HTTP, and `timeout` in seconds."""
     body = dict(body)
     timeout = body.pop("timeout", None)
+    if "input" in body:
+        return embed_request(body, _ROUTE, timeout)
     return chat_request(body, _ROUTE, timeout, wants_usage=False)
 
 
 async def chat(scope: Scope, body: Body) -> Said:
     async with scope.gateway() as gateway:
         return Said.of(await gateway.chat(_CALLER, request_of(body)))
+
+
+async def embed(scope: Scope, body: Body) -> EmbeddingResponse:
+    async with scope.gateway() as gateway:
+        answer = await gateway.embed(_CALLER, request_of(body))
+    if answer.value.size > HEAVY:
+        return await asyncio.to_thread(EmbeddingResponse.of, answer)
+    return EmbeddingResponse.of(answer)
 
 
 class TextStream(Generic[T]):

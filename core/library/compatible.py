@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any, ClassVar
 
 import orjson
+from yarl import URL
 
+from core.capabilities import Capability
 from core.config.settings import Account
 from core.errors import BadRequest, Malformed
 from core.library import members, scope
@@ -13,13 +15,13 @@ from core.library.provider import Provider
 from core.library.requests import ProviderConfig
 from core.library.scope import Member, Scope
 from core.net.transport import Transport, address
+from core.providers.contract import Call
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.registry import Registry
 from core.providers.table import Row
 from core.wire.openai import read_error
 
 _MAX_BYTES = 32 * 2**20
-_CHAT = "/chat/completions"
 _MODELS = "/models"
 
 
@@ -60,7 +62,13 @@ class OpenAICompatibleProvider(Provider):
         key, given = self._adapter.api_key(), self._given or ProviderConfig()
         config = ProviderConfig(**{**vars(given), "api_key": key, "base_url": self._adapter.base_url()})
         adapter = self._adapter
-        row = Row(name=self._asked, title=self._asked, adapter=lambda *parts: _Custom(adapter, *parts), needs=())
+        row = Row(
+            name=self._asked,
+            title=self._asked,
+            adapter=lambda *parts: _Custom(adapter, *parts),
+            capabilities=frozenset({Capability.CHAT, Capability.EMBED}),
+            needs=(),
+        )
         config.name = self._asked
         return members.from_row(where, row, config)
 
@@ -75,12 +83,15 @@ class OpenAICompatibleProvider(Provider):
 class _Custom(OpenAIDialect):
     def __init__(self, custom: OpenAICompatible, row: Row, account: Account, transport: Transport) -> None:
         super().__init__(row, account, transport)
-        self._chat_url = address(custom.build_url(_CHAT))
+        self._custom = custom
         self._models_url = address(custom.build_url(_MODELS))
         own = {name.lower(): value for name, value in custom.auth_headers().items()}
         bare = {name: value for name, value in self._headers.items() if name != row.key_header}
         self._headers = {**bare, **own}
         self._post_headers = {**self._headers, "content-type": "application/json"}
+
+    def _url(self, call: Call, path: str) -> URL:  # noqa: ARG002 - the dialect's own way
+        return address(self._custom.build_url(path))
 
 
 class HttpProviderClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, Self
@@ -25,9 +25,10 @@ from core.library.requests import (
     TranscriptionRequest,
     VisionRequest,
     chat_body,
+    embed_body,
     vision_body,
 )
-from core.library.results import GenerationResult, ModelInfo, VisionResponse
+from core.library.results import EmbeddingResponse, GenerationResult, ModelInfo, VisionResponse
 from core.library.scope import Scope
 from core.library.words import capability_of, text_of
 from core.routing.strategies import STRATEGIES
@@ -106,8 +107,11 @@ class ProviderManager(metaclass=_ByProvider):
     async def transcribe(self, request: Any, provider_type: object = None) -> NoReturn:  # noqa: ARG002 - the seed's
         awaited.capability(Capability.TRANSCRIBE)
 
-    async def generate_embedding(self, request: Any, provider_type: object = None) -> NoReturn:  # noqa: ARG002 - the seed's
-        awaited.capability(Capability.EMBED)
+    async def generate_embedding(
+        self, request: EmbeddingRequest | str | Sequence[str], provider_type: object = None, **more: Any
+    ) -> EmbeddingResponse:
+        """Fallback stays at the same model and dimensions: vectors of others cannot be compared."""
+        return await calls.embed(self.scope, self._body(embed_body(request, **more), provider_type))
 
     async def health_check_all(self) -> dict[str, bool]:
         """All who are configured, asked at the same time."""
@@ -115,16 +119,14 @@ class ProviderManager(metaclass=_ByProvider):
         return dict(zip(names, await asyncio.gather(*(calls.health(self.scope, one) for one in names)), strict=True))
 
     async def estimate_cost(self, request: Any, provider: object) -> dict[str, Any]:
-        _only_chat(request)
-        return questions.estimate(self.scope, chat_body(request), text_of(provider))
+        return questions.estimate(self.scope, _body_of(request), text_of(provider))
 
     async def compare_providers(self, request: Any, capability: object = Capability.CHAT) -> dict[str, Any]:
         """What the request would cost at each provider; a price that nobody knows is None and never the cheapest."""
         wanted = capability_of(capability)
         if not self.scope.desk.registry.offering(wanted):
             awaited.capability(wanted)
-        _only_chat(request)
-        body = chat_body(request)
+        body = _body_of(request)
         names = self.scope.available(wanted)
         costs = {one: questions.estimate(self.scope, body, one) for one in names}
         known = {one: cost["total_cost"] for one, cost in costs.items() if cost["total_cost"] is not None}
@@ -155,11 +157,11 @@ class ProviderManager(metaclass=_ByProvider):
         return {**body, **{name: value for name, value in wanted.items() if value}}
 
 
-def _only_chat(request: Any) -> None:
+def _body_of(request: Any) -> Body:
+    """What would be sent, for an estimate."""
     if isinstance(request, TranscriptionRequest):
         awaited.capability(Capability.TRANSCRIBE)
-    if isinstance(request, EmbeddingRequest):
-        awaited.capability(Capability.EMBED)
+    return embed_body(request) if isinstance(request, EmbeddingRequest) else chat_body(request)
 
 
 class _Shared(ProviderManager):

@@ -14,7 +14,7 @@ from core.library.scope import Member, Scope
 from core.library.words import text_of
 from core.providers.table import Row
 
-_FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model"}
+_FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model", "embedding_model": "embedding_model"}
 
 
 def row_of(where: Scope, name: str) -> Row | None:

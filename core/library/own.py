@@ -12,7 +12,7 @@ import orjson
 from core.capabilities import Capability, Feature
 from core.errors import AttemptTimeout, BadRequest, Malformed, ServerFault, TargetError, Unreachable
 from core.library import bases
-from core.library.requests import ChatMessage, ChatRequest
+from core.library.requests import ChatMessage, ChatRequest, EmbeddingRequest
 from core.library.results import ModelInfo
 from core.providers.contract import Call, Reply
 from core.providers.table import Row
@@ -21,6 +21,7 @@ from core.types.usage import Usage
 from core.wire import openai as wire
 from core.wire import sse
 from core.wire.chat import CHAT_PARAMS
+from core.wire.embeddings import Embeddings, items, read_embeddings
 from core.wire.faults import classify, redact
 
 _LONGEST = 500  # characters of an exception's words that are passed on
@@ -38,15 +39,15 @@ class Own:
         self.provider = provider
         self._talks = _method(provider, "chat_completion")
         self._generates = _method(provider, "generate")
-        verb = self._talks or self._generates
-        if verb is None:
+        self._embeds = _method(provider, "embed") or _method(provider, "generate_embedding")
+        self._verb = self._talks or self._generates
+        if self._verb is None and self._embeds is None:
             raise BadRequest(
-                f"{type(provider).__name__} has neither generate() nor chat_completion() of its own",
+                f"{type(provider).__name__} has neither generate() nor chat_completion() nor embed() of its own",
                 param="provider",
                 code="no_verb",
             )
-        self._verb = verb
-        self._takes = inspect.signature(verb).parameters
+        self._takes = inspect.signature(self._verb or _nothing).parameters
         self._everything = any(one.kind is one.VAR_KEYWORD for one in self._takes.values())
         # generate(model, prompt) sees the words alone; all others see the conversation.
         self._prompts = self._talks is None and "messages" not in self._takes and len(self._positional()) > 1
@@ -59,14 +60,17 @@ class Own:
 
     def row(self, name: str) -> Row:
         models = self.models
+        does = {Capability.CHAT: self._verb, Capability.EMBED: self._embeds}
         takes = frozenset(CHAT_PARAMS) if self._everything else self._named()
         default = getattr(self.provider, "model_name", None) or (models[0].model_id if models else name)
         return Row(
             name=name,
             title=name,
             adapter=lambda *_: _Adapter(self),
+            capabilities=frozenset(one for one, verb in does.items() if verb is not None),
             features=_CONVERSATION if self._everything and not self._prompts else _TALK,
-            default_models={Capability.CHAT: str(default)},
+            default_models={Capability.CHAT: str(default), Capability.EMBED: self._embedding_model or name},
+            base64=False,
             needs=(),
             extra_params=frozenset(self._takes) - _SKIPPED,
             lacks_params=frozenset(CHAT_PARAMS) - takes - _NOT_PASSED,
@@ -84,11 +88,17 @@ class Own:
                 "tier": str(one.tier),
                 "skills": list(one.capabilities),
                 "context": one.context_window or None,
-                "features": sorted(row.features),
+                "features": sorted(row.features) if one.capability == Capability.CHAT else [],
                 **_price(one),
             }
             for one in self.models
         )
+
+    @property
+    def _embedding_model(self) -> str:
+        own = getattr(getattr(self.provider, "config", None), "embedding_model", None)
+        listed = [one.model_id for one in self.models if one.capability == Capability.EMBED]
+        return str(own or next(iter(listed), ""))
 
     @property
     def secret(self) -> str:
@@ -113,22 +123,32 @@ class Own:
     async def answer(self, call: Call) -> Any:
         """Its method's result for a call, asked in its own way."""
         body = call.body
+        verb: Callable[..., Any] = self._verb or _nothing
         more = {name: value for name, value in body.items() if name not in _NOT_PASSED and self._wants(name)}
         if "max_tokens" in self._takes and (length := _length(body)):
             more["max_tokens"] = length
         model = call.target.model
         if self._prompts:
-            said = self._verb(model=model, prompt=_words(body["messages"]), **more)
+            said = verb(model=model, prompt=_words(body["messages"]), **more)
         elif "messages" in self._takes:
             known = {"model": model} if self._wants("model") else {}
             # The first seed's signature has no defaults: what the caller did not say is None.
             unsaid = [one.name for one in self._positional() if one.default is one.empty and one.name != "messages"]
             blank: dict[str, Any] = {name: False if name == "stream" else None for name in unsaid}
-            said = self._verb(**{**blank, **known, **more, "messages": list(body["messages"])})
+            said = verb(**{**blank, **known, **more, "messages": list(body["messages"])})
         else:
             messages = [ChatMessage(one["role"], one.get("content")) for one in body["messages"]]
             request = ChatRequest(messages, model, body.get("temperature"), _length(body))
-            said = self._verb(request)
+            said = verb(request)
+        return await said if inspect.isawaitable(said) else said
+
+    async def vectors(self, call: Call) -> Any:
+        """Of the texts in a call, from a method that takes them or one that takes a request."""
+        verb: Callable[..., Any] = self._embeds or _nothing
+        given = items(call.body["input"])
+        first = next(iter(inspect.signature(verb).parameters), "")
+        asked = EmbeddingRequest(list(map(str, given)), call.target.model, call.body.get("dimensions"))
+        said = verb(asked if first == "request" else asked.input)
         return await said if inspect.isawaitable(said) else said
 
     def _wants(self, name: str) -> bool:
@@ -163,6 +183,24 @@ class _Adapter:
         if text is None:
             raise Malformed(f"{call.target.provider} returned {type(said).__name__} without any content")
         return Reply(_completion(call.target.model, text, _usage_in(said)), _usage_in(said))
+
+    async def embed(self, call: Call) -> Reply[Embeddings]:
+        try:
+            said = await self._own.vectors(call)
+        except TargetError:
+            raise
+        except Exception as error:
+            raise _failure(error, self._own.secret) from error
+        listed = said.get("embeddings") if isinstance(said, Mapping) else getattr(said, "embeddings", said)
+        if not isinstance(listed, list | tuple):
+            raise Malformed(f"{call.target.provider} returned {type(said).__name__} in place of vectors")
+        data = [{"index": place, "embedding": vector} for place, vector in enumerate(listed)]
+        try:
+            raw = orjson.dumps({"object": "list", "data": data})
+        except orjson.JSONEncodeError as error:
+            raise Malformed(f"{call.target.provider} returned vectors that are no lists of numbers") from error
+        read = read_embeddings(raw, len(items(call.body["input"])))._replace(raw=None, usage=_usage_in(said))
+        return Reply(read, read.usage)
 
     async def chat_stream(self, call: Call) -> "_OnePiece":
         return _OnePiece(await self.chat(call))
@@ -203,6 +241,10 @@ def _method(provider: Any, name: str) -> Callable[..., Any] | None:
     inherited = any(own is vars(base).get(name) for base in (bases.LLMProvider, bases.AIProvider))
     verb = None if inherited else getattr(provider, name, None)
     return verb if callable(verb) else None
+
+
+def _nothing() -> None:
+    """Stands for a method that is not there; a plan asks nobody for what he has not."""
 
 
 def _words(messages: list[dict[str, Any]]) -> str:

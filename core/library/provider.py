@@ -1,7 +1,7 @@
 """The seeds' provider classes, one for each row of the table: calls that go to this provider and to nobody else."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, NoReturn, Self
@@ -14,16 +14,19 @@ from core.library.bases import AIProvider, LLMProvider, Ready
 from core.library.requests import (
     Body,
     ChatRequest,
+    EmbeddingRequest,
     LLMRequest,
     Messages,
     ProviderConfig,
     VisionRequest,
     chat_body,
+    embed_body,
     prompt_body,
     vision_body,
 )
 from core.library.results import (
     ChatResponse,
+    EmbeddingResponse,
     GenerationResult,
     LLMResponse,
     LLMResult,
@@ -207,11 +210,17 @@ class Provider(AIProvider, LLMProvider):
     async def transcribe(self, request: Any) -> NoReturn:  # noqa: ARG002 - the seed's signature
         awaited.capability(Capability.TRANSCRIBE)
 
-    async def generate_embedding(self, request: Any) -> NoReturn:  # noqa: ARG002 - the seed's signature
-        awaited.capability(Capability.EMBED)
+    async def generate_embedding(
+        self, request: EmbeddingRequest | str | Sequence[str], **more: Any
+    ) -> EmbeddingResponse:
+        self._built()
+        body = {"fallback": False, **embed_body(request, **more), "provider": self.name}
+        if self._models[1]:
+            body.setdefault("model", self._models[1])
+        return await calls.embed(self.scope, body)
 
-    async def embed(self, texts: Any, **more: Any) -> NoReturn:  # noqa: ARG002 - the seed's signature
-        awaited.capability(Capability.EMBED)
+    async def embed(self, texts: str | Sequence[str], **more: Any) -> EmbeddingResponse:
+        return await self.generate_embedding(texts, **more)
 
     def _built(self) -> None:
         if self.scope.desk.registry.canonical(self.name) is None:

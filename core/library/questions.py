@@ -27,7 +27,7 @@ def estimate(scope: Scope, body: Body, name: str) -> dict[str, Any]:
         reason = plan.excluded[0].reason if plan.excluded else "it does not offer this"
         return {"provider": name, "model": None, "total_cost": None, "reason": reason}
     target = plan.candidates[0].target
-    output = facts.max_output or _USUAL_OUTPUT
+    output = 0 if request.capability is Capability.EMBED else facts.max_output or _USUAL_OUTPUT
     found = desk.catalog.find(target.provider, target.model)
     free = desk.registry.rows[target.provider].free
     nano = 0 if free else pricing.estimate(found, now, facts.input_tokens, output, facts.answers)

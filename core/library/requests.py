@@ -160,6 +160,15 @@ def prompt_body(prompt: str, context: Mapping[str, Any] | None = None, **more: A
     return chat_body(messages, **more)
 
 
+def embed_body(request: EmbeddingRequest | str | Sequence[str], **more: Any) -> Body:
+    """The canonical body for vectors of a text or of several."""
+    if isinstance(request, EmbeddingRequest):
+        more = {"model": request.model, "dimensions": request.dimensions, **more}
+        request = request.input
+    given = request if isinstance(request, str) else list(request)
+    return {"input": given, **{name: value for name, value in more.items() if value is not None}}
+
+
 def vision_body(request: VisionRequest, **more: Any) -> Body:
     parts = [
         {"type": "text", "text": request.prompt},

@@ -13,6 +13,7 @@ from core.errors import BadRequest
 from core.http.surfaces import summary
 from core.library.words import ModelTier, capability_of, text_of
 from core.types.receipt import Receipt
+from core.wire.embeddings import Embeddings, as_floats
 from core.wire.openai import Completion
 
 _PER_1K = 1_000_000_000  # from picodollars a token to USD a thousand
@@ -158,6 +159,13 @@ class EmbeddingResponse:
     usage: dict[str, int] = field(default_factory=dict)
     processing_time: float = 0.0  # seconds
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, answer: Answer[Embeddings]) -> Self:
+        said = Said("", answer.receipt)
+        vectors = [as_floats(vector) for vector in answer.value.vectors]
+        facts = {"dimensions": answer.value.dimensions, **said.facts}
+        return cls(vectors, said.provider, said.model, said.counts, answer.receipt.ms / 1000, facts)
 
     @property
     def embedding(self) -> list[float]:

@@ -6,6 +6,7 @@ from core.errors import AllTargetsFailed, BadRequest, Misconfigured, NotYet, Rat
 from core.library import (
     AzureAdapter,
     ChatRequest,
+    EmbeddingRequest,
     GroqProvider,
     LLMRequest,
     ManagerConfig,
@@ -240,6 +241,9 @@ def test_a_provider_in_openais_dialect_is_an_address_and_a_key(house):
     house.server.fault("openai", "500")
     assert run(manager.generate(HELLO)).provider == "groq"
     assert run(proxy.health_check()) is False
+    house.server.clear()
+    assert len(run(proxy.embed(["one"], model="text-embedding-3-small")).embedding) == 1536
+    assert run(proxy.health_check()) is True
     with pytest.raises(BadRequest, match="needs a base_url"):
         AzureAdapter("k")
     assert OpenAIAdapter("k").api_key() == "k"
@@ -304,3 +308,31 @@ def test_what_is_not_there_yet_says_so_in_one_way(house):
     with pytest.raises(NotYet):
         ProviderFactory.create_provider("gemini", "llm_chat")
     assert manager.strategy == ProviderStrategy.FALLBACK
+
+
+def test_vectors_come_from_the_same_model_or_from_nobody(house):
+    """The default embedding model has two providers; another model's vectors would not be comparable."""
+    manager = get_provider_manager()
+    first = run(manager.generate_embedding(EmbeddingRequest(["one", "two"])))
+    house.server.fault(str(first.provider), "500")
+    second = run(manager.generate_embedding(EmbeddingRequest(["one", "two"]), cache="off"))
+    assert {first.provider, second.provider} == {"azure", "openai"} and first.model == second.model
+    house.server.fault(str(second.provider), "500")
+    with pytest.raises(AllTargetsFailed) as raised:
+        run(manager.generate_embedding(EmbeddingRequest(["one"]), cache="off"))
+    assert {one.target.model for one in raised.value.attempts} == {first.model}
+
+
+def test_vectors_have_their_price(house):
+    found = run(get_provider_manager().compare_providers(EmbeddingRequest(["x" * 4000]), "embedding"))
+    cost = {one["provider"]: one["cost"] for one in found["providers"]}["openai"]
+    assert (cost["output_tokens"], cost["total_cost"]) == (0, pytest.approx(cost["input_tokens"] * 0.02e-6, abs=1e-8))
+
+
+def test_settings_changed_at_run_time_hold_here_too(house):
+    async def work():
+        async with house.scope.configured.switches() as switches:
+            await switches.set("CHAT_PROVIDER", "groq", "test")
+        return (await orchestrator.chat_completion(HELLO)).provider
+
+    assert run(work()) == "groq"

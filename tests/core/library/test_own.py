@@ -157,7 +157,7 @@ def test_nothing_is_no_answer(house):
 
 def test_who_has_no_verb_is_refused(house):
     for provider in (LLMProvider(), AIProvider(), SimpleNamespace()):
-        with pytest.raises(BadRequest, match=r"neither generate\(\) nor chat_completion\(\)"):
+        with pytest.raises(BadRequest, match=r"neither generate\(\) nor chat_completion\(\) nor embed\(\)"):
             ProviderRegistry().register(provider)
 
 
@@ -263,3 +263,37 @@ def test_it_may_take_its_time_beside_others(house):
         return await asyncio.gather(*(manager.generate([user_message(f"n{n}")]) for n in range(20)))
 
     assert [one.content for one in run(many())] == [f"N{n}" for n in range(20)]
+
+
+class Embedding(Conversing):
+    def embed(self, texts):
+        return [[float(len(text)), 1.0] for text in texts]
+
+
+class Requesting(AIProvider):
+    async def generate_embedding(self, request):
+        return {"embeddings": [[1, 2, 3]] * len(request.input), "usage": {"prompt_tokens": 4}}
+
+
+def test_vectors_of_its_own(house):
+    said = run(alone(Embedding()).generate_embedding(["a", "bcd"]))
+    assert (said.embeddings, said.provider) == ([[1.0, 1.0], [3.0, 1.0]], "mine")
+    said = run(alone(Requesting()).generate_embedding("a"))
+    assert (said.embedding, said.usage["total_tokens"]) == ([1, 2, 3], 4)
+    assert ProviderFactory.get_available_providers("llm_embedding")[:1] == ["azure"]
+
+
+@pytest.mark.parametrize("wrong", [None, [[1.0]], [["a"], ["b"]], [[1.0], [2.0, 3.0]], [object(), object()]])
+def test_vectors_that_are_none_are_a_failed_attempt(house, wrong):
+    class Wrong:
+        def embed(self, texts):
+            return wrong
+
+    with pytest.raises(AllTargetsFailed) as raised:
+        run(alone(Wrong()).generate_embedding(["a", "b"], fallback=False))
+    assert {type(one).__name__ for one in raised.value.errors} == {"Malformed"}
+
+
+def test_who_only_embeds_is_not_asked_to_chat(house):
+    manager = alone(Requesting()).with_fallback(Conversing())
+    assert run(manager.generate(HELLO)).provider == "conversing"
