@@ -1,16 +1,14 @@
 """Which providers a part of a program uses, and the gateway over them, opened on the loop that asks."""
 
 import asyncio
-import atexit
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import finalize
 
 from core import bootstrap, log
 from core.bootstrap import Service
@@ -19,6 +17,7 @@ from core.config.catalog import Catalog, Entry
 from core.config.settings import Account, Settings
 from core.gateway import Gateway
 from core.health.stats import Stats
+from core.library.opened import Opened
 from core.library.own import Own
 from core.net.transport import Transport
 from core.providers.registry import Registry
@@ -70,8 +69,8 @@ class Scope:
         self._configured: Service | None = None
         self._desk: Desk | None = None
         self._version = 0  # rises with every change; who is opened keeps what it was opened with
-        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
-        _SCOPES.add(self)
+        self._opened: dict[asyncio.AbstractEventLoop, Opened] = {}
+        finalize(self, _abandon, self._opened).atexit = False
 
     @property
     def exact(self) -> bool:
@@ -162,18 +161,15 @@ class Scope:
         if opened is not None:
             await opened.close()
 
-    def forget(self, gone: "_Opened") -> None:
-        with self._lock:
-            self._opened = {loop: one for loop, one in self._opened.items() if one is not gone}
-
-    async def _here(self) -> "_Opened":
+    async def _here(self) -> Opened:
         loop = asyncio.get_running_loop()
         with self._lock:
             known = self._opened.get(loop)
-            if known is not None and known.version == self._version and not known.failed:
+            if known is not None and known.version == self._version and known.good:
                 return known
-            self._opened = {one: opened for one, opened in self._opened.items() if not one.is_closed()}
-            fresh = self._opened[loop] = _Opened(self, self._assembled(), self._version, loop)
+            for other in [one for one in self._opened if one.is_closed()]:
+                del self._opened[other]
+            fresh = self._opened[loop] = Opened(self._assembled(), self._version, loop)
         if known is not None:
             known.stale = True
             await known.let_go()
@@ -215,64 +211,6 @@ class Scope:
         return made
 
 
-class _Opened:
-    """A service on one loop. The loop's own end closes it: it lives in an asynchronous generator."""
-
-    def __init__(self, scope: Scope, service: Service, version: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.version = version
-        self.users = 0
-        self.stale = False
-        self._scope = scope
-        self._service = service
-        self._loop = loop
-        self._life = self._live()
-        self._opening = loop.create_task(anext(self._life))
-
-    @property
-    def failed(self) -> bool:
-        return self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
-
-    async def gateway(self) -> Gateway:
-        """As settings are now, which may have been changed at run time."""
-        # Many may wait for it; that one of them is cancelled is nothing to the others.
-        await asyncio.shield(self._opening)
-        service = self._service
-        if service.gateway is None or service.clock.monotonic() >= service.due:
-            return await service.current()
-        return service.gateway
-
-    async def let_go(self) -> None:
-        if self.stale and not self.users:
-            await self.close()
-
-    async def close(self) -> None:
-        if not self.failed:
-            await asyncio.shield(self._opening)
-        await self._life.aclose()
-
-    def close_at_exit(self) -> None:
-        """For a loop that nobody ended; one that still runs, in another thread, is left alone."""
-        if not self._loop.is_closed() and not self._loop.is_running():
-            self._loop.set_default_executor(_InPlace())
-            self._loop.run_until_complete(self.close())
-
-    async def _live(self) -> AsyncGenerator[Gateway, None]:
-        try:
-            yield await self._service.open()
-        finally:
-            self._scope.forget(self)
-            await self._service.close()
-
-
-class _InPlace(ThreadPoolExecutor):
-    """Work for other threads, where none can be started any more because the program ends."""
-
-    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(*arguments, **named))
-        return done
-
-
 def _extended(catalog: Catalog, members: Iterable[Member]) -> Catalog:
     """The catalogue with what members bring; of two entries for the same model the later one holds."""
     more: list[Entry] = []
@@ -296,7 +234,11 @@ def _by_own_code(entry: Entry, row: Row) -> Entry:
 _VENDORS_WORD = {"lifecycle", "retires", "successor", "sampling"}
 
 
-_SCOPES: WeakSet[Scope] = WeakSet()
+def _abandon(opened: dict[asyncio.AbstractEventLoop, Opened]) -> None:
+    for one in opened.values():
+        one.abandon()
+
+
 _current: Scope | None = None
 
 
@@ -317,10 +259,3 @@ def using(scope: Scope) -> Iterator[Scope]:
         yield scope
     finally:
         _current = before
-
-
-@atexit.register
-def _close_all() -> None:
-    for scope in list(_SCOPES):
-        for opened in list(scope._opened.values()):  # noqa: SLF001 - one idea in one file
-            opened.close_at_exit()

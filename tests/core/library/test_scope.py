@@ -1,6 +1,7 @@
 """Where calls go and how that ends: loops, threads, processes, changes while requests are under way."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from core.errors import BadRequest, Misconfigured, NoTarget, StoreUnavailable
 from core.library import (
     ChatRequest,
+    GroqProvider,
     LLMProvider,
     Orchestrator,
     ProviderConfig,
@@ -32,10 +34,14 @@ HELLO = [user_message("Hello")]
 ROOT = Path(__file__).parents[3]
 
 
+def is_open(house):
+    return any(not one.ended for one in house.scope._opened.values())
+
+
 def test_one_loop_after_another(house):
     for _ in range(3):
         assert run(orchestrator.chat_completion(HELLO)).provider == "azure"
-        assert not house.scope._opened, "the loop's end closes what it opened"
+        assert not is_open(house), "the loop's end closes what it opened"
 
 
 def test_loops_in_threads_at_the_same_time(house):
@@ -143,7 +149,7 @@ def test_it_can_be_closed_by_hand_and_used_again(house):
         await orchestrator.chat_completion(HELLO)
         await house.scope.close()
         await house.scope.close()
-        assert not house.scope._opened
+        assert not is_open(house)
         return (await orchestrator.chat_completion(HELLO)).provider
 
     assert run(work()) == "azure"
@@ -213,7 +219,7 @@ def test_a_stream_that_nobody_finishes_is_settled_and_let_go(house):
         return stream.result
 
     assert run(work()) is None
-    assert not house.scope._opened
+    assert not is_open(house)
 
 
 def test_an_error_names_its_field(house):
@@ -231,3 +237,17 @@ def test_an_error_names_its_field(house):
         ProviderFactory.get_available_providers("smell")
     with pytest.raises(Misconfigured, match=r"ProviderConfig.base_url: expected an http"):
         ProviderFactory.create_provider("openai", "chat", ProviderConfig(base_url="nowhere")).scope  # noqa: B018 - made now
+
+
+def test_a_provider_that_is_gone_takes_its_service_along(house):
+    """An instance with a configuration of its own has a service of its own; many of them must not add up."""
+
+    async def work():
+        for _ in range(3):
+            await GroqProvider(api_key="gsk-1").generate(HELLO)
+        gc.collect()
+        while sum(thread.name == "patchbay-sqlite" for thread in threading.enumerate()) > before:  # noqa: ASYNC110 - see below
+            await asyncio.sleep(0.01)  # threads tell nobody when they end
+
+    before = sum(thread.name == "patchbay-sqlite" for thread in threading.enumerate())
+    run(work())
