@@ -70,7 +70,11 @@ class Opened:
         finally:
             self.ended = True
             _OPEN.discard(self)
-            await self._service.close()
+            try:
+                await self._service.close()
+            except asyncio.CancelledError:
+                await self._service.close()  # an ending loop cancels everybody once, and this has to be done
+                raise
 
 
 _OPEN: set[Opened] = set()  # they keep themselves until they are closed: a service must not vanish unclosed

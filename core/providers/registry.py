@@ -90,9 +90,9 @@ class Registry:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
-            row = self.rows[provider]
+            row, transport = self.rows[provider], self.transport
             account = next(one for one in self.accounts(provider) if one.name == account_name)
-            live = self._live[provider, account_name] = load_adapter(row)(row, account, self.transport)
+            live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
 
 

@@ -251,3 +251,22 @@ def test_a_provider_that_is_gone_takes_its_service_along(house):
 
     before = sum(thread.name == "patchbay-sqlite" for thread in threading.enumerate())
     run(work())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_closing_that_is_cancelled_is_finished_all_the_same(house, steps):
+    """An ending loop cancels all tasks, and one of them may be closing a service."""
+
+    async def work():
+        await orchestrator.chat_completion(HELLO)
+        (opened,) = house.scope._opened.values()
+        closing = asyncio.create_task(opened.close())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await house.scope.close()
+        return opened._service._lasting
+
+    lasting = run(work())
+    assert lasting.store._closed and lasting.transport._session is None
