@@ -31,6 +31,7 @@ format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK) -o infra/local/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws $(LOCK) -o infra/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws --extra test $(LOCK) -o tests/requirements.txt
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
