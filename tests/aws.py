@@ -93,6 +93,12 @@ def serving() -> Iterator[Aws]:
         def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
             pass
 
+    def later() -> float:
+        return unix_time() + aws.later
+
+    def later_millis() -> float:
+        return unix_time_millis() + aws.later * 1000
+
     aws = Aws(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, aws, threaded=True, request_handler=Quiet)
     aws.url = f"http://127.0.0.1:{server.server_port}"
@@ -103,8 +109,8 @@ def serving() -> Iterator[Aws]:
     with (
         mock.patch.object(botocore.session, "create_loader", once),
         mock.patch.dict(os.environ, {**ENVIRON, "AWS_ENDPOINT_URL": aws.url}),
-        mock.patch.object(moto.sqs.models, "unix_time", lambda: unix_time() + aws.later),
-        mock.patch.object(moto.sqs.models, "unix_time_millis", lambda: unix_time_millis() + aws.later * 1000),
+        mock.patch.object(moto.sqs.models, "unix_time", later),
+        mock.patch.object(moto.sqs.models, "unix_time_millis", later_millis),
     ):
         session = boto3.session.Session()
         aws.client, aws.s3, aws.sqs = (session.client(name) for name in ("dynamodb", "s3", "sqs"))

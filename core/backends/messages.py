@@ -91,8 +91,9 @@ class Consumer:
                 "update this one",
                 _NEWER,
             )
+        timer = asyncio.timeout(self.limit)
         try:
-            async with asyncio.timeout(self.limit) as timer:
+            async with timer:
                 return await self.handler(message)
         except PatchbayError as error:
             return Retry(f"{type(error).__name__}: {error.message}")

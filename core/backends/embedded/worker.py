@@ -30,6 +30,7 @@ class Worker:
         self._lease = lease
         self._bell = asyncio.Event()
         self._stopping = False
+        self._renewed = 0.0
         self._hands: dict[asyncio.Task[None], Leased] = {}
         queue.listen(self._bell.set)
 
@@ -59,6 +60,8 @@ class Worker:
         if not free:
             return False
         try:
+            if self._clock.now() - self._renewed > self._lease / _BEATS:
+                await self._renew()  # else a laptop that slept would take a second time what it still has
             taken = await self._queue.take(free, self._lease, self._consumer.most)
         except StoreUnavailable as error:
             log.error("no message could be taken: %s", error)  # noqa: TRY400 - the words say it all
@@ -119,9 +122,12 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             await self._clock.sleep(self._lease / _BEATS)
-            if not self._hands:
-                continue
             try:
-                await self._queue.extend(list(self._hands.values()), self._lease)
+                await self._renew()
             except StoreUnavailable as error:
                 log.error("leases could not be renewed: %s", error)  # noqa: TRY400 - see above
+
+    async def _renew(self) -> None:
+        self._renewed = self._clock.now()
+        if self._hands:
+            await self._queue.extend(list(self._hands.values()), self._lease)

@@ -28,7 +28,11 @@ def consumer(handler: Handler, limit: float = 20) -> Consumer:
 
 async def idle(worker: Worker, clock: HandClock) -> None:
     """Until it has handled what there is and waits for time to pass."""
-    while worker._hands or worker._bell.is_set() or len(clock.sleepers) < 2:
+    await until(lambda: not worker._hands and not worker._bell.is_set() and len(clock.sleepers) == 2)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - what it waits for has no event
         await asyncio.sleep(0.001)
 
 
@@ -68,8 +72,7 @@ class Embedded:
         queue = await SqliteQueue(self._file, SystemClock()).open()
         worker = Worker(queue, consumer(handler), SystemClock())
         async with working(worker):
-            while not enough():
-                await asyncio.sleep(0.005)
+            await until(enough)
         await queue.close()
 
     def advance(self, seconds: float) -> None:

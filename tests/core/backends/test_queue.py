@@ -199,6 +199,8 @@ def test_what_a_handler_raises_is_a_reason_to_try_again(place, use, caplog):
 
 
 def test_one_failure_does_not_touch_the_others(place, use):
+    handled: list[int] = []
+
     async def handler(message):
         if message.body["n"] % 3 == 0:
             return Poison(f"{message.body['n']}")
@@ -206,8 +208,6 @@ def test_one_failure_does_not_touch_the_others(place, use):
             raise RuntimeError
         handled.append(message.body["n"])
         return Done()
-
-    handled = []
 
     async def scene(queue):
         await queue.send(*({"n": number} for number in range(30)))
@@ -328,7 +328,8 @@ def test_what_is_closed_says_so(place):
 
 def test_threads_send_and_handle_and_nothing_is_lost(place):
     """16 threads, each with a queue of its own, and four that handle; some messages fail the first time."""
-    lock, handled = threading.Lock(), []
+    lock = threading.Lock()
+    handled: list[tuple[int, int]] = []
     wanted = {(thread, number) for thread in range(THREADS) for number in range(12)}
 
     async def handler(message):
