@@ -103,7 +103,8 @@ CREATE TABLE dead (
     n INTEGER PRIMARY KEY, id TEXT NOT NULL, v INTEGER NOT NULL, body BLOB NOT NULL, sent REAL NOT NULL,
     died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL
 );
-INSERT INTO messages VALUES (7, '0b5f', 1, CAST('{"job":"j1","text":"你"}' AS BLOB), 1799999000.5, 1799999900.0, 1, 'gone');
+INSERT INTO messages VALUES
+    (7, '0b5f', 1, CAST('{"job":"j1","text":"你"}' AS BLOB), 1799999000.5, 1799999900.0, 1, 'gone');
 """
 SQS_V1 = {
     "messageId": "0b5f",
