@@ -26,6 +26,7 @@ from tests.harness import HELLO
 ROOT = Path(__file__).parent.parent.parent
 KEY = "g4teW0rd5512Lmnop"
 USER = 10001
+SITE = sysconfig.get_paths()["purelib"]
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -126,9 +127,14 @@ def lesser(folder: Path) -> tuple[str, list[str]]:
     words = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (str(ours), f"/usr/bin/{version}"):  # ours may lie in a home that is closed to others
-        code = f"import sys; sys.path.insert(0, {sysconfig.get_paths()['purelib']!r}); import orjson, uvloop"
+        code = (
+            f"import os, sys; sys.path.append({sysconfig.get_paths()['purelib']!r}); import orjson; print(os.__file__)"
+        )
         with contextlib.suppress(OSError):
-            if subprocess.run([*words, python, "-c", code], cwd=folder, capture_output=True).returncode == 0:
+            mine, theirs = (
+                subprocess.run([*who, python, "-c", code], cwd=folder, capture_output=True) for who in ([], words)
+            )
+            if theirs.returncode == 0 and theirs.stdout == mine.stdout:  # and not another one's library
                 return python, words
     return str(ours), []
 
@@ -139,6 +145,7 @@ class Image:
     def __init__(self, folder: Path) -> None:
         self.root = folder
         self._python, self._words = lesser(folder)
+        self.user = USER if self._words else os.geteuid()
         self.venv, self.app = folder / "venv", folder / "app"
         self._build(folder / "build")
         self.app.mkdir()
@@ -154,7 +161,7 @@ class Image:
             if "--require-hashes" in step:
                 # What it would install is what runs this test, from the same lock.
                 site = next(self.venv.glob("lib/python*/site-packages"))
-                (site / "installed.pth").write_text(sysconfig.get_paths()["purelib"])
+                (site / "installed.pth").write_text(SITE)
                 continue
             command = step.replace("python ", f"{self._python} ", 1) if step.startswith("python -m venv") else step
             command = command.replace("pip --python", f"{sys.executable} -m pip --python")
@@ -235,7 +242,9 @@ class TestRunning:
                 code, errors = ended(running)
         assert code == 0, errors
         assert "Traceback" not in errors
-        assert (Path(home) / "state.db").stat().st_size > 0
+        state = (Path(home) / "state.db").stat()
+        assert state.st_size > 0
+        assert state.st_uid == image.user
         assert image.files() == before
         # Killed, it would have left its note; then nobody answers there.
         (Path(home) / "server.json").write_bytes(note)
@@ -287,7 +296,7 @@ class TestRunning:
             for place, words in ((ill.server_port, "answers 503"), (mute.getsockname()[1], "does not answer: ")):
                 url = f"http://127.0.0.1:{place}"
                 (Path(home) / "server.json").write_text(json.dumps({"url": url, "pid": 1}))
-                code, said = image.health(home)
+                code, words_said = image.health(home)
                 assert code == 1
-                assert said.startswith(f"{url} {words}")
+                assert words_said.startswith(f"{url} {words}")
             thread.join(10)
