@@ -165,3 +165,13 @@ def test_a_wait_longer_than_sqs_allows_is_the_longest(place, aws):
     assert settle(place, Done())[0] == []
     aws.later += 3600
     assert len(settle(place, Done())[0]) == 1
+
+
+def test_no_character_is_sent_that_sqs_refuses(place):
+    """The real one takes what XML takes; moto takes everything."""
+    text = "".join(map(chr, [*range(0x20), 0x7F, 0x85, 0xD7FF, 0xE000, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x10FFFF]))
+    send(place, {text: text})
+    (record,) = place.receive()
+    assert json.loads(record["body"]) == {text: text}
+    for one in map(ord, record["body"]):
+        assert one in {9, 10, 13} or 0x20 <= one <= 0xD7FF or 0xE000 <= one <= 0xFFFD or one >= 0x10000
