@@ -242,11 +242,13 @@ def check(config: Settings, registry: Registry) -> None:
 def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
     """Refuse a default model that no request could be answered with."""
     name = config.embedding_model
-    if name is None or models.keys_of(name) or registry.canonical(name.partition("/")[0]) is not None:
+    if name is None or registry.canonical(name.partition("/")[0]) is not None:
         return
-    near = models.nearest(name)
+    if any(owner in registry.rows for owner, _ in models.keys_of(name)):
+        return
+    near = [one for one in models.nearest(name) if one != name]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    words = f"EMBEDDING_MODEL: model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway"
+    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name its provider (provider/model) to use it anyway"
     raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
