@@ -248,7 +248,7 @@ def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
         return
     near = [one for one in models.nearest(name) if one != name]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name its provider (provider/model) to use it anyway"
+    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
     raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
