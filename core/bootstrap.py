@@ -14,7 +14,7 @@ from random import Random
 from core import log as lines
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
-from core.backends.ports import Blobs, Store
+from core.backends.ports import Blobs, Queue, Store
 from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config import catalog, settings
@@ -244,11 +244,13 @@ def check(config: Settings, registry: Registry) -> None:
 def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
     """Refuse a default model that no request could be answered with."""
     name = config.embedding_model
-    if name is None or models.keys_of(name) or registry.canonical(name.partition("/")[0]) is not None:
+    if name is None or registry.canonical(name.partition("/")[0]) is not None:
         return
-    near = models.nearest(name)
+    if any(owner in registry.rows for owner, _ in models.keys_of(name)):
+        return
+    near = [one for one in models.nearest(name) if one != name]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    words = f"EMBEDDING_MODEL: model {name!r} is not known.{hint} Name its provider (provider/model) to use it anyway"
+    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
     raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
@@ -278,3 +280,14 @@ async def open_blobs(config: Settings) -> Blobs:
     from core.backends.embedded.folder import FolderBlobs  # noqa: PLC0415 - see above
 
     return FolderBlobs(config.home / "blobs")
+
+
+async def open_queue(config: Settings, clock: Clock) -> Queue:
+    """SQS when there is a queue, else SQLite under PATCHBAY_HOME."""
+    if config.queue:
+        from core.backends.aws.sqs import SqsQueue  # noqa: PLC0415 - see above
+
+        return await SqsQueue(config.queue).open()
+    from core.backends.embedded.queue import SqliteQueue  # noqa: PLC0415 - see above
+
+    return await SqliteQueue(config.home / "queue.db", clock).open()

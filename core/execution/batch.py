@@ -74,6 +74,8 @@ class Batch:
             self._space, self._dimensions = candidate.space, room.dimensions
         self._usage, self._request_id = UNKNOWN_USAGE, None
         missing = [place for place in range(len(self._items)) if place not in self._vectors]
+        if not missing:
+            self._usage = Usage("reported")  # the last part came just as the time of who made it ran out
         parts = list(embeddings.split(missing, self._sizes, room.limits))
         if len(parts) == 1:
             whole = await self._part(parts[0], target, send)

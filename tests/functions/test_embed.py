@@ -420,6 +420,10 @@ class TestAround:
     def test_a_settings_provider_that_is_not_there(self, tmp_path):
         from core.errors import Misconfigured
 
-        for environ in ({"EMBEDDING_PROVIDER": "nobody"}, {"EMBEDDING_MODEL": "text-embedding-3-smal"}):
+        for environ in (
+            {"EMBEDDING_PROVIDER": "nobody"},
+            {"EMBEDDING_MODEL": "text-embedding-3-smal"},
+            {"EMBEDDING_MODEL": "embed-v4.0"},
+        ):
             with pytest.raises(Misconfigured, match=next(iter(environ))), server(tmp_path, **environ):
                 pass

@@ -147,6 +147,15 @@ def test_who_runs_out_of_time_leaves_what_is_done():
     run(scenario())
 
 
+def test_when_all_is_there_nobody_is_asked_and_nothing_is_owed():
+    batch, provider = Batch(texts(4)), Provider()
+    run(batch.at(Candidate(ONE, space="m"), Room(None, WIDE), provider))
+    reply = run(batch.at(Candidate(TWO, space="m"), Room(None, WIDE), provider))
+    assert reply.value.vectors == [vector_of(one) for one in texts(4)]
+    assert reply.usage == Usage("reported")
+    assert len(provider.asked) == 1
+
+
 @pytest.mark.parametrize("error", [TooManyInputs("batch size"), ContextTooLong("too large", provider_status=413)])
 def test_a_part_that_is_too_large_is_halved(error):
     provider = Provider(lambda inputs: error if len(inputs) > 3 else None)
