@@ -18,13 +18,20 @@ _FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model", "embeddin
 
 
 def row_of(where: Scope, name: str) -> Row | None:
-    """A row by any of its names; None for one that this version does not have yet. Refuses what nobody knows."""
+    """A row by any of its names; None for one that this version cannot call yet. Refuses what nobody knows."""
     registry = where.configured.registry
-    canonical = registry.canonical(name)
-    if canonical is None and name not in awaited.PROVIDERS:
-        known = ", ".join(registry.rows)
-        raise BadRequest(f"provider {name!r} is not known; known: {known}", param="provider", code="unknown_provider")
-    return registry.rows[canonical] if canonical else None
+    known = name_of(where, name)
+    if known is None:
+        names = ", ".join(registry.rows)
+        raise BadRequest(f"provider {name!r} is not known; known: {names}", param="provider", code="unknown_provider")
+    row = registry.rows.get(known)
+    return row if row and row.capabilities else None
+
+
+def name_of(where: Scope, name: str) -> str | None:
+    """A provider's own name from any of its names, whether or not this version can call it."""
+    name = name.strip().lower()
+    return where.configured.registry.canonical(name) or awaited.PROVIDERS.get(name)
 
 
 def from_row(where: Scope, row: Row, config: ProviderConfig | None = None) -> Member:

@@ -38,7 +38,7 @@ class Orchestrator:
 
     @property
     def scope(self) -> Scope:
-        return self.registry.scope
+        return self.registry.callable_scope
 
     async def chat_completion(
         self,
@@ -63,7 +63,7 @@ class Orchestrator:
         words = {name: text_of(given(name)) for name in _TASK_FIELDS if given(name)}
         choice = self.router.choice(Task(**words))
         rows = self.scope.desk.registry.rows
-        fit = [one for one in choice.offers if one.provider in rows]
+        fit = [one for one in choice.offers if one.provider in rows and rows[one.provider].capabilities]
         if not fit:
             awaited.provider(choice.offers[0].provider)
         body = prompt_body(

@@ -74,7 +74,8 @@ class Provider(AIProvider, LLMProvider):
         made = cls()
         made._models = text_model, embedding_model
         desk = made.scope.desk
-        row = desk.registry.rows.get(made.name) or awaited.provider(made.name)
+        made._built()
+        row = desk.registry.rows[made.name]
         for account in desk.registry.accounts(row.name):
             if missing := desk.registry.missing(row, account):
                 raise Misconfigured(f"{row.title}: set {' and '.join(missing)}", param=missing[0])
@@ -121,7 +122,7 @@ class Provider(AIProvider, LLMProvider):
     @property
     def name(self) -> str:
         registry = self.scope.desk.registry
-        return registry.canonical(self._asked) or awaited.PROVIDERS.get(self._asked, self._asked)
+        return registry.canonical(self._asked) or members.name_of(self.scope, self._asked) or self._asked
 
     # What it is
 
@@ -223,7 +224,8 @@ class Provider(AIProvider, LLMProvider):
         return await self.generate_embedding(texts, **more)
 
     def _built(self) -> None:
-        if self.scope.desk.registry.canonical(self.name) is None:
+        row = self.scope.desk.registry.rows.get(self.name)
+        if row is None or not row.capabilities:
             awaited.provider(self.name)
 
     def _body(self, body: Body) -> Body:

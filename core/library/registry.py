@@ -20,6 +20,13 @@ class ProviderRegistry:
     def scope(self) -> Scope:
         return self._own or self._given or scope.current()
 
+    @property
+    def callable_scope(self) -> Scope:
+        """For calls: not the environment in place of who was registered."""
+        if self._awaited and not self.scope.exact:
+            awaited.provider(self._awaited[0])
+        return self.scope
+
     def register(self, provider: Any) -> None:
         """One of the classes here, or any object with a `generate` or `chat_completion` of its own."""
         if self._own is None:
@@ -32,12 +39,9 @@ class ProviderRegistry:
 
     def get_provider(self, name: str) -> Provider | None:
         registry = self.scope.desk.registry
-        canonical = registry.canonical(name)
-        if canonical is not None:
-            return Provider.member_of(self.scope, canonical)
-        later = awaited.PROVIDERS.get(text_of(name))
-        known = later in self._awaited or not self._explicit
-        return Provider.member_of(self.scope, later) if later and known else None
+        known = registry.canonical(name) or members.name_of(self.scope, name)
+        there = known in registry.rows or known in self._awaited or not self._explicit
+        return Provider.member_of(self.scope, known) if known and there else None
 
     def get_model_info(self, model_id: str) -> ModelInfo | None:
         """At the first provider of the chain that has it, or else at anybody's."""

@@ -49,7 +49,9 @@ class Desk:
 
     def usable(self, name: str) -> bool:
         row = self.registry.rows[name]
-        return any(one.enabled and not self.registry.missing(row, one) for one in self.registry.accounts(name))
+        return bool(row.capabilities) and any(
+            one.enabled and not self.registry.missing(row, one) for one in self.registry.accounts(name)
+        )
 
 
 class Scope:

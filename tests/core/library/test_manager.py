@@ -336,3 +336,17 @@ def test_settings_changed_at_run_time_hold_here_too(house):
         return (await orchestrator.chat_completion(HELLO)).provider
 
     assert run(work()) == "groq"
+
+
+def test_a_registry_of_who_is_not_built_yet_asks_nobody_else(house):
+    from core.library import ClaudeProvider
+
+    registry = ProviderRegistry()
+    registry.register(ClaudeProvider())
+    alone = Orchestrator(provider_registry=registry)
+    for work in (alone.chat_completion, lambda hello: alone.run_task({"prompt": "Hello", "risk": "high"})):
+        with pytest.raises(NotYet, match="cannot call anthropic yet"):
+            run(work(HELLO))
+    registry.register(GroqProvider())
+    assert run(alone.chat_completion(HELLO)).provider == "groq"
+    assert run(alone.run_task({"prompt": "Hello", "role": "coder"})).provider == "groq"
