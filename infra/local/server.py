@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
 import uvicorn
+from fastapi import FastAPI
 
-from core import bootstrap, log
+from core import __version__, bootstrap, log
 from core.bootstrap import Service
 from core.config.settings import MILLISECONDS, WHOLE, Kind, Layers, Settings, read_dotenv
 from core.errors import Misconfigured, TargetError
@@ -145,6 +147,14 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
+    """Every function's routes, and the switches of the simulators."""
+    routes = [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS, service)
+    app.state.fleet = fleet
+    return app
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A server that accepts connections."""
@@ -166,11 +176,8 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
         settings = service.settings
         listener = listen(settings)
         url = address_of(settings.host, listener.getsockname()[1])
-        routes = [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-        app = make_app("Patchbay", routes, chat.OPERATIONS, service)
-        app.state.fleet = fleet
         config = uvicorn.Config(
-            app,
+            app_of(service, fleet),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -183,7 +190,7 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
             listener.close()
 
 
-async def serve(environ: Mapping[str, str] = os.environ) -> None:
+async def serve(environ: Mapping[str, str] = os.environ, *, as_json: bool = False) -> None:
     """Run until interrupted."""
     # uvicorn ends well on SIGTERM and then sends it again: what is open here wants its end too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -191,10 +198,18 @@ async def serve(environ: Mapping[str, str] = os.environ) -> None:
         settings = running.service.settings
         lines = log.configure(settings.log_level, settings.log_format, gather=True)
         with announced(settings.home, running.url):
-            print(banner(running.service, running.url), flush=True)  # noqa: T201 - what a person at a terminal waits for
+            print(_hello(running, as_json=as_json), flush=True)  # noqa: T201 - what a person at a terminal waits for
             async with flushing(lines):
                 settle_heap()
                 await running.until_stopped()
+
+
+def _hello(running: Running, *, as_json: bool) -> str:
+    """What is printed once it takes connections."""
+    if not as_json:
+        return banner(running.service, running.url)
+    facts = {"url": running.url, "pid": os.getpid(), "version": __version__, "simulated": running.fleet is not None}
+    return orjson.dumps(facts).decode()
 
 
 def settle_heap() -> None:

@@ -10,7 +10,12 @@ from infra.local.terminal import AS_JSON, call, show, table
 @click.command()
 @AS_JSON
 def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Which providers there are, which are live and what the others lack."""
+    r"""Providers: which are live, and what the others lack.
+
+    \b
+    patchbay providers
+    patchbay providers --json
+    """
     data = call("GET", "/api/ai/providers", "providers")
     if as_json:
         show(data["providers"])
@@ -23,11 +28,11 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by 
                 account["name"],
                 _state(account),
                 account["model"] or "-",
-                ",".join(provider["capabilities"]),
+                ", ".join(provider["capabilities"]),
             ]
             for account in provider["accounts"]
         ]
-    table(rows)
+    table(rows, state="STATE")
 
 
 def _state(account: dict[str, Any]) -> str:
