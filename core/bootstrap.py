@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from core.accounting.ledger import Ledger
+from core.accounting.report import Report
 from core.backends.ports import Blobs, Store
+from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config import catalog, settings
 from core.config.catalog import Catalog
@@ -19,7 +23,7 @@ from core.gateway import Gateway
 from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.routing.planner import Planner
+from core.routing.planner import POLICY, Planner
 from core.routing.strategies import STRATEGIES
 
 log = logging.getLogger("patchbay")
@@ -36,6 +40,7 @@ class Service:
     gateway: Gateway | None = None
     _transport: Transport | None = None
     _store: Store | None = None
+    _cache: Cache | None = None
 
     async def open(self) -> Gateway:
         if self.gateway is None:
@@ -45,6 +50,7 @@ class Service:
                 log.warning("PROVIDER_STRATEGY %r is not known (known: %s); using fallback", config.strategy, known)
             self._transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
             self._store = await open_store(config, self.clock)
+            self._cache = self._kept_answers(self._store, f"{chance.getrandbits(64):016x}")
             self.registry.connect(config.accounts, self._transport)
             self.gateway = Gateway(
                 settings=config,
@@ -59,7 +65,9 @@ class Service:
                     retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
                 ),
                 ledger=Ledger(self._store, self.clock),
+                report=Report(self._store, self.clock),
                 stats=Stats(),
+                cache=self._cache,
                 clock=self.clock,
                 ids=Ids(self.clock, chance),
             )
@@ -69,8 +77,22 @@ class Service:
         self.gateway = None
         if self._transport is not None:
             await self._transport.close()
+        if self._cache is not None:
+            await self._cache.close()
         if self._store is not None:
             await self._store.close()
+
+    def _kept_answers(self, store: Store, owner: str) -> Cache | None:
+        if not self.settings.cache:
+            return None
+        return Cache(
+            store=store,
+            open_blobs=partial(open_blobs, self.settings),
+            clock=self.clock,
+            ttl=self.settings.cache_ttl,
+            configuration=_fingerprint(self.settings),
+            owner=owner,
+        )
 
 
 def build(
@@ -94,6 +116,11 @@ def check(config: Settings, registry: Registry) -> None:
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
+
+
+def _fingerprint(config: Settings) -> str:
+    """Stands for all settings: any of them may change who answers. Keys print as `***`; a new key answers the same."""
+    return sha256(f"{POLICY} {config!r}".encode()).hexdigest()[:16]
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.

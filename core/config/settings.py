@@ -173,6 +173,8 @@ class Settings:
     proxy: bool = _setting(
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls"
     )
+    cache: bool = _setting("PATCHBAY_CACHE", FLAG, True, "Whether answers are kept for who asks the same again")
+    cache_ttl: float = _setting("PATCHBAY_CACHE_TTL", SECONDS, 300.0, "Seconds an answer is kept")
     log_level: str = _setting(
         "LOG_LEVEL AI_PROVIDER_LOG_LEVEL",
         _choice("debug", "info", "warning", "error"),
