@@ -42,3 +42,10 @@ def tiers(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     from core.config.catalog import TIERS  # noqa: PLC0415 - only completion needs it
 
     return _from(TIERS, incomplete)
+
+
+def groups(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from core.accounting.report import BY  # noqa: PLC0415 - only completion needs it
+
+    before, comma, last = incomplete.rpartition(",")
+    return [before + comma + one for one in _from(BY, last)]

@@ -166,7 +166,10 @@ def target(one: dict[str, Any]) -> str:
 
 
 def usd(nano: int | None) -> str:
-    return "unknown" if nano is None else f"{nano / 1e9:.6f}"
+    """As many digits as it takes not to say 0 for what is not."""
+    if nano is None:
+        return "unknown"
+    return f"{nano / 1e9:.9f}" if 0 < nano < 1000 else f"{nano / 1e9:.6f}"
 
 
 def moment(at: float) -> str:

@@ -1,6 +1,7 @@
 """Commands run in an empty folder, with only the settings given."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from infra.local.cli import main
 from tests.harness import Server
 from tests.infra.results import Run
+from tests.infra.stand_in import StandIn, standing_in
 
 # What a developer's own environment must not change.
 READ = ("PORT", "AI_PROVIDER_PORT", "HOST", "PATCHBAY_HOME", "PATCHBAY_API_KEY")
@@ -43,3 +45,9 @@ def closed() -> str:
     """A port where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return str(probe.getsockname()[1])
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with standing_in() as other:
+        yield other

@@ -32,7 +32,7 @@ def embed(texts: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noq
     \b
     patchbay embed "a text" "another one"
     patchbay embed --file lines.txt > vectors.jsonl
-    cat articles.jsonl | patchbay embed --file - --jsonl title --json
+    cat articles.jsonl | patchbay embed - --jsonl title --json
     """
     body: dict[str, Any] = {"input": _texts(texts, options["files"], options["jsonl"])}
     body |= {name: options[name] for name in ("model", "provider", "dimensions") if options[name] is not None}
@@ -46,13 +46,15 @@ def embed(texts: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noq
     else:
         for one in data["embeddings"]:
             click.echo(one if isinstance(one, str) else orjson.dumps(one))
+    if not as_json:
+        _tell(data)
 
 
 def _texts(texts: tuple[str, ...], files: tuple[Path, ...], field: str | None) -> list[str]:
     """One text for each vector: an empty line is an error, because leaving it out would shift all that follow."""
-    found = [(text, f"text {number}") for number, text in enumerate(texts, 1)]
-    piped = not texts and not files and sys.stdin is not None and not sys.stdin.isatty()
-    for path in (Path("-"),) if piped else files:
+    found = [(text, f"text {number}") for number, text in enumerate(texts, 1) if text != "-"]
+    piped = "-" in texts or not (texts or files or sys.stdin is None or sys.stdin.isatty())
+    for path in (*files, Path("-")) if piped else files:
         found += _lines(path, field)
     if not found:
         raise click.UsageError("nothing to embed: give texts, or --file")
@@ -95,7 +97,10 @@ def _summary(texts: list[str], data: dict[str, Any]) -> None:
     nano = data["cost"]["nano_usd"]
     price = "cost unknown" if nano is None else f"${usd(nano)}"
     click.echo(f"{len(texts)} vectors of {data['dimensions']} numbers  {who}  {tokens}  {price}", err=True)
-    if data.get("simulated"):
+
+
+def _tell(data: dict[str, Any]) -> None:
+    if data["simulated"]:
         note("nothing is configured, so a simulator answered: these numbers mean nothing")
     for warning in data["warnings"]:
         note(f"warning: {warning}")
