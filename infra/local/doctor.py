@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -23,39 +22,34 @@ from core.config.settings import Settings, read_dotenv
 from core.errors import Misconfigured, PatchbayError
 from core.providers.registry import Registry
 from infra.local.checkup import Checkup
-from infra.local.door import DOTENV, NoServer, health, known_server
+from infra.local.door import NoServer, health, known_server
 from infra.local.finding import Finding
 from infra.local.server import check_reach, detected
+from infra.local.terminal import DOTENV
 
-PATIENCE = 5.0  # seconds for each question to somebody else
 _SPARE = 2**30  # bytes of disk below which we warn
 _FULL = 50 * 2**20
 _INSTALL = "run `make run`, or pip install -e '.[local]'"
 
 
-async def examined(
-    environ: Mapping[str, str] = os.environ,
-    dotenv: Path = DOTENV,
-    *,
-    offline: bool = False,
-    patience: float = PATIENCE,
-) -> list[Finding]:
-    """All checks. What cannot be read ends those that need it, and only those."""
+async def examined(*, offline: bool, patience: float) -> list[Finding]:
+    """All checks. A configuration that cannot be read ends those that need it, and only those."""
     findings = [python(), packages()]
     try:
-        read_dotenv(dotenv)
-        service = bootstrap.build(environ=environ, dotenv=dotenv, registry=Registry.with_plugins())
+        values = {**read_dotenv(DOTENV), **os.environ}
+        service = bootstrap.build(environ=os.environ, dotenv=DOTENV, registry=Registry.with_plugins())
         check_reach(service.settings)
     except Misconfigured as error:
-        wrong = f"correct {error.param} and start again" if error.param else None
-        return [*findings, Finding("configuration", "fail", error.message, wrong)]
+        fix = f"correct {error.param} and start again" if error.param else None
+        return [*findings, Finding("configuration", "fail", error.message, fix)]
     if not offline and (found := await detected(service.settings, service.registry)):
-        service = bootstrap.build(environ=environ, dotenv=dotenv, registry=Registry.with_plugins(), run_time=found)
-    checkup = Checkup(service, {**read_dotenv(dotenv), **environ}, offline=offline, patience=patience)
+        again = Registry.with_plugins()
+        service = bootstrap.build(environ=os.environ, dotenv=DOTENV, registry=again, run_time=found)
+    checkup = Checkup(service, values, offline=offline, patience=patience)
     return [
         *findings,
-        *configuration(service.settings, environ, dotenv),
-        await server(service),
+        *configuration(service.settings),
+        await server(service, patience),
         disk(service.settings.home),
         await state(service.settings, patience),
         *await checkup.findings(),
@@ -100,21 +94,22 @@ def _number(text: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", text)]
 
 
-def configuration(settings: Settings, environ: Mapping[str, str], dotenv: Path) -> list[Finding]:
+def configuration(settings: Settings) -> list[Finding]:
     """Where it comes from, and what its own reader had to say."""
-    where = f"{dotenv.resolve()}" if dotenv.is_file() else f"no {dotenv} in {Path.cwd()}"
-    over = sorted(name for name in read_dotenv(dotenv) if environ.get(name))
-    said = f"the environment, then {where}" if dotenv.is_file() else f"the environment; {where}"
-    if over:
-        said += f"; the environment wins for {', '.join(over)}"
-    warnings = getattr(settings, "warnings", ())  # from readers of more layers
+    if DOTENV.is_file():
+        over = sorted(name for name in read_dotenv(DOTENV) if os.environ.get(name))
+        won = f"; the environment wins for {', '.join(over)}" if over else ""
+        said = f"the environment, then {DOTENV.resolve()}{won}"
+    else:
+        said = f"the environment; there is no {DOTENV} in {Path.cwd()}"
+    warnings = getattr(settings, "warnings", ())  # of readers of more layers than these
     return [Finding("configuration", "ok", said), *(Finding("configuration", "warn", str(one)) for one in warnings)]
 
 
-async def server(service: Service) -> Finding:
+async def server(service: Service, patience: float) -> Finding:
     """The one that commands would ask."""
     url, headers = known_server()
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=PATIENCE) as client:
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=patience) as client:
         try:
             said = await health(client, url)
             status = None if said is None else await client.get("/api/ai/status")

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +14,8 @@ import orjson
 from core import log
 from core.config import settings
 from infra.local.place import address_of, noted
+from infra.local.terminal import DOTENV
 
-DOTENV = Path(".env")
 _CONNECT = 5.0  # seconds
 _ANSWER = 30.0
 _INSIDE = "this process"

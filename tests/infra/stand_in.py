@@ -15,6 +15,7 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.health = json.dumps({"version": "0", "ready": True}).encode()
         self.status = 200
         self.parts: list[bytes] = []
         self.whole = True  # False: the connection ends before the answer does
@@ -32,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: StandIn
 
     def do_GET(self) -> None:
-        self._answer([json.dumps({"version": "0", "ready": True}).encode()])
+        self._answer([self.server.health])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))

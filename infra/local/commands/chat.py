@@ -21,12 +21,16 @@ _OWN = ("provider", "model", "tier", "temperature", "max_tokens", "max_cost", "c
 @click.argument("prompt", nargs=-1)
 @click.option("-m", "--model", help="A model, provider/model or auto.", shell_complete=complete.models)
 @click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
-@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False))
+@click.option(
+    "--tier",
+    type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False),
+    help="How able, or where.",
+)
 @click.option("-s", "--system", help="What the model is told first.")
-@click.option("--temperature", type=Number(0, 2))
+@click.option("--temperature", type=Number(0, 2), help="0 is the most predictable.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer.")
 @click.option("--max-cost", type=Number(0), help="USD; dearer targets are left out.")
-@click.option("--cache", type=click.Choice(["off", "read", "write", "on"]))
+@click.option("--cache", type=click.Choice(["off", "read", "write", "on"]), help="Answers that were given before.")
 @click.option("--timeout", type=Number(0, min_open=True), help="Seconds for all attempts together.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is whole.")

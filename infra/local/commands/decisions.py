@@ -12,7 +12,7 @@ _HEAD = ["DECISION", "WHEN", "OUTCOME", "TARGET", "MS", "USD", "ATTEMPTS"]
 
 @click.command()
 @click.argument("decision", required=False)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="How many.")
 @AS_JSON
 def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     r"""The last receipts, or one whole.

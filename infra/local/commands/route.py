@@ -12,7 +12,11 @@ from infra.local.terminal import AS_JSON, Number, call, note, show, table, targe
 @click.argument("prompt", default="Hello")
 @click.option("--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
 @click.option("--model", help="A model, provider/model or auto.", shell_complete=complete.models)
-@click.option("--tier", type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False))
+@click.option(
+    "--tier",
+    type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False),
+    help="How able, or where.",
+)
 @click.option("--max-cost", type=Number(0), help="USD.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @AS_JSON
