@@ -70,7 +70,7 @@ class Conversation:
         door = self.open()
         try:
             answer = await door.client.post(
-                _ROUTE, content=self._body(content), headers=self._sent(), timeout=_patient(door)
+                _ROUTE, content=self._body(content), headers=self._sent(), timeout=door.patience
             )
         except httpx.HTTPError as error:
             raise Refused(f"{door.where} did not answer ({type(error).__name__}); its log says more.") from error
@@ -82,7 +82,7 @@ class Conversation:
         door, page = self.open(), _Page()
         try:
             async with door.client.stream(
-                "POST", _ROUTE, content=self._body(content, stream=True), headers=self._sent(), timeout=_patient(door)
+                "POST", _ROUTE, content=self._body(content, stream=True), headers=self._sent(), timeout=door.patience
             ) as answer:
                 if answer.status_code >= 400:
                     door.judged(answer.status_code, await answer.aread(), "decision_id")
@@ -228,11 +228,6 @@ def summary(answer: dict[str, Any]) -> str:
         *(["simulated"] if answer["simulated"] else []),
     ]
     return "  ".join(words)
-
-
-def _patient(door: Door) -> httpx.Timeout:
-    """How long an answer may take is the gateway's to say; here a person has Ctrl-C."""
-    return httpx.Timeout(None, connect=door.client.timeout.connect)
 
 
 def _joined(words: str, first: Content) -> Content:

@@ -22,7 +22,7 @@ from core.config.settings import Settings, read_dotenv
 from core.errors import Misconfigured, PatchbayError
 from core.providers.registry import Registry
 from infra.local.checkup import Checkup
-from infra.local.door import NoServer, health, known_server
+from infra.local.door import NoServer, client_of, health, known_server
 from infra.local.finding import Finding
 from infra.local.server import check_reach, detected
 from infra.local.terminal import DOTENV
@@ -36,7 +36,8 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
     """All checks. A configuration that cannot be read ends those that need it, and only those."""
     findings = [python(), packages()]
     try:
-        values = {**read_dotenv(DOTENV), **os.environ}
+        given = {name: value for name, value in os.environ.items() if value.strip()}
+        values = {**read_dotenv(DOTENV), **given}
         service = bootstrap.build(environ=os.environ, dotenv=DOTENV, registry=Registry.with_plugins())
         check_reach(service.settings)
     except Misconfigured as error:
@@ -109,12 +110,12 @@ def configuration(settings: Settings) -> list[Finding]:
 async def server(service: Service, patience: float) -> Finding:
     """The one that commands would ask."""
     url, headers = known_server()
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=patience) as client:
-        try:
+    try:
+        async with client_of(url, headers, patience) as client:
             said = await health(client, url)
             status = None if said is None else await client.get("/api/ai/status")
-        except (NoServer, httpx.HTTPError) as error:
-            return Finding("server", "fail", str(error), "stop that program, or set PORT to a free one")
+    except (NoServer, httpx.HTTPError) as error:
+        return Finding("server", "fail", str(error), "stop that program, or set PORT to a free one")
     if said is None or status is None:
         return _port(service.settings)
     if status.status_code == 401:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -43,10 +44,18 @@ class Door:
     def where(self) -> str:
         return _INSIDE if self.inside else self.url
 
-    async def ask(self, method: str, path: str, wanted: str, body: Any = None, **query: Any) -> Any:
+    @property
+    def patience(self) -> httpx.Timeout:
+        """How long a model may take is the gateway's to say; here a person has Ctrl-C."""
+        return httpx.Timeout(None, connect=_CONNECT)
+
+    async def ask(
+        self, method: str, path: str, wanted: str, body: Any = None, *, patient: bool = False, **query: Any
+    ) -> Any:
         """An object that has `wanted`, or the reason why not."""
+        limits = self.patience if patient else self.client.timeout
         try:
-            answer = await self.client.request(method, path, json=body, params=query)
+            answer = await self.client.request(method, path, json=body, params=query, timeout=limits)
         except httpx.HTTPError as error:
             raise Refused(f"{self.where} did not answer ({type(error).__name__}); its log says more.") from error
         except ValueError as error:
@@ -84,6 +93,17 @@ def known_server() -> tuple[str, dict[str, str]]:
     return url, {"authorization": f"Bearer {config.api_key.reveal()}"} if config.api_key else {}
 
 
+def client_of(url: str, headers: dict[str, str], timeout: float) -> httpx.AsyncClient:
+    """For a server on this machine."""
+    # Without the world's certificates, which take 40 ms to read and which no address of ours needs.
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT))
+    try:
+        return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=limits, verify=nobody)
+    except httpx.InvalidURL:
+        raise NoServer(f"{url} is not an address") from None
+
+
 async def health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     """What the server says of itself; None when nobody listens there."""
     try:
@@ -104,12 +124,7 @@ async def health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
 async def opened(*, inside: bool = True) -> AsyncIterator[Door]:
     """The running server, or else a gateway in this process; with `inside` false only the server will do."""
     url, headers = known_server()
-    limits = httpx.Timeout(_ANSWER, connect=_CONNECT)
-    try:
-        client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=limits)
-    except httpx.InvalidURL:
-        raise NoServer(f"{url} is not an address") from None
-    async with client:
+    async with client_of(url, headers, _ANSWER) as client:
         said = await health(client, url)
         if said is not None:
             yield Door(client, url, said)

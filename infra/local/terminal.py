@@ -29,6 +29,7 @@ _COLOURS = {
     **dict.fromkeys(("fail", "error", "cut", "disabled", "retired"), "red"),
 }
 _GAP = 2  # columns between cells
+_NAMING = 2  # columns that say what a row is about
 _NARROWEST = 8  # a cell is never cut to less
 _FOLDED = 24  # the last column is folded when it has at least so much
 
@@ -69,7 +70,7 @@ def told() -> Iterator[None]:
         fail(str(error), NO_SERVER)
 
 
-def call(method: str, path: str, wanted: str, body: Any = None, *, inside: bool = True, **query: Any) -> Any:
+def call(method: str, path: str, wanted: str, body: Any = None, *, inside: bool = True, **more: Any) -> Any:
     """Ask for an object that has `wanted`: the running server, or else (`inside`) a gateway in this process."""
 
     async def ask() -> Any:
@@ -78,7 +79,7 @@ def call(method: str, path: str, wanted: str, body: Any = None, *, inside: bool 
         async with opened(inside=inside) as door:
             if door.inside and sys.stderr.isatty():
                 note(f"no server at {door.url}; this process answers")
-            return await door.ask(method, path, wanted, body, **query)
+            return await door.ask(method, path, wanted, body, **more)
 
     with told():
         return asyncio.run(ask())
@@ -112,38 +113,48 @@ def width_of(text: str) -> int:
     return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
 
 
-def table(rows: Sequence[Sequence[str]], *, state: str | None = None) -> None:
-    """Columns under their heads; on a terminal that is too narrow the last is folded and wide ones are cut."""
+def table(rows: Sequence[Sequence[str]], *, state: str | None = None, spare: Sequence[str] = ()) -> None:
+    """Columns under their heads. Where a terminal is narrow, spare ones go, the last is folded, wide ones are cut."""
     lines = [[" ".join(clean(cell).split()) for cell in row] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     if sys.stdout.isatty():
-        _fit(widths, shutil.get_terminal_size().columns)
+        lines, widths = _fitted(lines, widths, shutil.get_terminal_size().columns, spare)
     painting = lines[0].index(state) if state else None
+    margin = " " * (sum(widths[:-1]) + _GAP * (len(widths) - 1))
     for row in lines:
-        *cells, last = row
-        cut = [_cut(cell, width) for cell, width in zip(cells, widths, strict=False)]
-        shown = [painted(cell, row[at].partition(" ")[0]) if at == painting else cell for at, cell in enumerate(cut)]
-        parts = _fold(last, widths[-1])
+        cells = [_cut(cell, width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        shown = [painted(cell, row[at].partition(" ")[0]) if at == painting else cell for at, cell in enumerate(cells)]
+        first, *more = _fold(row[-1], widths[-1])
         if painting == len(cells):
-            parts = [painted(part, last.partition(" ")[0]) for part in parts]
-        margin = " " * (sum(widths[:-1]) + _GAP * len(cells))
-        click.echo((" " * _GAP).join([*shown, parts[0]]).rstrip())
-        for part in parts[1:]:
+            first = painted(first, first.partition(" ")[0])
+        click.echo((" " * _GAP).join([*shown, first]).rstrip())
+        for part in more:
             click.echo(margin + part)
 
 
-def _fit(widths: list[int], room: int) -> None:
-    """Fold the last column first; then cut the widest between the first, which names the row, and the last."""
-    over = sum(widths) + _GAP * (len(widths) - 1) - room
-    if over > 0:
-        kept = max(min(widths[-1], _FOLDED), widths[-1] - over)
-        over, widths[-1] = over - (widths[-1] - kept), kept
-    while over > 0 and len(widths) > 2:
-        widest = max(range(1, len(widths) - 1), key=widths.__getitem__)
+def _fitted(
+    lines: list[list[str]], widths: list[int], room: int, spare: Sequence[str]
+) -> tuple[list[list[str]], list[int]]:
+    """The first two columns name the row and stay whole."""
+
+    def over() -> int:
+        return sum(widths) - max(0, widths[-1] - _FOLDED) + _GAP * (len(widths) - 1) - room
+
+    for name in spare:
+        if over() > 0:
+            gone = lines[0].index(name)
+            lines = [row[:gone] + row[gone + 1 :] for row in lines]
+            del widths[gone]
+    too_wide = over()
+    while too_wide > 0 and len(widths) > _NAMING + 1:
+        widest = max(range(_NAMING, len(widths) - 1), key=widths.__getitem__)
         if widths[widest] <= _NARROWEST:
-            return
+            break
         widths[widest] -= 1
-        over -= 1
+        too_wide -= 1
+    left = room - sum(widths[:-1]) - _GAP * (len(widths) - 1)
+    widths[-1] = min(widths[-1], max(left, _FOLDED))
+    return lines, widths
 
 
 def _cut(text: str, width: int) -> str:

@@ -62,9 +62,9 @@ def test_models_that_nobody_has(patchbay):
 
 def test_providers_for_people(patchbay):
     head, *rows = printed(patchbay("providers"))
-    assert head.split() == ["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]
+    assert head.split() == ["PROVIDER", "STATE", "MODEL", "CAPABILITIES"]
     assert [row.split()[0] for row in rows] == [row.name for row in TABLE]
-    assert [row.split()[2] for row in rows[:3]] == ["simulated"] * 3
+    assert [row.split()[1] for row in rows[:3]] == ["simulated"] * 3
     assert "needs GROQ_API_KEY" in rows[3]
     assert "needs OLLAMA_BASE_URL" in rows[-1]
     assert all("chat" in row for row in rows)

@@ -230,6 +230,19 @@ def test_without_a_server_what_is_configured_answers(run, closed, gateway):
     assert "k-123456" not in line(run("chat", "hello", **settings))
 
 
+def test_what_was_answered_before_without_a_server(run, closed, gateway):
+    settings = {"OPENAI_API_KEY": "k-123456", "OPENAI_BASE_URL": gateway.fleet.url("openai") + "/v1", "PORT": closed}
+    asked = ["chat", "hello", "--temperature", "0", "-v"]
+    first = run(*asked, **settings)
+    before = gateway.fleet.status()
+    again = run(*asked, **settings)
+    assert again.stdout == first.stdout and "cache hit" in again.stderr and "cache hit" not in first.stderr
+    assert gateway.fleet.status() == before
+    receipts = data(run("decisions", "--json", **settings))
+    shown = run("decisions", receipts[0]["decision_id"], **settings).stdout
+    assert f"hit, repeats {receipts[1]['decision_id']}" in shown
+
+
 def test_a_setting_that_cannot_be(run, closed):
     assert "LLM_PROVIDER" in line(run("chat", "hello", PORT=closed, LLM_PROVIDER="nope"))
     assert "PATCHBAY_API_KEY" in line(run("chat", "hello", PORT=closed, HOST="0.0.0.0"))
@@ -295,13 +308,13 @@ _LEADER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);
 class Terminal:
     """A conversation as a person has it."""
 
-    def __init__(self, gateway: Server, home: Path, *args: str, **environ: str) -> None:
+    def __init__(self, gateway: Server, home: Path, *args: str, output: Any = None, **environ: str) -> None:
         self.master, end = pty.openpty()
         termios.tcsetwinsize(end, (24, 80))
         env = {"PATH": os.environ["PATH"], "TERM": "dumb", "PORT": str(urlsplit(gateway.url).port), **environ}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _LEADER, *COMMAND, *args],
-            stdin=end, stdout=end, stderr=end, env=env, cwd=home, start_new_session=True,
+            stdin=end, stdout=output or end, stderr=end, env=env, cwd=home, start_new_session=True,
         )  # fmt: skip
         os.close(end)
         self.seen = ""
@@ -341,8 +354,8 @@ class Terminal:
 def terminal(gateway: Server, tmp_path: Path):
     made: list[Terminal] = []
 
-    def start(*args: str, **environ: str) -> Terminal:
-        made.append(Terminal(gateway, tmp_path, *args, **environ))
+    def start(*args: str, output: Any = None, **environ: str) -> Terminal:
+        made.append(Terminal(gateway, tmp_path, *args, output=output, **environ))
         return made[-1]
 
     yield start
@@ -350,18 +363,20 @@ def terminal(gateway: Server, tmp_path: Path):
         one.close()
 
 
-def test_a_conversation(terminal, asked):
-    it = terminal("chat", "-s", "Be short")
+def test_a_conversation(terminal, asked, tmp_path):
+    (tmp_path / "notes.txt").write_text("some notes")
+    it = terminal("chat", "-s", "Be short", "-f", "notes.txt")
     it.until("Ctrl-D ends.")
     it.until("> ")
     it.type("first\n")
-    it.until('you said "first".')
+    it.until('first".')
     it.until("simulated\r\n")
     it.until("> ")
     it.type("second \\\nline\n")
     it.until("simulated\r\n")
     assert [one["role"] for one in asked()["messages"]] == ["system", "user", "assistant", "user"]
-    assert asked()["messages"][1]["content"] == "first" and asked()["messages"][3]["content"] == "second \nline"
+    assert asked()["messages"][1]["content"] == "File notes.txt:\n```\nsome notes\n```\n\nfirst"
+    assert asked()["messages"][3]["content"] == "second \nline"
     it.type("/reset\n")
     it.until("forgotten")
     it.type("/model openai/gpt-6-luna\n")
@@ -417,6 +432,19 @@ def test_a_conversation_without_a_server(terminal, closed, tmp_path):
     it.type("\x04")
     assert it.ended() == 0
     assert (tmp_path / ".patchbay" / "state.db").is_file()
+
+
+def test_answers_of_a_conversation_go_to_a_file(terminal, tmp_path):
+    with (tmp_path / "out.txt").open("wb") as output:
+        it = terminal("chat", output=output)
+        it.until("> ")
+        it.type("hello\n")
+        it.until("simulated\r\n")
+        it.until("> ")
+        it.type("\x04")
+        assert it.ended() == 0
+    text = (tmp_path / "out.txt").read_text()
+    assert text.startswith("Simulated answer") and text.endswith('you said "hello".\n') and "> " not in text
 
 
 def test_an_answer_cannot_steer_the_terminal(terminal):

@@ -168,6 +168,13 @@ def test_another_program_on_the_port(examine, stand_in):
     assert found["state"] == "fail" and "another program" in found["said"] and "PORT" in found["fix"]
 
 
+def test_a_note_that_is_damaged(examine, tmp_path):
+    (tmp_path / "server.json").write_text('{"url": "http://["}')
+    (tmp_path / ".env").write_text("PORT=0\n")
+    found = examine(port="", PATCHBAY_HOME=str(tmp_path))["server"]
+    assert found["state"] == "fail" and "is not an address" in found["said"]
+
+
 def test_an_address_that_is_not_here(examine):
     found = examine(HOST="192.0.2.1", PATCHBAY_API_KEY=KEY, PATCHBAY_CONNECT_TIMEOUT="1")
     assert found["server"]["state"] == "fail"

@@ -209,20 +209,20 @@ class Narrow:
         return True
 
 
-@pytest.mark.parametrize("columns", [200, 60, 40, 10])
+@pytest.mark.parametrize("columns", [200, 60, 44, 10])
 def test_a_wide_table_on_a_narrow_terminal(monkeypatch, columns):
     rows = [
-        ["", "TARGET", "WHY"],
-        ["1", "azure/" + "m" * 30, "one reason that is long; and another one that is longer still"],
-        ["2", "日本語/モデル", "短い"],
+        ["", "NAME", "TARGET", "SPARE", "WHY"],
+        ["1", "one", "azure/" + "m" * 30, "spare", "one reason that is long; and another one that is longer still"],
+        ["2", "two", "日本語/モデル", "spare", "短い"],
     ]
     screen = Narrow()
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("COLUMNS", str(columns))
-    table(rows)
+    table(rows, spare=["SPARE"])
     monkeypatch.undo()
     lines = screen.text.splitlines()
-    if columns >= 40:  # below it nothing helps
+    if columns >= 44:  # below it nothing helps
         assert all(width_of(one) <= columns for one in lines)
     if columns == 200:
         assert len(lines) == 3
@@ -230,6 +230,8 @@ def test_a_wide_table_on_a_narrow_terminal(monkeypatch, columns):
         assert width_of(lines[2].partition("短い")[0]) == at  # wide letters stand in their columns
     assert "".join(screen.text.split()).count("longerstill") == 1 or columns == 10  # folded, not cut
     assert ("…" in screen.text) is (columns <= 60)
+    assert ("SPARE" in screen.text) is (columns == 200)
+    assert "one" in screen.text
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa:
     if not data:
         note('no decisions yet; ask something: patchbay chat "Hello"')
         return
-    table([_HEAD, *map(_row, data)], state="OUTCOME")
+    table([_HEAD, *map(_row, data)], state="OUTCOME", spare=("ATTEMPTS", "MS", "WHEN"))
 
 
 def _row(one: dict[str, Any]) -> list[str]:
@@ -61,7 +61,7 @@ def _receipt(one: dict[str, Any]) -> None:
         "took": f"{one['ms']:.0f} ms" + (f", first output after {one['first_ms']:.0f} ms" if one["first_ms"] else ""),
         "tokens": f"{used['prompt_tokens']} + {used['completion_tokens']} ({used['source']})" if used else "unknown",
         "cost": f"{usd(one['cost_nano'])} USD",
-        "cache": one["cache"],
+        "cache": one["cache"] + (f", repeats {one['cached']['decision_id']}" if one.get("cached") else ""),
     }
     for name, value in facts.items():
         click.echo(f"{name:<12} {' '.join(clean(value).split()) if name != 'outcome' else value}")

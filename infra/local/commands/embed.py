@@ -38,7 +38,7 @@ def embed(texts: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noq
     body |= {name: options[name] for name in ("model", "provider", "dimensions") if options[name] is not None}
     body |= {"encoding_format": "base64"} if options["packed"] else {}
     body |= {"fallback": False} if options["no_fallback"] else {}
-    data = call("POST", "/api/ai/embed", "embeddings", body)
+    data = call("POST", "/api/ai/embed", "embeddings", body, patient=True)
     if as_json:
         show(data)
     elif sys.stdout.isatty():

@@ -42,7 +42,7 @@ def models(words: tuple[str, ...], as_json: bool, retired: bool, **options: Any)
     if not data:
         note("no model is like that; fewer words or options find more, --retired also what is gone")
         return
-    table([_HEAD, *map(_row, data)], state="STATE")
+    table([_HEAD, *map(_row, data)], state="STATE", spare=("CONTEXT", "TIER", "CAPABILITY"))
 
 
 def _has(one: dict[str, Any], words: tuple[str, ...]) -> bool:

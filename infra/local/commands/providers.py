@@ -20,18 +20,11 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by 
     if as_json:
         show(data["providers"])
         return
-    rows = [["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]]
+    rows = [["PROVIDER", "STATE", "MODEL", "CAPABILITIES"]]
     for provider in data["providers"]:
-        rows += [
-            [
-                provider["name"],
-                account["name"],
-                _state(account),
-                account["model"] or "-",
-                ", ".join(provider["capabilities"]),
-            ]
-            for account in provider["accounts"]
-        ]
+        for account in provider["accounts"]:
+            name = provider["name"] if account["name"] == "default" else f"{provider['name']}:{account['name']}"
+            rows.append([name, _state(account), account["model"] or "-", ", ".join(provider["capabilities"])])
     table(rows, state="STATE")
 
 

@@ -46,7 +46,7 @@ def route(prompt: str, as_json: bool, no_fallback: bool, **options: Any) -> None
             ]
         )
     rows += [["-", target(one), "", one["reason"]] for one in plan["excluded"]]
-    table(rows)
+    table(rows, spare=("UP TO USD",))
     for warning in plan["warnings"]:
         note(f"warning: {warning}")
     if not plan["candidates"]:

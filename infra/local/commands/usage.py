@@ -43,7 +43,7 @@ def usage(days: int, by: str, as_json: bool) -> None:  # noqa: FBT001 - click pa
     names = data["by"]
     rows = [[str(one.get(name) or "-") for name in names] + _figures(one) for one in data["rows"]]
     total = ["total", *[""] * (len(names) - 1), *_figures(data["total"])]
-    table([[*map(str.upper, names), *_COUNTS, "USD"], *rows, total])
+    table([[*map(str.upper, names), *_COUNTS, "USD"], *rows, total], spare=("CACHED", "OUT", "IN"))
     if data["total"]["unpriced"]:
         note(f"the price of {data['total']['unpriced']} attempts is not known; they are not in the sum")
     if data["total"]["saved"]["nano_usd"]:
