@@ -5,11 +5,11 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -192,16 +192,40 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
 
 async def serve(environ: Mapping[str, str] = os.environ, *, as_json: bool = False) -> None:
     """Run until interrupted."""
-    # uvicorn ends well on SIGTERM and then sends it again: what is open here wants its end too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    async with assembled(environ) as running:
-        settings = running.service.settings
-        lines = log.configure(settings.log_level, settings.log_format, gather=True)
-        with announced(settings.home, running.url):
-            print(_hello(running, as_json=as_json), flush=True)  # noqa: T201 - what a person at a terminal waits for
-            async with flushing(lines):
-                settle_heap()
-                await running.until_stopped()
+    with _Stop() as stop:
+        async with assembled(environ) as running:
+            stop.server = running.server
+            settings = running.service.settings
+            lines = log.configure(settings.log_level, settings.log_format, gather=True)
+            with announced(settings.home, running.url):
+                print(_hello(running, as_json=as_json), flush=True)  # noqa: T201 - what a person at a terminal waits for
+                async with flushing(lines):
+                    settle_heap()
+                    await running.until_stopped()
+
+
+class _Stop:
+    """SIGTERM ends its block; not by an exception, which out of a signal handler may hit code that swallows it."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+        self._asked = False
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return self._asked and kind is asyncio.CancelledError
+
+    def _stop(self, *_: object) -> None:
+        if self.server is not None:
+            self.server.should_exit = True  # which it looks at once it runs, and when it hands on a signal it took
+        elif self._task is not None:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 def _hello(running: Running, *, as_json: bool) -> str:

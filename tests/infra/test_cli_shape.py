@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -178,10 +179,30 @@ def test_serve_says_where_it_is_to_programs(tmp_path):
     with subprocess.Popen([SCRIPT, "serve", "--json"], env=env, cwd=tmp_path, stdout=subprocess.PIPE) as it:
         assert it.stdout is not None
         facts = orjson.loads(it.stdout.readline())
-        assert facts["url"].startswith("http://127.0.0.1:") and facts["simulated"] is True
         it.send_signal(signal.SIGTERM)
-        assert it.stdout.read() == b"" and it.wait(20) == 0
+        try:
+            rest, _ = it.communicate(timeout=20)
+        finally:
+            it.kill()
+        assert rest == b"" and it.returncode == 0
+        assert facts["url"].startswith("http://127.0.0.1:") and facts["simulated"] is True
         assert facts["pid"] == it.pid
+
+
+@pytest.mark.parametrize("flag", [[], ["--json"]], ids=str)
+def test_serve_ends_when_it_is_told_to_at_once(tmp_path, flag):
+    """As soon as it has spoken, and before its server has begun."""
+    env = {"PATH": os.environ["PATH"], "PORT": "0"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([SCRIPT, "serve", *flag], env=env, cwd=tmp_path, **pipes) as it:
+        try:
+            assert it.stdout is not None and it.stdout.readline()
+            it.send_signal(signal.SIGTERM)
+            _, said = it.communicate(timeout=20)
+        finally:
+            it.kill()
+        assert (it.returncode, said) == (0, b"")
+    assert not (tmp_path / ".patchbay" / "server.json").exists()
 
 
 def test_a_terminal_that_has_not_every_letter(run, closed, tmp_path):
