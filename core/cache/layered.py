@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from copy import copy
 from typing import Any, Self
 
 from core.backends.ports import Blobs, Item, Store
@@ -41,7 +42,7 @@ class Cache:
     ) -> None:
         self._store = store
         self._open_blobs = open_blobs
-        self._blobs: Blobs | None = None
+        self._blobs: list[Blobs] = []  # one, from when it is needed; shared with all of `under`
         self._clock = clock
         self._ttl = ttl
         self._configuration = configuration
@@ -58,9 +59,15 @@ class Cache:
         patience = min(_LONGEST_WAIT, (deadline - self._clock.monotonic()) / 2)
         return Ticket(self, key_of(caller, request, self._configuration), mode, request, patience)
 
+    def under(self, ttl: float, configuration: str) -> Self:
+        """The same places under other settings; requests under way stay with theirs."""
+        made = copy(self)
+        made._ttl, made._configuration = ttl, configuration  # noqa: SLF001 - its own
+        return made
+
     async def close(self) -> None:
-        if self._blobs is not None:
-            await self._blobs.close()
+        for blobs in self._blobs:
+            await blobs.close()
 
     async def look(self, key: str) -> Item | None:
         return await self._store.get(_pk(key), _SK)
@@ -119,9 +126,9 @@ class Cache:
         return await (await self._opened()).get(name)
 
     async def _opened(self) -> Blobs:
-        if self._blobs is None:
-            self._blobs = await self._open_blobs()
-        return self._blobs
+        if not self._blobs:
+            self._blobs.append(await self._open_blobs())
+        return self._blobs[0]
 
     async def _sweep(self, blobs: Blobs) -> None:
         """Blobs do not expire by themselves; their names begin with when they are over."""

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -18,9 +19,9 @@ import httpx
 from core import __version__, bootstrap
 from core.bootstrap import Service
 from core.clock import SystemClock
+from core.config.run_time import Changes
 from core.config.settings import Settings, read_dotenv
 from core.errors import Misconfigured, PatchbayError
-from core.providers.registry import Registry
 from infra.local.checkup import Checkup
 from infra.local.door import NoServer, client_of, health, known_server
 from infra.local.finding import Finding
@@ -38,18 +39,20 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
     try:
         given = {name: value for name, value in os.environ.items() if value.strip()}
         values = {**read_dotenv(DOTENV), **given}
-        service = bootstrap.build(environ=os.environ, dotenv=DOTENV, registry=Registry.with_plugins())
+        build = partial(bootstrap.build, environ=os.environ, dotenv=DOTENV)
+        service = build()
         check_reach(service.settings)
+        changes = await changed(service)
+        service = build(changes=changes)
     except Misconfigured as error:
         fix = f"correct {error.param} and start again" if error.param else None
         return [*findings, Finding("configuration", "fail", error.message, fix)]
     if not offline and (found := await detected(service.settings, service.registry)):
-        again = Registry.with_plugins()
-        service = bootstrap.build(environ=os.environ, dotenv=DOTENV, registry=again, run_time=found)
+        service = build(changes=changes, found=found)
     checkup = Checkup(service, values, offline=offline, patience=patience)
     return [
         *findings,
-        *configuration(service.settings),
+        *configuration(service.settings, changes),
         await server(service, patience),
         disk(service.settings.home),
         await state(service.settings, patience),
@@ -95,7 +98,15 @@ def _number(text: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", text)]
 
 
-def configuration(settings: Settings) -> list[Finding]:
+async def changed(service: Service) -> Changes:
+    """What was changed at run time; a state that is not there yet is not made for this."""
+    settings = service.settings
+    if settings.table is None and not (settings.home / "state.db").is_file():
+        return Changes()
+    return await bootstrap.changes_in(service)
+
+
+def configuration(settings: Settings, changes: Changes) -> list[Finding]:
     """Where it comes from, and what its own reader had to say."""
     if DOTENV.is_file():
         over = sorted(name for name in read_dotenv(DOTENV) if os.environ.get(name))
@@ -103,6 +114,8 @@ def configuration(settings: Settings) -> list[Finding]:
         said = f"the environment, then {DOTENV.resolve()}{won}"
     else:
         said = f"the environment; there is no {DOTENV} in {Path.cwd()}"
+    if changes.values:
+        said = f"changed at run time ({', '.join(sorted(changes.values))}; see `patchbay config history`), then {said}"
     warnings = getattr(settings, "warnings", ())  # of readers of more layers than these
     return [Finding("configuration", "ok", said), *(Finding("configuration", "warn", str(one)) for one in warnings)]
 

@@ -112,6 +112,13 @@ def test_offline_calls_nobody(examine, openai, gateway):
     assert gateway.fleet.status() == before
 
 
+def test_what_was_changed_at_run_time(examine, run, closed, openai):
+    assert run("config", "set", "LLM_PROVIDER", "groq", PORT=closed).exit_code == 0
+    found = examine(**openai)
+    assert found["configuration"]["said"].startswith("changed at run time (LLM_PROVIDER; ")
+    assert "groq should go first" in found["chat chain"]["said"]
+
+
 def test_half_a_configuration(examine):
     found = examine(AZURE_OPENAI_KEY=KEY)
     assert found["azure"]["state"] == "warn" and "AZURE_OPENAI_ENDPOINT is missing" in found["azure"]["said"]
@@ -169,7 +176,7 @@ def test_another_program_on_the_port(examine, stand_in):
 
 
 def test_a_note_that_is_damaged(examine, tmp_path):
-    (tmp_path / "server.json").write_text('{"url": "http://["}')
+    (tmp_path / "server.json").write_text('{"url": "http://a:b"}')
     (tmp_path / ".env").write_text("PORT=0\n")
     found = examine(port="", PATCHBAY_HOME=str(tmp_path))["server"]
     assert found["state"] == "fail" and "is not an address" in found["said"]
