@@ -1,5 +1,6 @@
 """One verb per capability, every verb the same steps: plan → walk → settle → answer with a receipt."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -43,6 +44,8 @@ from core.wire.chat import without
 from core.wire.openai import Completion, read_completion
 
 T = TypeVar("T")
+
+_LONG = 256 * 1024  # bytes of a stream; to put more together would hold up everybody else on this loop
 
 log = logging.getLogger("patchbay")
 
@@ -152,7 +155,10 @@ class Gateway:
         await ticket.write(raw, receipt)
 
     async def _keep_stream(self, ticket: Ticket, raws: list[bytes], receipt: Receipt) -> None:
-        raw = completion_of(raws, receipt.usage)
+        if sum(map(len, raws)) > _LONG:
+            raw = await asyncio.to_thread(completion_of, raws, receipt.usage)
+        else:
+            raw = completion_of(raws, receipt.usage)
         if raw is not None:
             await self._keep(ticket, raw, orjson.loads(raw), receipt)
 

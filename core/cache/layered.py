@@ -88,10 +88,10 @@ class Cache:
         try:
             raw = item["raw"].encode() if "raw" in item else await self._blob(item)
             stored = None if raw is None else _stored(item, raw)
+            if stored is None or not stored.is_good(self.clock.now()):
+                return None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("an answer in the cache cannot be read: %s: %s", type(error).__name__, error)
-            return None
-        if stored is None or not stored.is_good(self.clock.now()):
             return None
         self._memory.put(key, stored)
         return stored
