@@ -17,6 +17,7 @@ from core.cache.layered import Cache, Ticket
 from core.cache.memory import Stored
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
+from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.errors import (
     NoTarget,
@@ -65,8 +66,10 @@ class Gateway:
         cache: Cache | None,
         clock: Clock,
         ids: Ids,
+        in_force: InForce,
     ) -> None:
         self.settings = settings
+        self.in_force = in_force
         self.registry = registry
         self.catalog = catalog
         self.planner = planner

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
+from copy import copy
 from math import ceil
 from typing import Any, Self, TypeVar
 
 from core.backends.ports import Blobs, Item, Store
 from core.cache.key import key_of, mode_of
 from core.cache.memory import Memory, Stored
+from core.cache.shelf import Shelf
 from core.cache.single_flight import LEASE_SECONDS, Ended, Flights, Lease, is_under_way
 from core.clock import Clock
 from core.errors import Misconfigured, StoreUnavailable
@@ -26,8 +27,6 @@ _SK = "A"
 _MEMORY_BYTES = 64 * 2**20
 _INLINE_BYTES = 32 * 1024  # beyond it a blob is cheaper than an item
 _LARGEST = 8 * 2**20  # larger answers are not kept
-_SWEEP_SECONDS = 600
-_BLOBS = "cache/"
 _STORE_SECONDS = 2.0  # what one call to the store may cost a request
 _ALMOST = 0.05  # seconds before a deadline in which nothing more can be done
 
@@ -48,15 +47,11 @@ class Cache:
         self.clock = clock
         self.flights = Flights()
         self._store = store
-        self._open_blobs = open_blobs
-        self._opening = asyncio.Lock()
-        self._blobs: Blobs | None = None
+        self._shelf = Shelf(open_blobs, clock)
         self._ttl = ttl
         self._configuration = configuration
         self._owner = owner  # names this process in leases
         self._memory = Memory(_MEMORY_BYTES)
-        self._sweeper: asyncio.Task[object] | None = None
-        self._swept = float("-inf")
 
     def ticket(self, caller: Caller, request: Request, deadline: float) -> "Ticket | None":
         """What a request needs to use the cache; None when it does not. `deadline` is monotonic."""
@@ -65,12 +60,14 @@ class Cache:
             return None
         return Ticket(self, key_of(caller, request, self._configuration), mode, deadline, stream=request.stream)
 
+    def under(self, ttl: float, configuration: str) -> Self:
+        """The same places under other settings; requests under way stay with theirs."""
+        made = copy(self)
+        made._ttl, made._configuration = ttl, configuration  # noqa: SLF001 - its own
+        return made
+
     async def close(self) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
-        if self._blobs is not None:
-            await self._blobs.close()
+        await self._shelf.close()
 
     async def look(self, key: str) -> Item | None:
         return await self._store.get(_pk(key), _SK)
@@ -83,10 +80,10 @@ class Cache:
 
     async def read(self, key: str, item: Item) -> Stored | None:
         """The answer in an item, if it is one that this version can read."""
-        if "owner" in item or item["v"] > SCHEMA:
+        if "owner" in item or item.get("v", 0) > SCHEMA:
             return None
         try:
-            raw = item["raw"].encode() if "raw" in item else await self._blob(item)
+            raw = item["raw"].encode() if "raw" in item else await self._shelf.get(item)
             stored = None if raw is None else _stored(item, raw)
             if stored is None or not stored.is_good(self.clock.now()):
                 return None
@@ -110,40 +107,9 @@ class Cache:
         return True
 
     async def _place(self, key: str, stored: Stored) -> dict[str, Any]:
-        """Inline, or the name of a blob that says itself when it is over."""
-        if len(stored.raw) <= _INLINE_BYTES:
-            return {"raw": stored.raw.decode()}
-        blobs = await self._opened()
-        name = f"{_BLOBS}{stored.until:012d}/{key}"
-        await blobs.put(name, stored.raw, "application/json")
-        self._sweep_sometimes(blobs)
-        return {"blob": name, "sha256": sha256(stored.raw).hexdigest()}
-
-    async def _blob(self, item: Item) -> bytes | None:
-        raw = await (await self._opened()).get(item["blob"])
-        if raw is not None and sha256(raw).hexdigest() != item["sha256"]:
-            raise ValueError("its blob is not what was written")
-        return raw
-
-    async def _opened(self) -> Blobs:
-        async with self._opening:
-            if self._blobs is None:
-                self._blobs = await self._open_blobs()
-            return self._blobs
-
-    def _sweep_sometimes(self, blobs: Blobs) -> None:
-        """In the background: whoever wrote the last answer need not wait for it."""
-        if self.clock.monotonic() - self._swept < _SWEEP_SECONDS:
-            return
-        self._swept = self.clock.monotonic()
-        self._sweeper = asyncio.create_task(_unharmed(self._sweep(blobs), "old answers are not swept"))
-
-    async def _sweep(self, blobs: Blobs) -> None:
-        """Blobs do not expire by themselves; their names begin with when they are over."""
-        for name in await blobs.list(_BLOBS):
-            until = name.removeprefix(_BLOBS).partition("/")[0]
-            if until.isdecimal() and int(until) <= self.clock.now():
-                await blobs.delete(name)
+        if len(stored.raw) > _INLINE_BYTES:
+            return await self._shelf.put(key, stored.raw, stored.until)
+        return {"raw": stored.raw.decode()}
 
 
 class Ticket:

@@ -189,7 +189,7 @@ def test_a_place_for_blobs_that_cannot_be_opened_costs_no_answer(place):
         async def refuse():
             raise Misconfigured("no boto3")
 
-        cache._open_blobs = refuse
+        cache._shelf._open_blobs = refuse
         assert await ask(cache, Provider(LARGE)) == ("miss", LARGE)
         assert await stored(place) is None, "neither an answer nor a lease that others would wait for"
 
@@ -199,7 +199,7 @@ def test_a_place_for_blobs_that_cannot_be_opened_costs_no_answer(place):
 def test_blobs_are_opened_once(place):
     async def scene(place):
         cache = await place.instance()
-        first, second = await asyncio.gather(cache._opened(), cache._opened())
+        first, second = await asyncio.gather(cache._shelf._opened(), cache._shelf._opened())
         assert first is second
 
     place(scene)
@@ -214,11 +214,11 @@ def test_old_blobs_are_swept_and_nothing_else(place):
         await ask(cache, Provider(LARGE), text="first")
         place.clock.advance(200)
         await ask(cache, Provider(LARGE), text="second")
-        await cache._sweeper
+        await cache._shelf._sweeper
         assert len(await blobs.list("cache/0")) == 2, "nothing is over yet"
         place.clock.advance(420)
         await ask(cache, Provider(LARGE), text="third")
-        await cache._sweeper
+        await cache._shelf._sweeper
         assert list(await blobs.list("cache/0")) == [(await stored(place, text="third"))["blob"]]
         assert {"cache/read-me", "jobs/000000000001/x"} <= set(await blobs.list())
 
