@@ -172,7 +172,9 @@ def test_a_store_that_is_down_costs_no_answer(place, monkeypatch, hangs, caplog)
     assert "the cache is not read: " in caplog.text and "an answer is not kept: " in caplog.text
 
 
-def test_a_store_that_hangs_leaves_half_of_the_time_for_the_provider(place):
+def test_a_store_that_hangs_leaves_half_of_the_time_for_the_provider(place, monkeypatch):
+    monkeypatch.setattr(layered, "_STORE_SECONDS", 60)
+
     async def scene(place):
         cache = await place.instance(Down(hangs=True))
         ticket = cache.ticket(LOCAL, request(), place.clock.monotonic() + 0.1)

@@ -102,6 +102,22 @@ def test_another_instance_does_not_wait_after_a_failure(place):
     place(scene)
 
 
+def test_while_asking_fails_instances_do_not_ask_one_after_the_other(place):
+    async def scene(place):
+        one, two, three = [await place.instance() for _ in range(3)]
+        with pytest.raises(Failed):
+            await ask(one, Provider(failures=1))
+        provider = Provider(closed=True)
+        (slow,) = asking(1, two, provider)
+        await provider.started.wait()
+        assert (await ask(three, Provider()))[0] == "miss"
+        assert place.clock.slept == []
+        provider.open.set()
+        await slow
+
+    place(scene)
+
+
 def test_what_others_wait_for_goes_on_after_a_deadline_that_was_not_theirs(place):
     async def scene(place):
         cache, provider = await place.instance(), Provider(failures=1, closed=True)
