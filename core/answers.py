@@ -20,7 +20,7 @@ Finish = Callable[..., Awaitable[None]]  # Gateway.finish
 Keep = Callable[[list[bytes], Receipt], Awaitable[None]]
 
 _LONGEST_RECORDING = 8 * 2**20  # bytes; of longer streams nothing is kept
-_BATCH = 50  # frames of a replayed stream that are sent together
+_BATCH = 50  # frames of a replayed stream that are sent at once
 
 
 class Answer(NamedTuple, Generic[T]):

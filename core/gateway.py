@@ -46,7 +46,7 @@ from core.wire.openai import Completion, read_completion
 
 T = TypeVar("T")
 
-_LONG = 256 * 1024  # bytes of a stream; to put more together would hold up everybody else on this loop
+_LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 
 log = logging.getLogger("patchbay")
 
