@@ -26,7 +26,7 @@ SCHEMA = 1
 _SK = "A"
 _MEMORY_BYTES = 64 * 2**20
 _INLINE_BYTES = 32 * 1024  # beyond it a blob is cheaper than an item
-_LARGEST = 8 * 2**20  # larger answers are not kept
+LARGEST = 8 * 2**20  # larger answers are not kept
 _STORE_SECONDS = 2.0  # what one call to the store may cost a request
 _ALMOST = 0.05  # seconds before a deadline in which nothing more can be done
 
@@ -95,7 +95,7 @@ class Cache:
 
     async def write(self, key: str, raw: bytes, receipt: Receipt) -> bool:
         """Whether it lies where other instances find it."""
-        if len(raw) > _LARGEST or receipt.target is None:
+        if len(raw) > LARGEST or receipt.target is None:
             return False
         now, doubts = self.clock.now(), receipt.doubts  # these are of its attempts and not of the answer
         warnings = tuple(one for one in receipt.warnings if one not in doubts)

@@ -51,5 +51,5 @@ class Receipt:
         return [
             f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
             for one in self.attempts
-            if one.billed and one.usage.source == "unknown"
+            if one.billed and (one.usage.source == "unknown" or not self.request.stream)
         ]

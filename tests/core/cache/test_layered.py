@@ -81,7 +81,7 @@ def test_modes(place):
 
 
 def test_what_is_too_large_is_not_kept_and_nobody_waits_for_it(place, monkeypatch):
-    monkeypatch.setattr(layered, "_LARGEST", 10)
+    monkeypatch.setattr(layered, "LARGEST", 10)
 
     async def scene(place):
         one, two = await place.instance(), await place.instance()
