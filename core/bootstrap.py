@@ -65,6 +65,11 @@ class Service:
             )
         return self.gateway
 
+    async def renew(self) -> None:
+        """After a long pause in which nobody was served: no connection to a provider is older than that."""
+        if self._transport is not None:
+            await self._transport.renew()
+
     async def close(self) -> None:
         self.gateway = None
         if self._transport is not None:

@@ -195,6 +195,8 @@ class Gateway:
 
     def _deadline(self, request: Request) -> Deadline:
         allowed = self.settings.total_timeout
+        if request.allowed is not None:
+            allowed = min(allowed, request.allowed)
         asked = request.timeout or allowed
         return Deadline(self.clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
 

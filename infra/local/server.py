@@ -92,19 +92,28 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
-    """A service on what is configured or found here; else on simulators, which live as long as the block."""
-    registry = Registry.with_plugins()
-    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
-    check_reach(service.settings)
-    run_time = await detected(service.settings, registry)
+async def surroundings(
+    environ: Mapping[str, str], dotenv: Path, registry: Registry, config: Settings
+) -> AsyncIterator[tuple[dict[str, str], Fleet | None]]:
+    """Settings for what is found here; else, when nothing is configured, for simulators that live as long as the block."""
+    run_time = await detected(config, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
-        if not run_time and not service.settings.configured:
+        if not run_time and not config.configured:
             fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
             run_time = simulated(fleet, registry)
+        yield run_time, fleet
+
+
+@asynccontextmanager
+async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
+    """A service that may listen where it is told to, on its surroundings."""
+    registry = Registry.with_plugins()
+    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
+    check_reach(service.settings)
+    async with surroundings(environ, dotenv, registry, service.settings) as (run_time, fleet):
         if run_time:
             service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, run_time=run_time)
         yield service, fleet
