@@ -44,6 +44,29 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 TESTED := --constraint tests/requirements.txt
 FUNCTIONS := $(patsubst functions/%/app.py,%,$(wildcard functions/*/app.py))
 
+# `sam build` calls these with ARTIFACTS_DIR; FOR=host builds what this machine can run. The .pyc are for Lambda's
+# Python, which cannot write its own: without them every cold start compiles all sources anew.
+build-%Function:
+	$(UV) pip install --quiet --target "$(ARTIFACTS_DIR)" $(FOR_$(FOR)) --no-deps --require-hashes \
+		-r functions/$(FN_$*)/requirements.txt
+	mkdir -p "$(ARTIFACTS_DIR)/functions"
+	cp -R core "$(ARTIFACTS_DIR)/"
+	cp -R functions/*.py functions/$(FN_$*) "$(ARTIFACTS_DIR)/functions/"
+	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
+	$(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m compileall -q -j 0 \
+		--invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"
+
+UV ?= uv
+FOR ?= lambda
+FOR_lambda := --python-platform aarch64-manylinux_2_28 --python-version 3.13 --only-binary :all:
+PYTHON_lambda := --python 3.13
+PYTHON_host := --python $(BIN)/python
+FOR_host := --python $(BIN)/python
+# Function's name in template.yaml → its folder.
+FN_Chat := chat
+FN_Embed := embed
+FN_Catalog := catalog
+
 clean:  ## remove the virtual environment and caches; state in .patchbay stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build
 

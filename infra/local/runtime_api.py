@@ -6,6 +6,7 @@ import uuid
 from typing import Literal, NamedTuple, Self
 
 _PREFIX = "/2018-06-01/runtime"
+START_SECONDS = 60.0
 _ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 # error: the handler raised; init: it could not even be loaded.
@@ -20,8 +21,9 @@ class Outcome(NamedTuple):
 class _Invocation(NamedTuple):
     id: str
     event: bytes
-    deadline: float  # wall clock
+    seconds: float
     trace: str
+    given: "asyncio.Future[None]"  # done when the function has asked for it: its time begins there
     outcome: "asyncio.Future[Outcome]"
 
 
@@ -44,36 +46,41 @@ class RuntimeApi:
         self.init_error: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
-        for talk in self._talks:
+        talks = list(self._talks)
+        for talk in talks:
             talk.cancel()  # a function that still asks for its next event
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await asyncio.gather(*talks, return_exceptions=True)
         self.init_error.cancel()
 
     async def invoke(self, event: bytes, seconds: float) -> Outcome:
-        """What the function makes of an event, in `seconds`: then its own clock has run out as well."""
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        """What the function makes of an event. TimeoutError: it has not started, or not ended, in its time."""
+        loop = asyncio.get_running_loop()
         trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=1"
-        one = _Invocation(str(uuid.uuid4()), event, time.time() + seconds, trace, outcome)
+        one = _Invocation(str(uuid.uuid4()), event, seconds, trace, loop.create_future(), loop.create_future())
         self._waiting.put_nowait(one)
         try:
-            async with asyncio.timeout(seconds):
-                await asyncio.wait({outcome, self.init_error}, return_when=asyncio.FIRST_COMPLETED)
+            for future, limit in ((one.given, START_SECONDS), (one.outcome, seconds)):
+                async with asyncio.timeout(limit):
+                    await asyncio.wait({future, self.init_error}, return_when=asyncio.FIRST_COMPLETED)
+                if self.init_error.done():
+                    return self.init_error.result()
         finally:
             self._running.pop(one.id, None)
-            outcome.cancel()
-        return self.init_error.result() if self.init_error.done() else outcome.result()
+        return one.outcome.result()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
+        self._talks.add(talk)
+        talk.add_done_callback(self._talks.discard)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = asyncio.current_task()
-        assert talk is not None  # noqa: S101 - a server calls this in a task
-        self._talks.add(talk)
         try:
             while (request := await _read(reader, writer)) is not None:
                 await self._answer(request, writer)
@@ -81,7 +88,6 @@ class RuntimeApi:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the function ended: its process says why
         finally:
-            self._talks.discard(talk)
             writer.close()
 
     async def _answer(self, request: _Request, writer: asyncio.StreamWriter) -> None:
@@ -90,6 +96,7 @@ class RuntimeApi:
             case ("GET", "invocation", "next"):
                 one = await self._waiting.get()
                 self._running[one.id] = one
+                one.given.set_result(None)
                 writer.write(_head("200 OK", len(one.event), **self._fields(one)) + one.event)
                 return
             case ("POST", "init", "error"):
@@ -106,7 +113,7 @@ class RuntimeApi:
     def _fields(self, one: _Invocation) -> dict[str, str]:
         return {
             "Lambda-Runtime-Aws-Request-Id": one.id,
-            "Lambda-Runtime-Deadline-Ms": str(int(one.deadline * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + one.seconds) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": _ARN + self._function,
             "Lambda-Runtime-Trace-Id": one.trace,
         }

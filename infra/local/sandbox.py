@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: a process of its own under awslambdaric, with Lambda's environment and nothing more."""
+"""A function as Lambda runs it: a process of its own under awslambdaric, with what Lambda sets around it."""
 
 import asyncio
 import importlib.util
@@ -73,7 +73,7 @@ async def sandbox(name: str, handler: str, environ: Mapping[str, str], say: Say)
     """`handler` is a module and a name, as in template.yaml. `say` gets every line the function writes."""
     missing = [module for module in _MODULE_NAMES if importlib.util.find_spec(module) is None]
     if missing:
-        raise Misconfigured(f"this needs {', '.join(missing)}: run `make invoke`, or install '.[local,lambda,runtime]'")
+        raise Misconfigured(f"this needs {', '.join(missing)}: use `make invoke`, or install '.[lambda,runtime]'")
     async with RuntimeApi(name) as api:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "awslambdaric", handler,

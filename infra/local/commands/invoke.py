@@ -69,7 +69,11 @@ def _print(answer: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _said(answer: Any) -> str:
-    return f"{answer['errorType']}: {answer['errorMessage']}" if isinstance(answer, dict) and "errorType" in answer else str(answer)
+    return (
+        f"{answer['errorType']}: {answer['errorMessage']}"
+        if isinstance(answer, dict) and "errorType" in answer
+        else str(answer)
+    )
 
 
 def _status(answer: Any) -> int:
