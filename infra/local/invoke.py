@@ -9,7 +9,7 @@ from core.bootstrap import build
 from core.config.settings import read_dotenv
 from core.providers.registry import Registry
 from infra.local.runtime_api import Outcome
-from infra.local.sandbox import Say, sandbox
+from infra.local.sandbox import Say, handler_of, sandbox
 from infra.local.server import DOTENV, surroundings
 
 # The function answers nobody but this process, so it takes the key that the events in events/ carry.
@@ -32,5 +32,5 @@ async def invoke(
             "PATCHBAY_API_KEY": KEY,
             "PATCHBAY_HOME": str(config.home.absolute()),
         }
-        running = await stack.enter_async_context(sandbox(name, f"functions.{name}.app.handler", values, say))
+        running = await stack.enter_async_context(sandbox(name, handler_of(name), values, say))
         return await running.invoke(event, SECONDS)

@@ -28,6 +28,10 @@ def known() -> list[str]:
     return sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
 
 
+def handler_of(name: str) -> str:
+    return f"functions.{name}.app.handler"
+
+
 def lambda_environ(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     """What Lambda sets, on top of what the user does."""
     return {

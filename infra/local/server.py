@@ -95,7 +95,7 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 async def surroundings(
     environ: Mapping[str, str], dotenv: Path, registry: Registry, config: Settings
 ) -> AsyncIterator[tuple[dict[str, str], Fleet | None]]:
-    """Settings for what is found here; else, with nothing configured, for simulators that live as long as the block."""
+    """Settings for what is found here; else, with nothing configured, for simulators, alive as long as the block."""
     run_time = await detected(config, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from core.config.settings import Settings
 from core.providers.table import TABLE
-from infra.local.sandbox import known
+from infra.local.sandbox import handler_of, known
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -95,10 +95,9 @@ def test_the_api_has_a_functions_routes_and_no_others(resources, function):
 
 
 @pytest.mark.parametrize("function", known())
-def test_a_handler_is_in_the_code_and_its_build_in_the_makefile(resources, function):
+def test_a_handler_is_what_is_tested_and_its_build_is_in_the_makefile(resources, function):
     one = functions(resources)[function]
-    module, _, attribute = one["Handler"].rpartition(".")
-    assert callable(getattr(import_module(module), attribute))
+    assert one["Handler"] == handler_of(function)  # which the tests of the runtime start
     built = resources[one["name"]]["Metadata"]["BuildMethod"]
     assert built == "makefile"
     done = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.runtime_api import Outcome
-from infra.local.sandbox import ROOT, Sandbox, known, sandbox
+from infra.local.sandbox import ROOT, Sandbox, handler_of, known, sandbox
 from tests.aws import ENVIRON
 
 EVENTS = ROOT / "events"
@@ -85,7 +85,7 @@ def function(name: str, home: Path, *, handler: str = "", **environ: str) -> Ite
             written.append(line)
             news.set()
 
-        started = sandbox(name, handler or f"functions.{name}.app.handler", values, say)
+        started = sandbox(name, handler or handler_of(name), values, say)
         running = runner.run(started.__aenter__())
         try:
             yield Function(runner, running, written, news)

@@ -69,11 +69,9 @@ def _print(answer: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _said(answer: Any) -> str:
-    return (
-        f"{answer['errorType']}: {answer['errorMessage']}"
-        if isinstance(answer, dict) and "errorType" in answer
-        else str(answer)
-    )
+    if not isinstance(answer, dict) or "errorMessage" not in answer:
+        return f"this is no answer to HTTP: {answer}"
+    return f"{answer['errorType']}: {answer['errorMessage']}"
 
 
 def _status(answer: Any) -> int:
