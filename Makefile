@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run invoke test check bench format lock clean
+.PHONY: help run invoke test test-aws check bench format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ invoke: $(VENV)/.invoke  ## one event through a function as Lambda runs it, e.g.
 
 test: $(VENV)/.test  ## run the tests; K=words selects, e.g. make test K=openai
 	$(BIN)/pytest $(if $(K),-k "$(K)")
+
+test-aws: $(VENV)/.test  ## run the functions' tests once more with state in DynamoDB and S3 (moto)
+	$(BIN)/pytest tests/functions --state aws
 
 check: $(VENV)/.test  ## lint, format, types, import contracts, leaks and docs
 	$(BIN)/ruff check .

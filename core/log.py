@@ -164,6 +164,12 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, gather: b
     return LINES
 
 
+def set_level(level: str) -> None:
+    """From which level on lines are written from now on."""
+    LINES.level = _LEVELS[level]
+    logging.getLogger("patchbay").setLevel(LINES.level)
+
+
 def divert(level: str, write: Write, observe: Observe, *others: str) -> None:
     """Somebody else writes the lines, those of other loggers' warnings too, and sees each settled receipt."""
     LINES.divert(level, write, observe)

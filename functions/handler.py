@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -14,7 +13,7 @@ from mangum import Mangum
 from mangum.types import LambdaContext, LambdaEvent, LambdaHandler
 from starlette.types import Receive, Scope, Send
 
-from core.bootstrap import Service
+from core.bootstrap import Service, build
 from core.config.settings import Settings
 from core.http.guards import on_lambda
 from functions.telemetry import Telemetry
@@ -26,10 +25,19 @@ MARGIN = 1.0
 # Seconds after which a connection is not trusted: a frozen sandbox does not hear that the other end has gone.
 PAUSE = 10.0
 _MOST_NAMES, _LONGEST_NAME = 8, 40
+_HOME = Path(gettempdir()) / "patchbay"
 
 
 class UnknownEvent(Exception):
     """Neither API Gateway nor a function URL sends this."""
+
+
+def configured() -> Service:
+    """What the environment says. Without a table, state lies where Lambda lets a function write."""
+    made = build()
+    if on_lambda() and made.settings.table is None and made.settings.home == Settings().home:
+        made = build(found={"PATCHBAY_HOME": str(_HOME)})
+    return made
 
 
 def handler_of(app: FastAPI, name: str) -> Callable[[LambdaEvent, LambdaContext], dict[str, Any]]:
@@ -38,22 +46,14 @@ def handler_of(app: FastAPI, name: str) -> Callable[[LambdaEvent, LambdaContext]
     telemetry = Telemetry(name, made.settings.log_level)
     handler = Handler(app, made, telemetry)
     if on_lambda():
-        made.settings = _settled(made.settings)
+        if made.settings.table is None and made.settings.home == _HOME:
+            log.warning(
+                "PATCHBAY_TABLE is not set: state lies in %s and is lost with this sandbox. Name a DynamoDB table "
+                "(keys pk and sk, both strings; TTL on exp), as template.yaml does.",
+                _HOME,
+            )
         handler.open()
     return telemetry.around(handler)
-
-
-def _settled(config: Settings) -> Settings:
-    """Lambda lets a function write in its temporary folder only, and forgets it with the sandbox."""
-    if config.table is not None or config.home != Settings().home:
-        return config
-    home = Path(gettempdir()) / "patchbay"
-    log.warning(
-        "PATCHBAY_TABLE is not set: state lies in %s and is lost with this sandbox. Name a DynamoDB table "
-        "(keys pk and sk, both strings; TTL on exp), as template.yaml does.",
-        home,
-    )
-    return replace(config, home=home)
 
 
 class Handler(Mangum):

@@ -20,7 +20,8 @@ class Telemetry:
     """One stream on stdout: core's lines and the metrics of each invocation. No caller's data is in either."""
 
     def __init__(self, service: str, level: str) -> None:
-        self._logger = Logger(service=service, level=level.upper(), location=None)
+        # core decides what is written, also when the level is changed while it runs.
+        self._logger = Logger(service=service, level="DEBUG", location=None)
         self._lines = logging.getLogger(service)
         self._lines.propagate = False  # Lambda's own handler would write each line again
         self._metrics = Metrics(namespace=NAMESPACE, service=service)
@@ -52,6 +53,7 @@ class Telemetry:
             return
         self._metrics.add_metadata("decision", receipt.id)
         add("Attempts", MetricUnit.Count, len(receipt.attempts))
+        add("CacheHits", MetricUnit.Count, int(receipt.cache == "hit"))
         add("Fallbacks", MetricUnit.Count, sum(one.decision == "next" for one in receipt.attempts))
         if receipt.first_ms is not None:
             add("FirstTokenLatency", MetricUnit.Milliseconds, round(receipt.first_ms, 1))

@@ -77,6 +77,8 @@ TEXT = Kind("text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
 FLAG = Kind("true or false", _flag)
 SECONDS = Kind("a number of seconds above 0", _positive)
+PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))
+NAMES = Kind("names with commas between them", lambda text: tuple(filter(None, re.split(r"[\s,]+", text.upper()))))
 VERSION = Kind("letters, digits, dots and dashes", _version)
 URL = Kind("an http:// or https:// address without a user in it", _url)
 SECRET = Kind("one line of text", _secret)
@@ -173,6 +175,8 @@ class Settings:
     proxy: bool = _setting(
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls"
     )
+    cache: bool = _setting("PATCHBAY_CACHE", FLAG, True, "Whether answers are kept for who asks the same again")
+    cache_ttl: float = _setting("PATCHBAY_CACHE_TTL", SECONDS, 300.0, "Seconds an answer is kept")
     log_level: str = _setting(
         "LOG_LEVEL AI_PROVIDER_LOG_LEVEL",
         _choice("debug", "info", "warning", "error"),
@@ -180,6 +184,12 @@ class Settings:
         "Least level to log",
     )
     log_format: str = _setting("LOG_FORMAT", _choice("auto", "json", "human"), "auto", "auto: human on a terminal")
+    refresh: float = _setting(
+        "PATCHBAY_REFRESH", PAUSE, 2.0, "Seconds between looks for settings changed at run time; 0: only at start"
+    )
+    locked: tuple[str, ...] | None = _setting(
+        "PATCHBAY_LOCKED", NAMES, None, "Settings that cannot be changed at run time, with commas; * is all"
+    )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
 
     def first_for(self, capability: str) -> str | None:
@@ -236,14 +246,14 @@ def load(
     declared: Iterable[Declared],
     *,
     environ: Mapping[str, str] | None = None,
-    dotenv: Path | None = None,
+    dotenv: Path | Mapping[str, str] | None = None,
     run_time: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Read all layers; a value that does not fit is one clear line."""
+    """Read all layers; a value that does not fit is one clear line. `dotenv` is the file, or what was read of it."""
     layers = Layers(
         ("run time", run_time or {}),
         ("environment", os.environ if environ is None else environ),
-        (".env", read_dotenv(dotenv) if dotenv else {}),
+        (".env", read_dotenv(dotenv) if isinstance(dotenv, Path) else dotenv or {}),
     )
     values: dict[str, Any] = {}
     for item in fields(Settings):

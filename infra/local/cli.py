@@ -6,7 +6,7 @@ import click
 
 from core import __version__
 
-COMMANDS = ("serve", "providers", "models", "route", "decisions", "simulate", "invoke")
+COMMANDS = ("serve", "providers", "models", "route", "decisions", "config", "simulate", "invoke")
 
 
 class _Commands(click.Group):

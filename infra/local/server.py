@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -92,31 +93,44 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def surroundings(
-    environ: Mapping[str, str], dotenv: Path, registry: Registry, config: Settings
-) -> AsyncIterator[tuple[dict[str, str], Fleet | None]]:
-    """Settings for what is found here; else, with nothing configured, for simulators, alive as long as the block."""
-    run_time = await detected(config, registry)
+async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator["Surroundings"]:
+    """What is configured or found here; else simulators, which live as long as the block."""
+    registry = Registry.with_plugins()
+    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
+    # What was changed at run time is configured, too.
+    changes = await bootstrap.changes_in(service)
+    build = partial(bootstrap.build, environ=environ, dotenv=dotenv, registry=registry, changes=changes)
+    service = build()
+    found = await detected(service.settings, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
-        if not run_time and not config.configured:
+        pinned: dict[str, str] = {}
+        if not found and not service.settings.configured:
             fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
-            run_time = simulated(fleet, registry)
-        yield run_time, fleet
+            pinned = simulated(fleet, registry)
+        if found or pinned:
+            service = build(found=found, pinned=pinned)
+        yield Surroundings(service, found, pinned, fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A service on what is here, and the settings that say so: below changes at run time, and above them."""
+
+    service: Service
+    found: Mapping[str, str]
+    pinned: Mapping[str, str]
+    fleet: Fleet | None
 
 
 @asynccontextmanager
 async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
-    """A service that may listen where it is told to, on its surroundings."""
-    registry = Registry.with_plugins()
-    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
-    check_reach(service.settings)
-    async with surroundings(environ, dotenv, registry, service.settings) as (run_time, fleet):
-        if run_time:
-            service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, run_time=run_time)
-        yield service, fleet
+    """A service that may listen where it is told to."""
+    check_reach(bootstrap.build(environ=environ, dotenv=dotenv).settings)
+    async with surroundings(environ, dotenv) as here:
+        yield here.service, here.fleet
 
 
 def fleet_for(layers: Layers) -> Fleet:

@@ -31,6 +31,8 @@ EXPECTED: dict[str, int | None] = {
     "catalog-models": 200,
     "catalog-unknown-filter": 400,
     "catalog-route": 200,
+    "catalog-usage": 200,
+    "catalog-bad-usage": 400,
     "catalog-decisions": 200,
     "catalog-unknown-decision": 404,
     "catalog-unknown-route": 404,

@@ -48,7 +48,7 @@ def test_of_an_answer(chat):
     assert request["function_request_id"] == metric["function_request_id"]
     assert dimensions(metric) == {"service": "chat", "capability": "chat", "provider": "openai", "outcome": "ok"}
     found = values(metric)
-    assert found.keys() == {"Requests", "Errors", "Latency", "Attempts", "Fallbacks", "CostNanoUSD"}
+    assert found.keys() == {"Requests", "Errors", "Latency", "Attempts", "CacheHits", "Fallbacks", "CostNanoUSD"}
     assert (found["Requests"], found["Errors"], found["Attempts"], found["Fallbacks"]) == (1, 0, 1, 0)
     assert found["CostNanoUSD"] == round(request["cost_usd"] * 1e9)
     assert found["Latency"] >= request["ms"]
