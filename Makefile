@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run invoke test test-aws check bench format lock clean
+.PHONY: help run invoke test test-aws check bench image format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,13 @@ check: $(VENV)/.test  ## lint, format, types, import contracts, leaks and docs
 bench: $(VENV)/.test  ## measure the hot path against a bare floor and keep the result; a figure a tenth worse needs BENCH=--save
 	$(BIN)/python -m tests.benchmarks.run $(BENCH)
 
+image:  ## build the container image patchbay:VERSION with docker or podman; BASE=python:3.13-slim@sha256:... pins its base
+	@test -n "$(ENGINE)" || { echo "No docker and no podman here; set ENGINE=..."; exit 1; }
+	$(ENGINE) build -f infra/Dockerfile --build-arg VERSION=$(VERSION) $(if $(BASE),--build-arg BASE=$(BASE)) -t patchbay:$(VERSION) .
+
+ENGINE ?= $(firstword $(notdir $(shell command -v docker podman 2>/dev/null)))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -39,6 +46,7 @@ format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
 	$(COMPILE) --extra local --extra aws --extra lambda --extra runtime --extra test -o tests/requirements.txt
 	$(COMPILE) $(TESTED) --extra local -o infra/local/requirements.txt
+	$(COMPILE) $(TESTED) --extra local --extra aws -o infra/requirements.txt
 	$(COMPILE) $(TESTED) --extra local --extra lambda --extra runtime -o infra/local/requirements-invoke.txt
 	$(foreach fn,$(FUNCTIONS),$(COMPILE) $(TESTED) --extra lambda -o functions/$(fn)/requirements.txt &&) true
 

@@ -117,7 +117,7 @@ def tracked() -> list[Path]:
 
 def test_locks_have_hashes_and_no_addresses():
     locks = [path for path in tracked() if path.name.startswith("requirements")]
-    assert len(locks) >= 5
+    assert len(locks) >= 6
     for path in locks:
         text = path.read_text()
         assert "://" not in text and "--index" not in text

@@ -10,7 +10,7 @@ from core.errors import BadRequest, Misconfigured
 
 # Read once: what they decide is bound to the process, or to where the changes themselves are found.
 RESTART = frozenset({
-    "host", "port", "home", "table", "bucket", "api_key", "proxy", "log_format", "refresh", "locked",
+    "host", "port", "home", "table", "bucket", "queue", "api_key", "proxy", "log_format", "refresh", "locked",
 })  # fmt: skip
 _ALL = "*"
 _LONGEST = 4096  # characters of a value: all of them lie in one item

@@ -141,6 +141,7 @@ class Settings:
     home: Path = _setting("PATCHBAY_HOME", PATH, lambda: Path(".patchbay"), "Folder for state on a laptop")
     table: str | None = _setting("PATCHBAY_TABLE", TEXT, None, "DynamoDB table for state, in place of a file")
     bucket: str | None = _setting("PATCHBAY_BUCKET", TEXT, None, "S3 bucket for large bodies, in place of a folder")
+    queue: str | None = _setting("PATCHBAY_QUEUE", URL, None, "SQS queue (its URL) for jobs, in place of a file")
     api_key: Secret | None = _setting(
         "PATCHBAY_API_KEY", SECRET, None, "The first gateway key; required beyond loopback"
     )
