@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run invoke test test-aws check bench image format lock clean
+.PHONY: help run invoke test test-aws check bench image format docs lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.test  ## write the provider table of README.md
+	$(BIN)/python -m infra.local.readme
 
 # What is tested is what runs: the other locks take their versions from that of the tests.
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes

@@ -202,15 +202,17 @@ def build(
     from_file = (
         settings.read_dotenv(dotenv) if dotenv else {}
     )  # read once: a file that is being edited changes nothing
+    models = catalog.load()
 
     def load(run_time: Mapping[str, str]) -> Settings:
         config = settings.load(declared, environ=environ, dotenv=from_file, run_time=run_time)
         check(config, registry)
+        check_models(config, registry, models)
         return config
 
     rules = RunTime(declared, load, found=found or {}, pinned=pinned or {})
     config, _ = rules.settle(changes or Changes())
-    return Service(config, registry, catalog.load(), clock or SystemClock(), rules)
+    return Service(config, registry, models, clock or SystemClock(), rules)
 
 
 async def changes_in(service: Service) -> Changes:
@@ -232,10 +234,28 @@ def concerns(config: Settings) -> list[str]:
 
 def check(config: Settings, registry: Registry) -> None:
     """Refuse settings that name what is not there, in one line each."""
-    for setting, name in (("LLM_PROVIDER", config.llm_provider), ("CHAT_PROVIDER", config.chat_provider)):
+    named = {
+        "LLM_PROVIDER": config.llm_provider,
+        "CHAT_PROVIDER": config.chat_provider,
+        "EMBEDDING_PROVIDER": config.embedding_provider,
+    }
+    for setting, name in named.items():
         if name is not None and name != "auto" and registry.canonical(name) is None:
             known = ", ".join(registry.rows)
             raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
+
+
+def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
+    """Refuse a default model that no request could be answered with."""
+    name = config.embedding_model
+    if name is None or registry.canonical(name.partition("/")[0]) is not None:
+        return
+    if any(owner in registry.rows for owner, _ in models.keys_of(name)):
+        return
+    near = [one for one in models.nearest(name) if one != name]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
+    raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
 def _fingerprint(config: Settings) -> str:

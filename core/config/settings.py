@@ -107,6 +107,7 @@ class Account:
     base_url: str | None = None
     api_version: str | None = None
     model: str | None = None
+    embedding_model: str | None = None
     enabled: bool = True
     priority: int | None = None
     first: bool = False  # leads the default chain
@@ -119,6 +120,7 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "base_url": URL,
     "api_version": VERSION,
     "model": TEXT,
+    "embedding_model": TEXT,
     "enabled": FLAG,
     "priority": _whole(0, 10_000),
     "first": FLAG,
@@ -150,6 +152,12 @@ class Settings:
     )
     chat_provider: str | None = _setting(
         "CHAT_PROVIDER", NAME, None, "The same for chat alone; wins over LLM_PROVIDER"
+    )
+    embedding_provider: str | None = _setting(
+        "EMBEDDING_PROVIDER", NAME, None, "The same for embeddings; its model is then the one that answers"
+    )
+    embedding_model: str | None = _setting(
+        "EMBEDDING_MODEL", TEXT, None, "Embedding model where a request names none, at all who have it"
     )
     strategy: str = _setting("PROVIDER_STRATEGY", NAME, "fallback", "How candidates are ordered")
     enable_fallback: bool = _setting(
@@ -195,7 +203,7 @@ class Settings:
 
     def first_for(self, capability: str) -> str | None:
         """The provider that configuration puts first, or None for auto."""
-        own = {"chat": self.chat_provider}.get(capability)
+        own = {"chat": self.chat_provider, "embed": self.embedding_provider}.get(capability)
         chosen = own or self.llm_provider
         return None if chosen in {None, "auto"} else chosen
 

@@ -1,12 +1,15 @@
 """What a provider implements: one small Protocol per capability, and the plug that calls it."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from core.types.frame import Frame
 from core.types.target import Target
 from core.types.usage import Usage
 from core.wire.openai import Completion
+
+if TYPE_CHECKING:  # a registry of chat alone need not load it
+    from core.wire.embeddings import Embeddings
 
 T = TypeVar("T")
 
@@ -48,6 +51,13 @@ class FrameSource(Protocol):
 class Chats(Protocol):
     async def chat(self, call: Call) -> Reply[Completion]: ...
     async def chat_stream(self, call: Call) -> FrameSource: ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    async def embed(self, call: Call) -> Reply["Embeddings"]:
+        """One request, for inputs that are within the row's limits."""
+        ...
 
 
 @runtime_checkable

@@ -8,6 +8,8 @@ from core.config.settings import Declared
 from core.wire.chat import MESSAGE_NAME
 
 _CHAT = frozenset({Capability.CHAT})
+_CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
+_SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
 })  # fmt: skip
@@ -39,6 +41,9 @@ class Row:
     max_tokens_param: str = "max_completion_tokens"
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    max_inputs: int = 2048  # texts to embed in one request
+    max_request_tokens: int = 300_000  # and their tokens together
+    base64: bool = True  # gives vectors in base64 when asked to
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
@@ -50,6 +55,7 @@ class Row:
             "key": f"{prefix}_API_KEY",
             "base_url": f"{prefix}_BASE_URL",
             "model": f"{prefix}_MODEL",
+            "embedding_model": f"{prefix}_EMBEDDING_MODEL",
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
         }
@@ -65,7 +71,9 @@ TABLE: tuple[Row, ...] = (
         title="Azure OpenAI",
         path_prefix="/openai/v1",
         dated_prefix="/openai/deployments/{model}",
-        default_models={Capability.CHAT: "gpt-5.4-mini"},
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -73,6 +81,7 @@ TABLE: tuple[Row, ...] = (
             "api_version": ("AZURE_OPENAI_API_VERSION",),
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
+            "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
         },
         needs=("key", "base_url"),
         key_header="api-key",
@@ -81,7 +90,13 @@ TABLE: tuple[Row, ...] = (
         name="together",
         title="Together",
         base_url="https://api.together.ai/v1",
-        default_models={Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=100,  # it documents no limit; this many are known to work
+        base64=False,
         aliases=("together-ai", "togetherai"),
         max_tokens_param="max_tokens",
         extra_params=frozenset(
@@ -101,7 +116,9 @@ TABLE: tuple[Row, ...] = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
-        default_models={Capability.CHAT: "gpt-6-luna"},
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
     ),
     Row(
         name="groq",
@@ -135,6 +152,9 @@ TABLE: tuple[Row, ...] = (
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        max_inputs=256,
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
@@ -153,6 +173,8 @@ TABLE: tuple[Row, ...] = (
         title="Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
+        capabilities=_CHAT_AND_EMBED,
+        max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
         lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),

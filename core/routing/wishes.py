@@ -17,6 +17,7 @@ class Wish(NamedTuple):
     provider: str
     model: str | None
     reason: str
+    named: bool = False  # by the caller or, where the caller names nothing, by configuration
 
 
 class Wishes:
@@ -46,17 +47,24 @@ class Wishes:
     ) -> Iterator[Wish]:
         provider, model = self._split(name, provider)
         if provider is not None:
-            yield Wish(provider, model, reason)
+            yield Wish(provider, model, reason, named=True)
         if model is None and provider is None:
             yield from _all(chain, reason)
         if model is None or (provider and field == "models"):
             return  # a list is exact: another provider is on it or it is not
-        owners = [owner for owner in self._catalog.providers_of(model) if owner in self._registry.rows]
+        owners = [key for key in self._twins(provider, model) if key[0] in self._registry.rows]
         if provider is None and not owners:
             raise self._unknown(model, field)
-        for owner in chain:
-            if owner in owners and owner != provider:
-                yield Wish(owner, model, f"{reason}, at another provider" if provider else reason)
+        for name_in_chain in chain:
+            for owner, its_name in owners:
+                if owner == name_in_chain and owner != provider:
+                    where = f"{reason}, at another provider" if provider else reason
+                    yield Wish(owner, its_name, where, named=True)
+
+    def _twins(self, provider: str | None, model: str) -> list[tuple[str, str]]:
+        """Who else has this model, under whatever name."""
+        known = None if provider is None else self._catalog.find(provider, model)
+        return self._catalog.keys_of(known.identity if known else model)
 
     def _provider(self, name: str | None) -> str | None:
         if _is_auto(name):

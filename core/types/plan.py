@@ -13,6 +13,7 @@ class Candidate(NamedTuple):
     drop: frozenset[str] = frozenset()  # parameters that this target does not take
     warnings: tuple[str, ...] = ()
     instead_of: str | None = None  # the retired model that was asked for
+    space: str = ""  # whose vectors it gives: those of equal spaces can be compared
 
 
 class Exclusion(NamedTuple):
