@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test test-aws check bench image format docs lock clean
+.PHONY: help run invoke test test-aws check bench image format docs lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8787 (PORT, HOST, PATCHBAY_HOME)
 	@exec $(BIN)/patchbay serve
+
+invoke: $(VENV)/.invoke  ## one event through a function as Lambda runs it, e.g. FN=chat EVENT=events/chat.json
+	@$(BIN)/patchbay invoke $(FN) $(EVENT)
 
 test: $(VENV)/.test  ## run the tests; K=words selects, e.g. make test K=openai
 	$(BIN)/pytest $(if $(K),-k "$(K)")
@@ -42,12 +45,41 @@ format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 docs: $(VENV)/.test  ## write the provider table of README.md
 	$(BIN)/python -m infra.local.readme
 
+# What is tested is what runs: the other locks take their versions from that of the tests.
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
-	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK) -o infra/local/requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws $(LOCK) -o infra/requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws --extra test $(LOCK) -o tests/requirements.txt
+	$(COMPILE) --extra local --extra aws --extra lambda --extra runtime --extra test -o tests/requirements.txt
+	$(COMPILE) $(TESTED) --extra local -o infra/local/requirements.txt
+	$(COMPILE) $(TESTED) --extra local --extra aws -o infra/requirements.txt
+	$(COMPILE) $(TESTED) --extra local --extra lambda --extra runtime -o infra/local/requirements-invoke.txt
+	$(foreach fn,$(FUNCTIONS),$(COMPILE) $(TESTED) --extra lambda -o functions/$(fn)/requirements.txt &&) true
 
-LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --quiet
+TESTED := --constraint tests/requirements.txt
+FUNCTIONS := $(patsubst functions/%/app.py,%,$(wildcard functions/*/app.py))
+
+# `sam build` calls these with ARTIFACTS_DIR; FOR=host builds what this machine can run. The .pyc are for Lambda's
+# Python, which cannot write its own: without them every cold start compiles all sources anew.
+build-%Function:
+	$(UV) pip install --quiet --target "$(ARTIFACTS_DIR)" $(FOR_$(FOR)) --no-deps --require-hashes \
+		-r functions/$(FN_$*)/requirements.txt
+	mkdir -p "$(ARTIFACTS_DIR)/functions"
+	cp -R core "$(ARTIFACTS_DIR)/"
+	cp -R functions/*.py functions/$(FN_$*) "$(ARTIFACTS_DIR)/functions/"
+	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
+	$(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m compileall -q -j 0 \
+		--invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"
+
+UV ?= uv
+FOR ?= lambda
+FOR_lambda := --python-platform aarch64-manylinux_2_28 --python-version 3.13 --only-binary :all:
+PYTHON_lambda := --python 3.13
+PYTHON_host := --python $(BIN)/python
+FOR_host := --python $(BIN)/python
+# Function's name in template.yaml → its folder.
+FN_Chat := chat
+FN_Embed := embed
+FN_Catalog := catalog
 
 clean:  ## remove the virtual environment and caches; state in .patchbay stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build
@@ -57,13 +89,18 @@ $(BIN)/python:
 		|| { echo "Patchbay needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Both install the same package; tests add what they need on top.
+# All install the same package; invoke and tests add what they need on top.
 $(VENV)/.run: infra/local/requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r infra/local/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/.invoke: infra/local/requirements-invoke.txt pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r infra/local/requirements-invoke.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.test: tests/requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.invoke

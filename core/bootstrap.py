@@ -93,6 +93,12 @@ class Service:
             self.due = lasting.watch.due
         return gateway
 
+    async def renew(self) -> None:
+        """After a pause of everything: connections of before may be dead, and other clocks may have stood still."""
+        if self._lasting is not None:
+            await self._lasting.transport.renew()
+            self.due = -NEVER
+
     async def close(self) -> None:
         self.gateway = None
         self.due = -NEVER

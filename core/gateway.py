@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -26,7 +26,6 @@ from core.errors import (
     StoreUnavailable,
     TargetError,
 )
-from core.execution.batch import Batch, room_at
 from core.execution.deadline import Deadline
 from core.execution.retry import Step
 from core.execution.streaming import Committed, commit
@@ -42,11 +41,12 @@ from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Target
 from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
-from core.wire import embeddings
 from core.wire.assembly import completion_of
 from core.wire.chat import without
-from core.wire.embeddings import Embeddings
 from core.wire.openai import Completion, read_completion
+
+if TYPE_CHECKING:
+    from core.wire.embeddings import Embeddings
 
 T = TypeVar("T")
 
@@ -104,7 +104,9 @@ class Gateway:
             await self._keep(ticket, answer.value.raw, answer.value.body, answer.receipt)
             return answer
 
-    async def embed(self, caller: Caller, request: Request) -> Answer[Embeddings]:
+    async def embed(self, caller: Caller, request: Request) -> Answer["Embeddings"]:
+        from core.wire import embeddings  # noqa: PLC0415 - whoever only chats need not load it
+
         deadline = self._deadline(request)
         ticket = self._ticket(caller, request, deadline)
         if ticket is None:
@@ -149,16 +151,18 @@ class Gateway:
 
     async def _embed(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
-    ) -> Answer[Embeddings]:
+    ) -> Answer["Embeddings"]:
+        from core.execution.batch import Batch, room_at  # noqa: PLC0415 - see embed
+
         batch = Batch(request.body["input"])
 
-        async def attempt(candidate: Candidate) -> Reply[Embeddings]:
+        async def attempt(candidate: Candidate) -> Reply["Embeddings"]:
             adapter: Embeds = self.registry.adapter(candidate.target.provider, candidate.target.account)
             call = self._call(candidate, request)
             row, model = self.registry.rows[candidate.target.provider], self._model(candidate.target)
             room = room_at(row, model, request.body.get("dimensions"), call.max_bytes)
 
-            async def send(given: Any) -> Reply[Embeddings]:
+            async def send(given: Any) -> Reply["Embeddings"]:
                 return await adapter.embed(call._replace(body={**call.body, "input": given}))
 
             return await batch.at(candidate, room, send)
@@ -320,6 +324,8 @@ class Gateway:
 
     def _deadline(self, request: Request) -> Deadline:
         allowed = self.settings.total_timeout
+        if request.allowed is not None:
+            allowed = min(allowed, request.allowed)
         asked = request.timeout or allowed
         return Deadline(self.clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
 
@@ -347,6 +353,8 @@ class Gateway:
 
 async def _beside(work: Callable[[], T], size: int) -> T:
     """Heavy work is done beside the loop, which others wait for."""
+    from core.wire import embeddings  # noqa: PLC0415 - see embed
+
     return work() if size < embeddings.HEAVY else await asyncio.to_thread(work)
 
 

@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import orjson
@@ -16,6 +17,9 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _LONGEST = 300  # characters of what a caller sent
 _MAX_LINES = 100_000  # kept while nobody can write them
 
+Write = Callable[[int, dict[str, Any]], None]  # a level and the facts of one line
+Observe = Callable[[Receipt], None]
+
 
 class Lines:
     """Lines are written as they come, or gathered for somebody to flush: a write costs more than a line."""
@@ -25,15 +29,25 @@ class Lines:
         self._stream: TextIO = sys.stderr
         self._human = False
         self._gather = False
+        self._write: Write | None = None
+        self.observe: Observe | None = None
         self.level = logging.INFO
 
     def configure(self, level: str, style: str, stream: TextIO | None = None, *, gather: bool = False) -> None:
         self._stream = stream or sys.stderr
         self._human = style == "human" or (style == "auto" and self._stream.isatty())
         self._gather = gather
+        self._write = self.observe = None
+        self.level = _LEVELS[level]
+
+    def divert(self, level: str, write: Write, observe: Observe) -> None:
+        self._write, self.observe = write, observe
         self.level = _LEVELS[level]
 
     def add(self, level: int, facts: dict[str, Any], at: float | None = None) -> None:
+        if self._write is not None:
+            self._write(level, facts)
+            return
         name, at = logging.getLevelName(level).lower(), at or time.time()
         self._lines.append(_human(name, facts, at) if self._human else _json(name, facts, at))
         if not self._gather:
@@ -69,6 +83,8 @@ def attempt(decision: str, one: Attempt) -> None:
 
 
 def request(receipt: Receipt) -> None:
+    if LINES.observe is not None:
+        LINES.observe(receipt)
     level = logging.INFO if receipt.outcome == "ok" else logging.WARNING
     if level < LINES.level:
         return
@@ -144,10 +160,7 @@ class _Ours(logging.Handler):
 def configure(level: str, style: str, stream: TextIO | None = None, *, gather: bool = False) -> Lines:
     """Where lines go, from which level on, and how they look."""
     LINES.configure(level, style, stream, gather=gather)
-    root = logging.getLogger("patchbay")
-    root.handlers[:] = [_Ours()]
-    root.setLevel(LINES.level)
-    root.propagate = False
+    _take_over("patchbay", LINES.level)
     return LINES
 
 
@@ -155,3 +168,18 @@ def set_level(level: str) -> None:
     """From which level on lines are written from now on."""
     LINES.level = _LEVELS[level]
     logging.getLogger("patchbay").setLevel(LINES.level)
+
+
+def divert(level: str, write: Write, observe: Observe, *others: str) -> None:
+    """Somebody else writes the lines, those of other loggers' warnings too, and sees each settled receipt."""
+    LINES.divert(level, write, observe)
+    _take_over("patchbay", LINES.level)
+    for name in others:
+        _take_over(name, max(LINES.level, logging.WARNING))
+
+
+def _take_over(name: str, level: int) -> None:
+    logger = logging.getLogger(name)
+    logger.handlers[:] = [_Ours()]
+    logger.setLevel(level)
+    logger.propagate = False

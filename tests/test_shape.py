@@ -1,6 +1,7 @@
 """The house's own rules, checked by a program: who may name a provider, what may be loaded, what may be committed."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.capabilities import Capability
 from core.providers.table import TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -48,12 +50,44 @@ def test_a_provider_is_named_in_its_own_file_and_in_the_table_only(name):
 
 @pytest.mark.parametrize("function", ["chat", "embed"])
 def test_a_function_loads_no_vendor_sdk_and_no_second_client(function):
-    heavy = ["openai", "anthropic", "azure", "boto3", "botocore", "httpx", "httpx2", "requests", "sqlite3", "uvicorn"]
+    # Powertools imports botocore's name, which is empty; its session is where the weight begins.
+    heavy = ["openai", "anthropic", "azure", "boto3", "botocore.session", "httpx", "httpx2", "requests", "sqlite3"]
+    heavy += ["uvicorn", "aws_xray_sdk"]
     code = f"import sys, functions.{function}.app; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("function", [path.parent.name for path in sorted(ROOT.glob("functions/*/app.py"))])
+def test_a_function_loads_no_other_one_and_no_other_capability(function, tmp_path):
+    """Until its gateway is open: what is not asked for is not paid for."""
+    code = (
+        f"import asyncio, sys; from functions.{function}.app import app; service = app.state.service;"
+        "asyncio.run(service.open()); print(*sorted(name for name in sys.modules if name[:5] in ('core.', 'funct')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "PATCHBAY_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    loaded = done.stdout.split()
+    assert f"functions.{function}.app" in loaded
+    others = {path.parent.name for path in ROOT.glob("functions/*/app.py")} - {function}
+    assert not [name for name in loaded if name.startswith("functions.") and name.split(".")[1] in others]
+    if function == "catalog":
+        return  # it plans for all of them
+    # By chat's codec the others check their own fields, too.
+    foreign = {one.value for one in Capability} - {function, "chat"}
+    stems = {name.rstrip("e") for name in foreign}
+    assert not [
+        name
+        for name in loaded
+        for word in name.split(".")
+        for stem in stems
+        if word.startswith(stem) and word != "embedded"
+    ]
 
 
 def test_no_exception_is_swallowed_without_a_word():
@@ -84,7 +118,9 @@ def tracked() -> list[Path]:
 
 
 def test_locks_have_hashes_and_no_addresses():
-    for path in (ROOT / f"{folder}/requirements.txt" for folder in ("infra/local", "infra", "tests")):
+    locks = [path for path in tracked() if path.name.startswith("requirements")]
+    assert len(locks) >= 6
+    for path in locks:
         text = path.read_text()
         assert "://" not in text and "--index" not in text
         blocks = re.split(r"\n(?=\S)", text.strip())

@@ -4,7 +4,6 @@ from typing import Any
 
 from core.capabilities import Capability
 from core.wire.chat import CHAT_PARAMS
-from core.wire.embeddings import EMBED_PARAMS, FORMATS, FURTHER_PARAMS, INPUT_TYPES
 
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -48,6 +47,8 @@ def _chat_body() -> dict[str, Any]:
 
 
 def _embed_body(*, native: bool) -> dict[str, Any]:
+    from core.wire.embeddings import EMBED_PARAMS, FORMATS, FURTHER_PARAMS, INPUT_TYPES  # noqa: PLC0415 - not for chat
+
     params = {name: _types(kinds) for name, kinds in (EMBED_PARAMS | FURTHER_PARAMS).items()}
     params["input"]["description"] = "A text, any number of texts, ids of tokens, or lists of them."
     params["dimensions"] |= {"minimum": 1, "description": "Only of models whose vectors can be shortened."}

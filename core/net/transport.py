@@ -66,6 +66,11 @@ class Transport:
             await self._session.close()
             self._session = None
 
+    async def renew(self) -> None:
+        """Forget every connection: after a pause the other end may be gone without a word."""
+        await self.close()
+        await self.open()
+
     async def send(
         self,
         method: str,

@@ -1,13 +1,15 @@
 """What a provider implements: one small Protocol per capability, and the plug that calls it."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from core.types.frame import Frame
 from core.types.target import Target
 from core.types.usage import Usage
-from core.wire.embeddings import Embeddings
 from core.wire.openai import Completion
+
+if TYPE_CHECKING:  # a registry of chat alone need not load it
+    from core.wire.embeddings import Embeddings
 
 T = TypeVar("T")
 
@@ -53,7 +55,7 @@ class Chats(Protocol):
 
 @runtime_checkable
 class Embeds(Protocol):
-    async def embed(self, call: Call) -> Reply[Embeddings]:
+    async def embed(self, call: Call) -> Reply["Embeddings"]:
         """One request, for inputs that are within the row's limits."""
         ...
 

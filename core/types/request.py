@@ -42,3 +42,4 @@ class Request(NamedTuple):
     wants_usage: bool = False  # the caller asked for the stream's usage chunk
     route: str = ""
     timeout: float | None = None  # seconds, from the caller
+    allowed: float | None = None  # seconds that are left where this runs

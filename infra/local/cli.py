@@ -10,7 +10,7 @@ from core import __version__
 from infra.local.terminal import BROKEN_PIPE, INTERRUPTED
 
 COMMANDS = (
-    "serve", "chat", "embed", "providers", "models", "route", "decisions", "usage", "config", "doctor",
+    "serve", "invoke", "chat", "embed", "providers", "models", "route", "decisions", "usage", "config", "doctor",
     "simulate", "completion",
 )  # fmt: skip
 

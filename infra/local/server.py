@@ -116,26 +116,44 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
-    """A service on what is configured or found here; else on simulators, which live as long as the block."""
+async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator["Surroundings"]:
+    """What is configured or found here; else simulators, which live as long as the block."""
     registry = Registry.with_plugins()
     service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
-    check_reach(service.settings)
-    changes = await bootstrap.changes_in(service)
     # What was changed at run time is configured, too.
+    changes = await bootstrap.changes_in(service)
     build = partial(bootstrap.build, environ=environ, dotenv=dotenv, registry=registry, changes=changes)
     service = build()
     found = await detected(service.settings, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
-        if found:
-            service = build(found=found)
-        elif not service.settings.configured:
+        pinned: dict[str, str] = {}
+        if not found and not service.settings.configured:
             fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
-            service = build(pinned=simulated(fleet, registry))
-        yield service, fleet
+            pinned = simulated(fleet, registry)
+        if found or pinned:
+            service = build(found=found, pinned=pinned)
+        yield Surroundings(service, found, pinned, fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A service on what is here, and the settings that say so: below changes at run time, and above them."""
+
+    service: Service
+    found: Mapping[str, str]
+    pinned: Mapping[str, str]
+    fleet: Fleet | None
+
+
+@asynccontextmanager
+async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tuple[Service, Fleet | None]]:
+    """A service that may listen where it is told to."""
+    check_reach(bootstrap.build(environ=environ, dotenv=dotenv).settings)
+    async with surroundings(environ, dotenv) as here:
+        yield here.service, here.fleet
 
 
 def fleet_for(layers: Layers) -> Fleet:

@@ -13,6 +13,7 @@ from statistics import median
 
 import orjson
 
+from infra.local.sandbox import handler_of, sandbox
 from tests.benchmarks.load import MODEL, BenchmarkError, Connection, chats, turns
 from tests.benchmarks.servers import Server, environment
 from tests.benchmarks.upstream import CHUNKS, PACED, PACED_CHUNKS, Upstream
@@ -178,6 +179,43 @@ def catalogue(home: Path) -> Pair:
     imported = "import pathlib; from core.config.catalog import load"
     loaded = f"{imported}; assert len(load(pathlib.Path('models.json')).entries) == {CATALOGUE}"
     return Pair(_python(home, imported)[0], _python(home, loaded)[0])
+
+
+async def cold_start(home: Path, upstream: Upstream) -> Pair:
+    """CPU milliseconds of a fresh process until it has answered its first event, through awslambdaric."""
+    return Pair(
+        await _cold_start(home, upstream, "tests.benchmarks.base.handler"),
+        await _cold_start(home, upstream, handler_of("chat")),
+    )
+
+
+async def _cold_start(home: Path, upstream: Upstream, handler: str) -> float:
+    # Provider and table are the same loopback server: it takes whatever is posted.
+    address = f"http://127.0.0.1:{upstream.port}"
+    environ = environment(home) | {
+        "OPENAI_API_KEY": "bench",
+        "OPENAI_BASE_URL": f"{address}/v1",
+        "PATCHBAY_API_KEY": "local-key",
+        "PATCHBAY_TABLE": "bench",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+    }
+    before, said = resource.getrusage(resource.RUSAGE_CHILDREN), list[str]()
+    async with sandbox("chat", handler, environ, said.append) as running:
+        outcome = await running.invoke((ROOT / "events/chat.json").read_bytes())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if outcome.kind != "response" or orjson.loads(outcome.body)["statusCode"] != 200:
+        raise BenchmarkError(f"{handler} failed: {outcome.body[:300]!r} {said[-3:]}")
+    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
+
+
+def bootstrap_cpu(home: Path) -> Pair:
+    """CPU milliseconds when all is imported that chat needs, and when it is configured and built, in one process."""
+    imported = "import time, core.bootstrap, core.http.app, functions.chat.routes as chat; a = time.process_time()"
+    built = "core.http.app.make_app('Patchbay', chat.ROUTES, chat.OPERATIONS, core.bootstrap.build())"
+    said = _python(home, f"{imported}; {built}; print(a, time.process_time())")[1]
+    return Pair(*(float(seconds) * 1000 for seconds in said.split()))
 
 
 def sdks_imported(home: Path) -> list[str]:

@@ -49,6 +49,8 @@ CHUNK = Figure("stream_chunk", "passed-through stream chunk", "µs", plus=4)
 PACED = Figure("paced_chunk", "chunk of a paced stream, 20 at once", "µs")
 FAILOVER = Figure("failover", "failover after a 500", "µs", plus=1000)
 IMPORT = Figure("import_cpu", "import functions.chat.app", "ms")
+COLD = Figure("cold_start", "cold start of the chat function", "ms", times=1.25)
+BOOTSTRAP = Figure("bootstrap_cpu", "configuration, catalogue, bootstrap of chat", "ms", plus=25)
 CATALOGUE = Figure("catalogue_10k", "load a catalogue of 10,000 models", "ms", plus=60)
 
 
@@ -133,6 +135,8 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
         async with serving(gateway, _folder(home, "two"), two) as ours:
             call = partial(figures.failover, ours, bad, good, size.failovers)
             results.append(await rounds(FAILOVER, size, call))
+        call = partial(figures.cold_start, _folder(home, "cold"), good)
+        results.append(await rounds(COLD, size, call))
     return results
 
 
@@ -145,11 +149,11 @@ def imports(size: Size, home: Path) -> Result:
     return Result(IMPORT, pairs, f"it brings in {', '.join(sdks)}" if sdks else "")
 
 
-def catalogue(size: Size, home: Path) -> Result:
+def processes(figure: Figure, size: Size, measure: Callable[[], Pair]) -> Result:
     try:
-        return Result(CATALOGUE, [figures.catalogue(home) for _ in range(size.rounds)])
+        return Result(figure, [measure() for _ in range(size.rounds)])
     except BenchmarkError as error:
-        return Result(CATALOGUE, problem=str(error))
+        return Result(figure, problem=str(error))
 
 
 def _folder(home: Path, name: str) -> Path:
@@ -228,7 +232,11 @@ def main() -> int:
             results = uvloop.run(measure(_command(options.gateway), size, home))
         except BenchmarkError as error:
             raise SystemExit(str(error)) from error
-        results += [imports(size, home), catalogue(size, home)]
+        results += [
+            imports(size, home),
+            processes(BOOTSTRAP, size, partial(figures.bootstrap_cpu, home)),
+            processes(CATALOGUE, size, partial(figures.catalogue, home)),
+        ]
     kept = orjson.loads(options.keep.read_bytes())["figures"] if options.keep.exists() else {}
     print(table(results, kept))
     over = any(result.over for result in results)

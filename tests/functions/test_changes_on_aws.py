@@ -1,20 +1,17 @@
 """Settings changed at run time with state on AWS: seen by a server and on Lambda, and missed by nobody's answer."""
 
-import asyncio
-import importlib
 import json
 import logging
-import os
-from unittest import mock
+from contextlib import ExitStack
 
 import pytest
 from click.testing import CliRunner
 
 from infra.local.cli import main
 from tests.functions.helpers import providers
-from tests.harness import HELLO, server
+from tests.harness import server
+from tests.runtime.lambdas import Function, event, function
 
-KEY = "gate-lambda-71c"
 REFUSAL = json.dumps({"__type": "x#InternalServerError", "message": "oh"}).encode()
 
 
@@ -51,43 +48,21 @@ def config(table, tmp_path, monkeypatch):
     return invoke
 
 
-def event():
-    """A chat as API Gateway hands it to a function."""
-    path = "/api/ai/chat"
-    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}", "host": "api.example"}
-    return {
-        "resource": path, "path": path, "httpMethod": "POST", "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": None,
-        "stageVariables": None, "body": json.dumps(HELLO), "isBase64Encoded": False,
-        "requestContext": {"resourcePath": path, "httpMethod": "POST", "path": path, "stage": "prod",
-                           "identity": {"sourceIp": "203.0.113.9"}},
-    }  # fmt: skip
-
-
 @pytest.fixture
-def invoke(table, two):
-    """The chat function as Lambda loads it; each call is an invocation."""
-    environ = {**two, "PATCHBAY_TABLE": table, "PATCHBAY_API_KEY": KEY, "AWS_LAMBDA_FUNCTION_NAME": "chat"}
-    with mock.patch.dict(os.environ, environ):
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
-            import functions.chat.app as module
+def invoke(aws, table, two, tmp_path):
+    """The chat function in a process of its own, as Lambda runs it, started when it is first called."""
+    environ = {**two, "PATCHBAY_TABLE": table, "AWS_ENDPOINT_URL": aws.url}
+    started: list[Function] = []
+    with ExitStack() as stack:
 
-            function = importlib.reload(module)
+        def call():
+            if not started:
+                started.append(stack.enter_context(function("chat", tmp_path, **environ)))
+            answer = started[0].answer(event("chat"))
+            assert answer["statusCode"] == 200, answer
+            return json.loads(answer["body"])["provider"]
 
-            def call():
-                asyncio.set_event_loop(loop)  # the same for all invocations; the command line has had its own since
-                answer = function.handler(event(), None)
-                assert answer["statusCode"] == 200, answer
-                return json.loads(answer["body"])["provider"]
-
-            yield call
-            loop.run_until_complete(function.app.state.service.close())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
+        yield call
 
 
 def test_a_warm_function_goes_by_it_at_its_next_invocation(invoke, config):

@@ -455,8 +455,8 @@ def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S
         settle = ledger.settle
 
         async def counting(receipt: Any) -> None:
-            times[receipt.id] += 1
             await settle(receipt)
+            times[receipt.id] += 1
 
         monkeypatch.setattr(ledger, "settle", counting)
         yield running, times

@@ -395,7 +395,7 @@ import importlib, json, sys
 cases = json.load(sys.stdin)
 handler = importlib.import_module(sys.argv[1]).handler
 class Context:
-    aws_request_id, function_name, memory_limit_in_mb = "1", "patchbay", 512
+    aws_request_id, function_name, memory_limit_in_mb, invoked_function_arn = "1", "patchbay", 512, "arn:1"
     def get_remaining_time_in_millis(self): return 30000
 print("ANSWERS" + json.dumps([handler(case, Context()) for case in cases]))
 """

@@ -374,6 +374,7 @@ def test_a_conversation(terminal, asked, tmp_path):
     it.until("> ")
     it.type("second \\\nline\n")
     it.until("simulated\r\n")
+    it.until("> ")
     assert [one["role"] for one in asked()["messages"]] == ["system", "user", "assistant", "user"]
     assert asked()["messages"][1]["content"] == "File notes.txt:\n```\nsome notes\n```\n\nfirst"
     assert asked()["messages"][3]["content"] == "second \nline"
@@ -382,9 +383,11 @@ def test_a_conversation(terminal, asked, tmp_path):
     it.type("/model openai/gpt-6-luna\n")
     it.until("model: openai/gpt-6-luna")
     it.type("third\n")
-    it.until("openai/gpt-6-luna")
+    it.until("simulated\r\n")
+    it.until("> ")
     it.type("/what\n")
     it.until("/reset forgets")
+    it.until("> ")
     it.type("\x04")
     assert it.ended() == 0
 

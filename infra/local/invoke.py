@@ -1,0 +1,31 @@
+"""One event through one function as Lambda would run it, on what is configured here or on simulators."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.config.settings import read_dotenv
+from infra.local.runtime_api import Outcome
+from infra.local.sandbox import Say, handler_of, sandbox
+from infra.local.server import DOTENV, surroundings
+
+# The function answers nobody but this process, so it takes the key that the events in events/ carry.
+KEY = "local-key"
+SECONDS = 60.0
+
+
+async def invoke(
+    name: str, event: bytes, say: Say, environ: Mapping[str, str] = os.environ, dotenv: Path = DOTENV
+) -> Outcome:
+    """Start the function, give it the event, stop it."""
+    async with surroundings(environ, dotenv) as here:
+        values = {
+            **here.found,
+            **read_dotenv(dotenv),
+            **environ,
+            **here.pinned,
+            "PATCHBAY_API_KEY": KEY,
+            "PATCHBAY_HOME": str(here.service.settings.home.absolute()),
+        }
+        async with sandbox(name, handler_of(name), values, say) as running:
+            return await running.invoke(event, SECONDS)

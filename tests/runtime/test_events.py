@@ -1,0 +1,127 @@
+"""Every event in events/ through its function, as Lambda gives it; every route has one."""
+
+import json
+from importlib import import_module
+
+import pytest
+from starlette.routing import Route
+
+from infra.local.sandbox import known
+from tests.functions.helpers import said, sse
+from tests.runtime.lambdas import EVENTS, event, events, of_functions_there
+
+# The status of each event's answer; None where it is no request and the function fails.
+EXPECTED: dict[str, int | None] = {
+    "chat": 200,
+    "chat-v1": 200,
+    "chat-stream": 200,
+    "chat-tools": 200,
+    "chat-image": 200,
+    "chat-http-api": 200,
+    "chat-base64": 200,
+    "chat-bad-json": 400,
+    "chat-wrong-type": 400,
+    "chat-no-key": 401,
+    "chat-unknown-model": 404,
+    "chat-not-http": None,
+    "catalog-health": 200,
+    "catalog-providers-health": 200,
+    "catalog-status": 200,
+    "catalog-providers": 200,
+    "catalog-models": 200,
+    "catalog-unknown-filter": 400,
+    "catalog-route": 200,
+    "catalog-usage": 200,
+    "catalog-bad-usage": 400,
+    "catalog-decisions": 200,
+    "catalog-unknown-decision": 404,
+    "catalog-unknown-route": 404,
+    "embed": 200,
+    "embed-batch": 200,
+    "embed-base64": 200,
+    "embed-bad-input": 400,
+}
+
+
+def test_each_event_has_its_expectation():
+    assert {path.stem for path in EVENTS.glob("*")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("function", "name"), of_functions_there())
+def test_event(functions, function, name):
+    outcome = functions(function).outcome(event(name))
+    answer = json.loads(outcome.body)
+    if EXPECTED[name] is None:
+        assert (outcome.kind, answer["errorType"]) == ("error", "UnknownEvent")
+        return
+    assert outcome.kind == "response", outcome.body
+    assert answer["statusCode"] == EXPECTED[name], answer["body"]
+    assert answer["isBase64Encoded"] is False
+    assert answer["headers"]["x-patchbay-simulated"] == "false"
+    if name != "chat-stream":
+        body = json.loads(answer["body"])
+        assert ("error" in body) == (answer["statusCode"] >= 400)
+
+
+@pytest.mark.parametrize("function", known())
+def test_each_route_has_an_event(function):
+    app = import_module(f"functions.{function}.routes")
+    routes = {
+        (method, route.path) for route in app.ROUTES if isinstance(route, Route) for method in route.methods or ()
+    }
+    sent = {(event(name).get("httpMethod"), event(name).get("resource")) for name in events(function)}
+    assert {route for route in routes if route[0] != "HEAD"} <= sent
+
+
+def test_a_stream_is_one_answer(chat):
+    answer = chat.answer(event("chat-stream"))
+    assert answer["headers"]["content-type"].startswith("text/event-stream")
+    found = sse(answer["body"])
+    assert found[-1] == "[DONE]"
+    assert "Hello" in said(found)
+
+
+def test_tools_and_bytes_arrive(chat, fleet):
+    called = json.loads(chat.answer(event("chat-tools"))["body"])["choices"][0]["message"]["tool_calls"][0]
+    assert called["function"]["name"] == "get_weather"
+    assert "Zürich" in fleet.requests("openai")[-1].body.decode()
+    assert "Grüezi" in json.loads(chat.answer(event("chat-base64"))["body"])["content"]
+    chat.answer(event("chat-image"))
+    assert b"data:image/png;base64," in fleet.requests("openai")[-1].body
+
+
+def test_both_shapes_of_api_gateway_answer_alike(chat):
+    rest, http = chat.answer(event("chat")), chat.answer(event("chat-http-api"))
+    assert set(rest) == {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+    assert set(http) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    assert json.loads(rest["body"])["content"] == json.loads(http["body"])["content"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"resource": "/x", "requestContext": {}},
+        {"version": "2.0", "requestContext": {"http": {"method": "GET"}}},
+        {**event("chat"), "multiValueHeaders": {"authorization": [7]}},
+        {**event("chat"), "body": "abc", "isBase64Encoded": True},
+        {"secret-name": "my words"},
+    ],
+)
+def test_what_is_no_request_fails_in_words(chat, odd):
+    error = chat.error(odd)
+    assert error["errorType"] == "UnknownEvent"
+    assert "API Gateway" in error["errorMessage"]
+    assert "my words" not in json.dumps(error)
+    assert chat.answer(event("chat"))["statusCode"] == 200
+
+
+def test_receipts_lie_in_the_table_and_the_other_function_finds_them(functions, chat):
+    decision = chat.answer(event("chat"))["headers"]["x-patchbay-decision"]
+    wanted = event("catalog-unknown-decision")
+    wanted["path"] = f"/api/ai/decisions/{decision}"
+    receipt = json.loads(functions("catalog").answer(wanted)["body"])
+    assert (receipt["decision_id"], receipt["outcome"], receipt["provider"]) == (decision, "ok", "openai")
