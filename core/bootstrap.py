@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -61,6 +61,7 @@ class Service:
     catalog: Catalog
     clock: Clock
     rules: RunTime
+    stats: Stats = field(default_factory=Stats)
     gateway: Gateway | None = None
     due: float = -NEVER  # from then on a request goes by way of `current`
     _lasting: _Lasting | None = None
@@ -134,7 +135,7 @@ class Service:
             ),
             ledger=Ledger(store, clock),
             report=Report(store, clock),
-            stats=Stats(),
+            stats=self.stats,
             gate=InFlight(),
             chance=chance,
             ids=Ids(clock, chance),
@@ -190,11 +191,12 @@ def build(
     pinned: Mapping[str, str] | None = None,
     registry: Registry | None = None,
     clock: Clock | None = None,
+    adjust: Callable[[Settings], Settings] = lambda config: config,
 ) -> Service:
     """Read the configuration; nothing is opened yet.
 
     Changed at run time is what the store says when it is opened, or sooner when `changes` are given; `found` and
-    `pinned` are below and above that.
+    `pinned` are below and above that. `adjust` has the last word each time settings are put in force.
     """
     registry = registry or Registry.with_plugins()
     declared = registry.declared()
@@ -208,7 +210,7 @@ def build(
         config = settings.load(declared, environ=environ, dotenv=from_file, run_time=run_time)
         check(config, registry)
         check_models(config, registry, models)
-        return config
+        return adjust(config)
 
     rules = RunTime(declared, load, found=found or {}, pinned=pinned or {})
     config, _ = rules.settle(changes or Changes())

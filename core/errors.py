@@ -14,6 +14,7 @@ PatchbayError
 │   ├── Misconfigured         500  a setting cannot be used
 │   ├── DeadlinePassed        504  the caller's time ran out before any attempt could start
 │   ├── StoreUnavailable      503  the state store does not answer
+│   ├── NotYet                501  this version does not do it
 │   └── InternalError         500
 ├── AllTargetsFailed               every attempt is listed; its status is that of what the caller should do
 └── TargetError                    one attempt at one target failed
@@ -138,6 +139,11 @@ class DeadlinePassed(GatewayError):
 class StoreUnavailable(GatewayError):
     status = 503
     type = "store_unavailable"
+
+
+class NotYet(GatewayError):
+    status = 501
+    type = "not_implemented_error"
 
 
 class InternalError(GatewayError):

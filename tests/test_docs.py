@@ -14,9 +14,10 @@ import pytest
 
 from core.capabilities import Capability
 from core.config.settings import Settings
-from core.providers.registry import load_adapter
+from core.providers.registry import Registry, load_adapter
 from core.providers.table import TABLE
 from infra.local.readme import rewritten
+from infra.local.server import simulated
 from tests.harness import HELLO, server
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +91,21 @@ def test_the_readmes_commands_run(commands, tmp_path):
         assert done.stdout
         assert "Simulated" in done.stdout or "messages" not in commands
         assert '"embeddings":[[' in done.stdout or "texts" not in commands
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_readmes_python_runs(code, tmp_path):
+    with server(tmp_path, PATCHBAY_SIMULATOR_PROVIDERS="azure,openai,ollama") as running:
+        environ = {"PATH": "/usr/bin:/bin", "PATCHBAY_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            cwd=tmp_path, env={**environ, **simulated(running.fleet, Registry())},
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Simulated answer from openai" in done.stdout
+    assert "You said: Hello" in done.stdout
+    assert "complex_reasoning capability" in done.stdout
 
 
 def test_make_run_serves(tmp_path):

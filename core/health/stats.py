@@ -19,6 +19,7 @@ class TargetStats:
     ms: float | None = None
     last_error: str | None = None
     last_at: float | None = None
+    nano: int = 0  # nano-USD, as far as it is known
 
     @property
     def healthy(self) -> bool | None:
@@ -40,6 +41,7 @@ class Stats:
             self.targets.pop(next(iter(self.targets)))  # the one not heard of for longest
         self.targets[attempt.target] = stats
         stats.last_at = attempt.started_at
+        stats.nano += attempt.cost.nano or 0
         if attempt.outcome == "ok":
             stats.ok += 1
             stats.failed_in_a_row = 0

@@ -1,6 +1,6 @@
 """Name → row → live adapter. Adapters are imported on first use; plug-ins join by entry point."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -55,6 +55,12 @@ class Registry:
         self._accounts, self._transport = accounts, transport
         self._live.clear()
 
+    @property
+    def transport(self) -> Transport:
+        if self._transport is None:
+            raise RuntimeError("the registry is not connected")
+        return self._transport
+
     def renewed(self, accounts: Mapping[str, tuple[Account, ...]], transport: Transport) -> "Registry":
         """The same providers with these accounts; an account that is as it was keeps its adapter."""
         new = Registry(self.rows.values())
@@ -84,15 +90,15 @@ class Registry:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
-            if self._transport is None:
-                raise RuntimeError("the registry is not connected")
-            row = self.rows[provider]
+            row, transport = self.rows[provider], self.transport
             account = next(one for one in self.accounts(provider) if one.name == account_name)
-            live = self._live[provider, account_name] = load_adapter(row)(row, account, self._transport)
+            live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
 
 
-def load_adapter(row: Row) -> type[Any]:
+def load_adapter(row: Row) -> Callable[..., Any]:
+    if not isinstance(row.adapter, str):
+        return row.adapter
     module, _, name = row.adapter.partition(":")
     adapter: type[Any] = getattr(import_module(module), name)
     return adapter

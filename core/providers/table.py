@@ -1,7 +1,8 @@
 """One row per provider. Adding one that speaks a known dialect is adding a row here, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.capabilities import Capability, Feature
 from core.config.settings import Declared
@@ -24,7 +25,8 @@ _OPENAI_ONLY = frozenset({
 class Row:
     name: str
     title: str
-    adapter: str = "core.providers.openai_dialect:OpenAIDialect"
+    # Where the class is, imported on first use; or what makes an adapter, for a provider that a program brings along.
+    adapter: str | Callable[..., Any] = "core.providers.openai_dialect:OpenAIDialect"
     base_url: str | None = None
     path_prefix: str = ""  # between the address a user gives and the API's paths
     # In place of path_prefix where the account names a dated version of the API; {model} is the target's.

@@ -149,7 +149,8 @@ class Planner:
         """The default embedding model. Who has another one cannot stand in, and so comes later."""
         if capability is not Capability.EMBED:
             return None
-        return next((row.default_models[capability] for row in self._registry.offering(capability)), None)
+        offered = (row.default_models.get(capability) for row in self._registry.offering(capability))
+        return next(filter(None, offered), None)
 
     def _default(self, provider: str, capability: Capability) -> str | None:
         return self._registry.rows[provider].default_models.get(capability)
