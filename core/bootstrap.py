@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.accounting.ledger import Ledger
@@ -10,7 +10,8 @@ from core.backends.ports import Blobs, Store
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config import catalog, settings
 from core.config.catalog import Catalog
-from core.config.settings import Settings
+from core.config.overrides import merge
+from core.config.settings import Account, Settings
 from core.errors import Misconfigured
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
@@ -19,8 +20,8 @@ from core.gateway import Gateway
 from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
+from core.routing import fitness
 from core.routing.planner import Planner
-from core.routing.strategies import STRATEGIES
 
 log = logging.getLogger("patchbay")
 
@@ -40,9 +41,8 @@ class Service:
     async def open(self) -> Gateway:
         if self.gateway is None:
             config, chance = self.settings, seeded()
-            if config.strategy not in STRATEGIES:
-                known = ", ".join(STRATEGIES)
-                log.warning("PROVIDER_STRATEGY %r is not known (known: %s); using fallback", config.strategy, known)
+            for words in config.warnings:
+                log.warning("%s", words)
             self._transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
             self._store = await open_store(config, self.clock)
             self.registry.connect(config.accounts, self._transport)
@@ -78,22 +78,55 @@ def build(
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
     run_time: Mapping[str, str] | None = None,
+    found: Mapping[str, str] | None = None,
     registry: Registry | None = None,
     clock: Clock | None = None,
 ) -> Service:
-    """Read the configuration; nothing is opened yet."""
+    """Read the configuration; nothing is opened yet. `found` is what this machine itself says, over all layers."""
     registry = registry or Registry.with_plugins()
-    config = settings.load(registry.declared(), environ=environ, dotenv=dotenv, run_time=run_time)
-    check(config, registry)
-    return Service(config, registry, catalog.load(), clock or SystemClock())
+    config, models, problems = examine(registry, environ=environ, dotenv=dotenv, run_time=run_time, found=found)
+    if problems:
+        raise problems[0]
+    return Service(config, registry, models, clock or SystemClock())
 
 
-def check(config: Settings, registry: Registry) -> None:
-    """Refuse settings that name what is not there, in one line each."""
-    for setting, name in (("LLM_PROVIDER", config.llm_provider), ("CHAT_PROVIDER", config.chat_provider)):
-        if name is not None and name != "auto" and registry.canonical(name) is None:
-            known = ", ".join(registry.rows)
-            raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
+def examine(
+    registry: Registry,
+    *,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Path | None = None,
+    run_time: Mapping[str, str] | None = None,
+    found: Mapping[str, str] | None = None,
+) -> tuple[Settings, Catalog, list[Misconfigured]]:
+    """Settings and catalogue as far as they go, and all that keeps them from being used."""
+    config, problems = settings.examine(
+        registry.declared(), environ=environ, dotenv=dotenv, run_time=run_time, found=found
+    )
+    models = catalog.load()
+    if config.models:
+        try:
+            models = merge(models, config.models, registry.canonical)
+        except Misconfigured as error:
+            problems.append(error)
+    config = whole_names(config, models)
+    problems += fitness.problems(config, registry)
+    return replace(config, warnings=(*config.warnings, *fitness.warnings(config, registry))), models, problems
+
+
+def whole_names(config: Settings, models: Catalog) -> Settings:
+    """Models of accounts by their whole ids where somebody gave the last part only."""
+    words = []
+    made: dict[str, tuple[Account, ...]] = {}
+    for provider, accounts in config.accounts.items():
+        for one in accounts:
+            whole = models.whole_name(provider, one.model) if one.model else None
+            if whole is not None:
+                words.append(f"{config.origin(provider, one.name, 'model')}: {one.model} is taken for {whole}")
+                made.setdefault(provider, accounts)
+                made[provider] = tuple(replace(each, model=whole) if each is one else each for each in made[provider])
+    if not made:
+        return config
+    return replace(config, accounts={**config.accounts, **made}, warnings=(*config.warnings, *words))
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.

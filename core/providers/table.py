@@ -42,6 +42,13 @@ class Row:
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
+    # Environment names that have no effect yet, and what for they are kept.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether this version can do anything with it; if not, its settings are kept for one that can."""
+        return bool(self.capabilities)
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -50,13 +57,17 @@ class Row:
             "key": f"{prefix}_API_KEY",
             "base_url": f"{prefix}_BASE_URL",
             "model": f"{prefix}_MODEL",
+            "models.embed": f"{prefix}_EMBEDDING_MODEL",
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
+            "max_tokens": f"{prefix}_MAX_TOKENS",
+            "temperature": f"{prefix}_TEMPERATURE",
         }
-        names = dict(self.env) | {name: (*self.env.get(name, ()), env) for name, env in derived.items()}
-        return Declared(
-            self.name, names | {"simulated": (f"{self.name}.simulated",)}
-        )  # set at run time, never by hand
+        names = dict(self.env) | {
+            name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
+        }
+        names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
+        return Declared(self.name, names, self.title, self.aliases, self.capabilities, self.usable, self.later)
 
 
 TABLE: tuple[Row, ...] = (
@@ -73,6 +84,13 @@ TABLE: tuple[Row, ...] = (
             "api_version": ("AZURE_OPENAI_API_VERSION",),
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
+            "models.embed": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT",),
+        },
+        later={
+            "AZURE_SPEECH_KEY": "speech",
+            "AZURE_SPEECH_REGION": "speech",
+            "AZURE_TRANSLATION_KEY": "translation",
+            "AZURE_TRANSLATION_REGION": "translation",
         },
         needs=("key", "base_url"),
         key_header="api-key",
@@ -98,10 +116,20 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY,
     ),
     Row(
+        name="anthropic",
+        title="Anthropic",
+        base_url="https://api.anthropic.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        aliases=("claude",),
+    ),
+    Row(
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         default_models={Capability.CHAT: "gpt-6-luna"},
+        env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
+        later={"OPENAI_TTS_VOICE": "speech"},
     ),
     Row(
         name="groq",
@@ -132,15 +160,42 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY,
     ),
     Row(
+        name="gemini",
+        title="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        aliases=("google", "google-ai"),
+        env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+    ),
+    Row(
+        name="cohere",
+        title="Cohere",
+        base_url="https://api.cohere.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
+    ),
+    Row(
+        name="replicate",
+        title="Replicate",
+        base_url="https://api.replicate.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        env={"key": ("REPLICATE_API_TOKEN",)},
+    ),
+    Row(
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
+            "models.transcribe": ("LOCAL_WHISPER_MODEL",),
             "enabled": ("LOCAL_MODELS_ENABLED",),
             "first": ("LOCAL_MODELS_ENABLED",),
         },
+        later={"LOCAL_QUANTIZATION": "serving models on own GPUs", "LOCAL_DEVICE": "serving models on own GPUs"},
         needs=("base_url",),
         max_tokens_param="max_tokens",
         extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs"}),

@@ -16,7 +16,10 @@ import uvicorn
 
 from core import bootstrap, log
 from core.bootstrap import Service
-from core.config.settings import MILLISECONDS, WHOLE, Kind, Layers, Settings, read_dotenv
+from core.config.files import read_dotenv
+from core.config.kinds import MILLISECONDS, WHOLE, Kind
+from core.config.layers import Layers, named
+from core.config.settings import Settings
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
@@ -97,16 +100,16 @@ async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tu
     registry = Registry.with_plugins()
     service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
     check_reach(service.settings)
-    run_time = await detected(service.settings, registry)
+    found = await detected(service.settings, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
-        if not run_time and not service.settings.configured:
-            fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
+        if not found and not service.settings.configured:
+            fleet = fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
-            run_time = simulated(fleet, registry)
-        if run_time:
-            service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, run_time=run_time)
+            found = simulated(fleet, registry)
+        if found:
+            service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, found=found)
         yield service, fleet
 
 

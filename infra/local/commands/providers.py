@@ -21,9 +21,9 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by 
             [
                 provider["name"],
                 account["name"],
-                _state(account),
+                _state(account) if provider["capabilities"] else "not in this version",
                 account["model"] or "-",
-                ",".join(provider["capabilities"]),
+                ",".join(provider["capabilities"]) or "-",
             ]
             for account in provider["accounts"]
         ]

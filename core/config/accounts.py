@@ -1,0 +1,337 @@
+"""Accounts: sets of credentials at providers, from environment names and from the `providers` of a file."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from core.capabilities import Capability
+from core.config.files import flat, shape
+from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind
+from core.config.layers import Found, Layers, Origin, Unset
+from core.config.secrets import Secret
+from core.errors import Misconfigured
+
+DEFAULT = "default"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One set of credentials at one provider."""
+
+    name: str = DEFAULT
+    key: Secret | None = None
+    token: Secret | None = None  # a bearer token in place of the key
+    base_url: str | None = None
+    api_version: str | None = None
+    model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # by capability, where chat's is `model`
+    enabled: bool = True
+    priority: int | None = None
+    max_tokens: int | None = None  # these two for requests that name none
+    temperature: float | None = None
+    first: bool = False  # leads the default chain
+    simulated: bool = False
+    usable: bool = True  # False: this version cannot talk to its provider
+
+    @property
+    def has_access(self) -> bool:
+        """Somebody gave it a credential or an address."""
+        return bool(self.key or self.token or self.base_url)
+
+    def model_for(self, capability: str) -> str | None:
+        return self.models.get(capability) or (self.model if capability == Capability.CHAT else None)
+
+
+ACCOUNT_KINDS: dict[str, Kind] = {
+    "key": SECRET,
+    "token": SECRET,
+    "base_url": URL,
+    "api_version": VERSION,
+    "model": TEXT,
+    "enabled": FLAG,
+    "priority": PRIORITY,
+    "max_tokens": TOKENS,
+    "temperature": TEMPERATURE,
+    "first": FLAG,
+    "simulated": FLAG,
+}
+# What changes only with a restart: secrets, where they are sent, and what is never set by hand.
+FIXED = frozenset({"key", "token", "base_url", "simulated"})
+MODELS = tuple(f"models.{one}" for one in Capability if one != Capability.CHAT)
+FIELDS = (*ACCOUNT_KINDS, *MODELS)
+_ENABLED_FIRST = ("enabled", *(name for name in FIELDS if name != "enabled"))  # it decides what is needed
+# How a file spells them; of several spellings in one place the first wins.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "enabled": ("enabled",),
+    "key": ("api_key", "key"),
+    "token": ("token",),
+    "base_url": ("base_url", "endpoint"),
+    "api_version": ("api_version",),
+    "model": ("model", "default_model", "text_model", "models.chat"),
+    "priority": ("priority",),
+    "max_tokens": ("max_tokens",),
+    "temperature": ("temperature",),
+    **{name: (name,) for name in MODELS},
+    "models.embed": ("models.embed", "embedding_model"),
+}
+_SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY", "models.embed": "EMBEDDING_MODEL"}
+_STRUCTURE = ("type", "provider", "name", "accounts")
+_AUTH = {"api_key", "key", "token", "bearer"}
+_NO_EFFECT = {
+    "cost_per_token": "prices belong to models: models.<provider/model>.usd_per_mtok",
+    "rate_limit": "this version sets no limits of its own; the provider's answer to too many requests moves traffic on",
+    "requests_per_minute": "see rate_limit: this version sets no limits of its own",
+    "tokens_per_minute": "see rate_limit: this version sets no limits of its own",
+    "timeout": "time is limited for all providers alike: timeouts.answer, timeouts.total",
+    "region": "this version has no service with regions; the address of an endpoint is base_url",
+    "weight": "accounts take turns by priority only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The settings that a provider's row reads: field of Account → environment names, the first being ours."""
+
+    provider: str
+    names: Mapping[str, tuple[str, ...]]
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    usable: bool = True
+    # Environment names without an effect in this version, and what for they are kept.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+
+class Instance(NamedTuple):
+    """An account that a file names."""
+
+    provider: str
+    account: str
+    where: str  # its key
+
+
+class Spread(NamedTuple):
+    """The `providers` of one file: values by canonical key, how the file spells them, whom it names."""
+
+    values: dict[str, str]
+    spelled: dict[str, str]
+    instances: list[Instance]
+
+
+def key_of(provider: str, account: str, name: str) -> str:
+    return f"providers.{provider}:{account}.{name}"
+
+
+def names_of(row: Declared, account: str, name: str, taken: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The environment names of an account's field: a named account has its name in them."""
+    if account == DEFAULT:
+        return row.names.get(name, ())
+    suffix = _SUFFIXES.get(name, name.upper())
+    if name not in KEYS or not suffix:
+        return ()
+    whole = account if account.startswith(row.provider) else f"{row.provider}_{account}"
+    made = f"{re.sub(r'[^A-Z0-9]', '_', whole.upper())}_{suffix}"
+    return () if made in taken else (made,)
+
+
+class Spreader:
+    """Reads the `providers` of files; what is wrong with them is collected."""
+
+    def __init__(self, rows: Iterable[Declared], problems: list[Misconfigured], warnings: list[str]) -> None:
+        self._rows = {row.provider: row for row in rows}
+        self._names = {
+            name.lower(): row.provider for row in self._rows.values() for name in (row.provider, *row.aliases)
+        }
+        self._problems = problems
+        self._warnings = warnings
+
+    def spread(self, label: str, section: Any) -> Spread:
+        made = Spread({}, {}, [])
+        for name, where, given in self._entries(label, section):
+            if not isinstance(given, Mapping | None):
+                self._refuse(label, where, f"expected a mapping, got {shape(given)}")
+            elif instance := self._instance(label, str(name), where, given or {}):
+                self._take(label, made, instance, given or {})
+        return made
+
+    def _entries(self, label: str, section: Any) -> list[tuple[Any, str, Any]]:
+        if section is None:
+            return []
+        if isinstance(section, Mapping):
+            return [(name, f"providers.{name}", given) for name, given in section.items()]
+        if not isinstance(section, list):
+            self._refuse(label, "providers", f"expected a mapping or a list, got {shape(section)}")
+            return []
+        found = []
+        for number, given in enumerate(section):
+            where = f"providers[{number}]"
+            if not isinstance(given, Mapping):
+                self._refuse(label, where, f"expected a mapping, got {shape(given)}")
+                continue
+            name = given.get("name") or given.get("type") or given.get("provider")
+            if name is None:
+                self._refuse(label, where, "needs type: <provider>")
+            else:
+                found.append((name, where, given))
+        return found
+
+    def _instance(self, label: str, name: str, where: str, given: Mapping[Any, Any]) -> Instance | None:
+        """Which account an entry is about."""
+        own, asked = self._names.get(name.lower()), given.get("type") or given.get("provider")
+        provider = own if asked is None else self._names.get(str(asked).lower())
+        if provider is None:
+            near = get_close_matches(str(asked or name).lower(), self._names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            if asked is not None:
+                self._refuse(label, f"{where}.type", f"provider {asked!r} is not known{hint}")
+            else:
+                words = f"{where} is not known{hint} An account of your own needs type: <provider>"
+                self._warnings.append(f"{label}: {words}")
+            return None
+        if own == provider:
+            return Instance(provider, DEFAULT, where)
+        if own is not None:
+            self._refuse(label, where, f"is called like the provider {own}; choose another name")
+            return None
+        return self._named(label, provider, name, where)
+
+    def _named(self, label: str, provider: str, name: str, where: str) -> Instance | None:
+        name = name.lower()
+        if name == "auto" or not _NAME.fullmatch(name):
+            self._refuse(label, where, "an account's name has letters, digits, dots and dashes, and is not auto")
+            return None
+        return Instance(provider, name, where)
+
+    def _take(self, label: str, made: Spread, instance: Instance, given: Mapping[Any, Any]) -> None:
+        provider, account, where = instance
+        if account != DEFAULT:
+            made.instances.append(instance)
+        inner = given.get("accounts") if account == DEFAULT else None
+        if not isinstance(inner, Mapping | None):
+            self._refuse(label, f"{where}.accounts", f"expected a mapping of names, got {shape(inner)}")
+            inner = None
+        for name, one in (inner or {}).items():
+            place = f"{where}.accounts.{name}"
+            if not isinstance(one, Mapping | None):
+                self._refuse(label, place, f"expected a mapping, got {shape(one)}")
+            elif str(name).lower() == DEFAULT:
+                self._values(label, made, Instance(provider, DEFAULT, place), one or {})
+            elif named := self._named(label, provider, str(name), place):
+                self._take(label, made, named, one or {})
+        self._values(label, made, instance, given)
+
+    def _values(self, label: str, made: Spread, instance: Instance, given: Mapping[Any, Any]) -> None:
+        provider, account, where = instance
+        values = flat({key: value for key, value in given.items() if key not in _STRUCTURE})
+        if isinstance(given.get("models"), list):
+            self._refuse(label, f"{where}.models", "expected a mapping of capabilities to models, got a list")
+            values.pop("models", None)
+        for name, spellings in KEYS.items():
+            for spelling in spellings:
+                if spelling not in values:
+                    continue
+                key, value = key_of(provider, account, name), values.pop(spelling)
+                if key in made.values:
+                    self._warnings.append(f"{label}: {where}.{spelling} has no effect beside {made.spelled[key]}")
+                else:
+                    made.values[key], made.spelled[key] = value, f"{where}.{spelling}"
+        for left, value in values.items():
+            self._left_over(label, where, left, value)
+
+    def _left_over(self, label: str, where: str, key: str, value: str) -> None:
+        if key == "auth_method":
+            if value.lower() not in _AUTH:
+                words = "this version sends a key (api_key) or a token (token), and runs no other program"
+                self._warnings.append(f"{label}: {where}.auth_method: {value} has no effect: {words}")
+            return
+        if key in _NO_EFFECT:
+            self._warnings.append(f"{label}: {where}.{key} has no effect: {_NO_EFFECT[key]}")
+            return
+        known = [*(spelling for one in KEYS.values() for spelling in one), *_STRUCTURE, "auth_method"]
+        head = key.partition(".")[0]
+        if head in known:
+            self._refuse(label, f"{where}.{head}", "expected a single value, got a mapping")
+            return
+        near = get_close_matches(key, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        self._warnings.append(f"{label}: {where}.{key} is not known{hint}")
+
+    def _refuse(self, label: str, where: str, why: str) -> None:
+        self._problems.append(Misconfigured(f"{label}: {where}: {why}", param=where))
+
+
+class Accounts:
+    """Reads the accounts of each row from the layers."""
+
+    def __init__(self, layers: Layers, problems: list[Misconfigured], warnings: list[str]) -> None:
+        self._layers = layers
+        self._problems = problems
+        self._warnings = warnings
+        self.origins: dict[str, Origin] = {}
+
+    def of(self, row: Declared, named: Iterable[str], taken: frozenset[str]) -> tuple[Account, ...]:
+        """The default account first; without any access of its own it gives way to those that have a name."""
+        base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
+        made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
+        self._warn(row)
+        return (base, *made) if base.has_access or not made else tuple(made)
+
+    def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
+        """What it does not say itself it takes from its provider; a key only for the same address."""
+        found: dict[str, Found] = {}
+        needed = row.usable
+        for name in _ENABLED_FIRST:
+            names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
+            one = self._look(names, ACCOUNT_KINDS.get(name, TEXT), needed=needed)
+            if one is not None:
+                found[name] = one
+            if name == "enabled":
+                needed = needed and (one.value if one else base.enabled)
+        self._remember(row.provider, account, found)
+        own: dict[str, Any] = {name: one.value for name, one in found.items() if "." not in name}
+        models = {name.partition(".")[2]: one.value for name, one in found.items() if "." in name}
+        if "key" in own or "token" in own or own.get("base_url", base.base_url) != base.base_url:
+            base = replace(base, key=None, token=None)
+        return replace(base, name=account, models={**base.models, **models}, **own)
+
+    def _look(self, names: tuple[str, ...], kind: Kind, *, needed: bool) -> Found | None:
+        try:
+            return self._layers.look(names, kind)
+        except Unset as error:
+            if needed:
+                self._problems.append(error)
+            else:
+                self._warnings.append(error.message)
+        except Misconfigured as error:
+            self._problems.append(error)
+        return None
+
+    def _remember(self, provider: str, account: str, found: Mapping[str, Found]) -> None:
+        prefix = f"{provider}:{account}."
+        if account != DEFAULT:
+            ours = f"{provider}:{DEFAULT}."
+            inherited = {
+                prefix + name.removeprefix(ours): origin
+                for name, origin in self.origins.items()
+                if name.startswith(ours)
+            }
+            self.origins |= inherited
+        self.origins |= {prefix + name: one.origin for name, one in found.items()}
+
+    def _warn(self, row: Declared) -> None:
+        prefix = f"{row.provider}:"
+        seen = {name: origin for name, origin in self.origins.items() if name.startswith(prefix)}
+        if seen and not row.usable:
+            words = f"{row.title or row.provider}: this version cannot use it yet; its settings are kept"
+            self._warnings.append(f"{words} ({next(iter(seen.values()))})")
+        for name, origin in seen.items():
+            capability = name.partition(".models.")[2]
+            if capability and row.usable and capability not in row.capabilities:
+                self._warnings.append(f"{origin}: kept for {capability}, which this version cannot do there yet")
+        for name, purpose in row.later.items():
+            kept = self._look((name,), TEXT, needed=False)
+            if kept is not None:
+                self._warnings.append(f"{kept.origin}: kept for {purpose}, which this version cannot do yet")
