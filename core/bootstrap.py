@@ -107,10 +107,17 @@ def examine(
         try:
             models = merge(models, config.models, registry.canonical)
         except Misconfigured as error:
-            problems.append(error)
+            problems.append(_in_file(error, config))
     config = whole_names(config, models)
     problems += fitness.problems(config, registry)
     return replace(config, warnings=(*config.warnings, *fitness.warnings(config, registry))), models, problems
+
+
+def _in_file(error: Misconfigured, config: Settings) -> Misconfigured:
+    """With the file that names the model."""
+    param = error.param or ""
+    labels = [origin.layer for name, origin in config.origins.items() if f"{param}.".startswith(f"{name}.")]
+    return Misconfigured(f"{labels[0]}: {error.message}", param=error.param) if labels else error
 
 
 def whole_names(config: Settings, models: Catalog) -> Settings:

@@ -58,6 +58,18 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "first": FLAG,
     "simulated": FLAG,
 }
+FIELD_DOCS: Mapping[str, str] = {
+    "key": "The provider's key",
+    "token": "A bearer token, sent in place of the key",
+    "base_url": "Its address, or that of a server in its place",
+    "api_version": "Version of its API, where it has several",
+    "model": "The model of requests that name none",
+    "models.embed": "The same for embeddings",
+    "enabled": "false switches it off",
+    "priority": "The lowest number goes first",
+    "max_tokens": "Length of answers of requests that name none",
+    "temperature": "Temperature of requests that name none",
+}
 # What changes only with a restart: secrets, where they are sent, and what is never set by hand.
 FIXED = frozenset({"key", "token", "base_url", "simulated"})
 MODELS = tuple(f"models.{one}" for one in Capability if one != Capability.CHAT)
@@ -101,6 +113,7 @@ class Declared:
     aliases: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     usable: bool = True
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of the account's fields, for examples
     # Environment names without an effect in this version, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -276,7 +289,7 @@ class Accounts:
         """The default account first; without any access of its own it gives way to those that have a name."""
         base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
-        self._warn(row)
+        self._warn(row, enabled=any(one.enabled for one in (base, *made)))
         return (base, *made) if base.has_access or not made else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
@@ -321,10 +334,10 @@ class Accounts:
             self.origins |= inherited
         self.origins |= {prefix + name: one.origin for name, one in found.items()}
 
-    def _warn(self, row: Declared) -> None:
+    def _warn(self, row: Declared, *, enabled: bool) -> None:
         prefix = f"{row.provider}:"
         seen = {name: origin for name, origin in self.origins.items() if name.startswith(prefix)}
-        if seen and not row.usable:
+        if seen and enabled and not row.usable:
             words = f"{row.title or row.provider}: this version cannot use it yet; its settings are kept"
             self._warnings.append(f"{words} ({next(iter(seen.values()))})")
         for name, origin in seen.items():

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.config import files
-from core.config.accounts import DEFAULT, FIELDS, Account, Accounts, Declared, Instance, Spreader, names_of
+from core.config.accounts import FIELDS, Account, Accounts, Declared, Instance, Spreader, names_of
 from core.config.files import SecretFiles, Tree, flat
 from core.config.kinds import Kind
 from core.config.layers import Layer, Layers, Origin, named
@@ -85,7 +86,9 @@ class Reading:
         taken = frozenset(self._declared_names())
         reader = Accounts(self._layers, self.problems, self.warnings)
         made = {
-            row.provider: reader.of(row, [one.account for one in self._instances if one.provider == row.provider], taken)
+            row.provider: reader.of(
+                row, [one.account for one in self._instances if one.provider == row.provider], taken
+            )
             for row in self._declared.values()
         }
         self.origins |= reader.origins
@@ -144,9 +147,14 @@ class Reading:
 
     def _add_files(self, folder: Path) -> None:
         path, env = self._value("config"), self._value("env")
+        there = self._try(lambda: files.find(folder, path, env), [])
+        if env and not any(env in Path(label).name for label, _ in there):
+            self.warnings.append(f"{self.origins['env']}: there is no file for the environment {env}")
+        if not there and (folder / "patchbay.yml").is_file():
+            self.warnings.append("patchbay.yml is not read; call it patchbay.yaml")
         spreader = Spreader(self._declared.values(), self.problems, self.warnings)
-        for label, where in self._try(lambda: files.find(folder, path, env), []):
-            tree = self._try(lambda label=label, where=where: files.read(label, where), None)  # type: ignore[misc] # mypy cannot infer a default's type
+        for label, where in there:
+            tree = self._try(partial(files.read, label, where), None)
             if tree is not None:
                 self._add_tree(tree, spreader)
 
@@ -159,14 +167,26 @@ class Reading:
         self._layers.add(
             Layer(tree.label, {**values, **(spread.values if spread else {})}, spread.spelled if spread else {})
         )
-        models = tree.data.get("models")
+        self._add_models(tree.label, tree.data.get("models"))
+
+    def _add_models(self, label: str, models: Any) -> None:
+        """A user's own models; of two files the higher one wins field by field."""
         if not isinstance(models, Mapping | None):
-            self._refuse(tree.label, "models", f"expected a mapping of provider/model, got {files.shape(models)}")
-        for name, given in (models or {}).items():
-            given = self._try(lambda name=name, given=given: self._expanded(tree.label, f"models.{name}", given), None)  # type: ignore[misc] # see above
-            higher = self.models.get(str(name))
-            both = isinstance(higher, Mapping) and isinstance(given, Mapping)
-            self.models[str(name)] = {**given, **higher} if both else given if higher is None else higher
+            self._refuse(label, "models", f"expected a mapping of provider/model, got {files.shape(models)}")
+            return
+        for key, given in (models or {}).items():
+            name, where = str(key), f"models.{key}"
+            try:
+                lower = self._expanded(label, where, given)
+            except Misconfigured as error:
+                self.problems.append(error)
+                continue
+            higher = self.models.get(name)
+            if isinstance(higher, Mapping) and isinstance(lower, Mapping):
+                self.models[name] = {**lower, **higher}
+            else:
+                self.models[name] = lower if higher is None else higher
+            self.origins.setdefault(where, Origin(label, where, in_file=True))
 
     def _expanded(self, label: str, where: str, value: Any) -> Any:
         if isinstance(value, str):

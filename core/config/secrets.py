@@ -1,6 +1,7 @@
 """Secrets that cannot be printed by accident, and AWS's two stores of them."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -49,20 +50,19 @@ def _read(source: str, service: str, what: str) -> dict[str, str]:
     except ModuleNotFoundError:
         raise _refused(f"{source} needs boto3: pip install -e '.[aws]'") from None
     try:
-        client = boto3.client(
-            service, config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3})
-        )
-        return _secret_object(client, what) if service == _MANAGER else _parameters(client, what)
+        limits = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3})
+        with closing(boto3.client(service, config=limits)) as client:
+            return _secret_object(client, what) if service == _MANAGER else _parameters(client, what)
     except ClientError as error:
         raise _refused(f"{source} cannot be read: {error.response['Error']['Code']}") from None
     except BotoCoreError as error:
         raise _refused(f"{source} cannot be read: {type(error).__name__}: {error}") from None
-    except _NotAnObject as error:
+    except _Unfit as error:
         raise _refused(f"{source}: {error}") from None
 
 
-class _NotAnObject(Exception):
-    pass
+class _Unfit(Exception):
+    """What is there is not what was expected."""
 
 
 def _secret_object(client: Any, what: str) -> dict[str, str]:
@@ -72,13 +72,17 @@ def _secret_object(client: Any, what: str) -> dict[str, str]:
     except orjson.JSONDecodeError:
         data = None
     if not isinstance(data, dict) or not all(isinstance(value, str | int | float) for value in data.values()):
-        raise _NotAnObject("expected a JSON object of names and values")
-    return {name.upper(): str(value).lower() if isinstance(value, bool) else str(value) for name, value in data.items()}
+        raise _Unfit("expected a JSON object of names and values")
+    return {
+        name.upper(): str(value).lower() if isinstance(value, bool) else str(value) for name, value in data.items()
+    }
 
 
 def _parameters(client: Any, path: str) -> dict[str, str]:
     pages = client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True, WithDecryption=True)
     found = [one for page in pages for one in page["Parameters"]]
+    if not found:
+        raise _Unfit("there is no parameter below it")
     return {one["Name"].rpartition("/")[2].upper().replace("-", "_"): one["Value"] for one in found}
 
 

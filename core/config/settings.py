@@ -122,7 +122,11 @@ class Settings:
         "PATCHBAY_PREFER_LOCAL", FLAG, False, "Whether own machines lead the default chain", "routing.prefer_local"
     )
     max_cost: float | None = _setting(
-        "PATCHBAY_MAX_COST", kinds.USD, None, "max_cost of requests that name none, in USD", "routing.max_cost_per_task"
+        "PATCHBAY_MAX_COST",
+        kinds.USD,
+        None,
+        "max_cost of requests that name none, in USD",
+        "routing.max_cost_per_task",
     )
     fallback_provider: str | None = _setting(
         "PATCHBAY_FALLBACK_PROVIDER", NAME, None, "Provider that follows right after the first",
@@ -169,7 +173,9 @@ class Settings:
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls",
         "service.use_proxy", live=False,
     )  # fmt: skip
-    cache: bool = _setting("PATCHBAY_CACHE", FLAG, True, "Whether answers may be kept and given again", "cache.enabled")
+    cache: bool = _setting(
+        "PATCHBAY_CACHE", FLAG, True, "Whether answers may be kept and given again", "cache.enabled"
+    )
     cache_ttl: float = _setting(
         "PATCHBAY_CACHE_TTL", SECONDS, 300.0, "Seconds for which an answer is kept", "cache.ttl"
     )

@@ -24,12 +24,13 @@ class _Loader(_Base):  # type: ignore[misc] # chosen at run time
                 if name in seen:
                     raise _Twice(None, None, f"{name} is there twice", key.start_mark)
                 seen.add(name)
+                key.tag = "tag:yaml.org,2002:str"  # who is called `off` or `1` is called so
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
 
 
-class _Twice(yaml.constructor.ConstructorError):
-    pass
+class _Twice(yaml.constructor.ConstructorError):  # type: ignore[misc] # PyYAML has no types
+    """A key that is there already."""
 
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -50,7 +51,7 @@ def parse(label: str, raw: bytes) -> Any:
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = str(getattr(error, "problem", None) or "it is not YAML")
         if not isinstance(error, _Twice):
-            problem = re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "...", problem)  # may be a value, and a value may be a secret
+            problem = re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "...", problem)  # it may quote a value, which may be secret
         raise Misconfigured(f"{label}:{where} {problem}") from None
     except RecursionError:
         raise Misconfigured(f"{label}: it is nested too deeply") from None

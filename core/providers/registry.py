@@ -51,7 +51,7 @@ class Registry:
         return self._names.get(name.strip().lower())
 
     def place(self, name: str, accounts: Mapping[str, tuple[Account, ...]] | None = None) -> Place | None:
-        """Whom a name means: a provider, one account of it (`provider:account`), or an account that nobody else has."""
+        """Whom a name means: a provider, its account (`provider:account`), or an account that nobody else has."""
         name = name.strip().lower()
         provider = self.canonical(name)
         if provider is not None:

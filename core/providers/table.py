@@ -67,7 +67,13 @@ class Row:
             name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
         }
         names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
-        return Declared(self.name, names, self.title, self.aliases, self.capabilities, self.usable, self.later)
+        models = {"model": Capability.CHAT, "models.embed": Capability.EMBED}
+        defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
+        if self.base_url:
+            defaults["base_url"] = self.base_url
+        return Declared(
+            self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, self.later
+        )
 
 
 TABLE: tuple[Row, ...] = (

@@ -61,7 +61,9 @@ class Chains:
         if second is None:
             return chain
         others = [place for place in chain if not second.covers(place)]
-        ready = [place for place in others if self._is_ready(place, accounts[place])][:behind]
+        ready = [place for place in chain if self._is_ready(place, accounts[place])][:behind]
+        if any(second.covers(place) for place in ready):
+            return chain  # it is the first choice as well
         cut = others.index(ready[-1]) + 1 if ready else 0
         return [*others[:cut], *(place for place in chain if second.covers(place)), *others[cut:]]
 

@@ -37,13 +37,13 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
         if place is not None and not registry.rows[place.provider].usable:
             found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
     if config.strategy not in STRATEGIES:
-        where = config.origins.get("strategy", "PROVIDER_STRATEGY")
-        known = ", ".join(STRATEGIES)
-        found.append(f"{where}: strategy {config.strategy!r} is not known (known: {known}); using fallback")
+        known, origin = ", ".join(STRATEGIES), config.origins.get("strategy", "PROVIDER_STRATEGY")
+        found.append(f"{origin}: strategy {config.strategy!r} is not known (known: {known}); using fallback")
     elif config.strategy != "fallback" and config.first_for(Capability.CHAT):
-        where = config.origins.get("chat_provider") or config.origins.get("llm_provider")
-        found.append(f"{where} goes first only among equals: the strategy is {config.strategy}")
-    return found + [f"{one} has no effect on {capability}: its chain is written down" for capability, one in _idle(config)]
+        first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
+        found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")
+    found += [f"{one} has no effect on {capability}: its chain is written down" for capability, one in _idle(config)]
+    return found
 
 
 def _idle(config: Settings) -> Iterator[tuple[Capability, str]]:

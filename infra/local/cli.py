@@ -6,7 +6,7 @@ import click
 
 from core import __version__
 
-COMMANDS = ("serve", "providers", "models", "route", "decisions", "simulate")
+COMMANDS = ("serve", "providers", "models", "route", "decisions", "config", "simulate")
 
 
 class _Commands(click.Group):
