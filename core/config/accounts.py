@@ -94,7 +94,7 @@ _STRUCTURE = ("type", "provider", "name", "accounts")
 _AUTH = {"api_key", "key", "token", "bearer"}
 _NO_EFFECT = {
     "cost_per_token": "prices belong to models: models.<provider/model>.usd_per_mtok",
-    "rate_limit": "this version sets no limits of its own; the provider's answer to too many requests moves traffic on",
+    "rate_limit": "this version sets no limits of its own; who is refused by one moves on to the next",
     "requests_per_minute": "see rate_limit: this version sets no limits of its own",
     "tokens_per_minute": "see rate_limit: this version sets no limits of its own",
     "timeout": "time is limited for all providers alike: timeouts.answer, timeouts.total",

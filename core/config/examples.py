@@ -58,7 +58,7 @@ def yaml_example(declared: Iterable[Declared]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a person writes it."""
-    if value is None or value == () or value == []:
+    if value is None or (isinstance(value, tuple | list) and not value):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -123,7 +123,6 @@ def _provider_env(row: Declared) -> Iterator[str]:
 def _provider_yaml(row: Declared) -> str:
     lines = []
     for field, default in _fields(row):
-        if field in {"key", "token"}:
-            default = f"${{{row.names[field][0]}:-}}"
-        lines.append(f"    #{_key(field)}: {default}".rstrip())
+        value = f"${{{row.names[field][0]}:-}}" if field in {"key", "token"} else default
+        lines.append(f"    #{_key(field)}: {value}".rstrip())
     return "\n".join(lines) + "\n"

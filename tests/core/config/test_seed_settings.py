@@ -204,11 +204,13 @@ def test_000_names(read):
     assert (together.key, together.model) == (Secret("your_key"), "meta-llama/Llama-3.3-70B-Instruct-Turbo")
     assert openai.key == Secret("your_key")
     assert (openai.model_for("transcribe"), openai.model_for("speak")) == ("whisper-1", "tts-1")
-    later: tuple[str, ...] = ("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION", "AZURE_TRANSLATION_KEY", "AZURE_TRANSLATION_REGION",
-             "OPENAI_WHISPER_MODEL", "OPENAI_TTS_MODEL", "OPENAI_TTS_VOICE", "VOICE_STT_PROVIDER",
-             "VOICE_TTS_PROVIDER", "BEAUTIFY_PROVIDER")  # fmt: skip
+    later = [
+        *("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION", "AZURE_TRANSLATION_KEY", "AZURE_TRANSLATION_REGION"),
+        *("OPENAI_WHISPER_MODEL", "OPENAI_TTS_MODEL", "OPENAI_TTS_VOICE"),
+        *("VOICE_STT_PROVIDER", "VOICE_TTS_PROVIDER", "BEAUTIFY_PROVIDER"),
+    ]
     offered = {one.value for row in Registry().rows.values() for one in row.capabilities}
-    later += () if "embed" in offered else ("EMBEDDING_PROVIDER",)
+    later += [] if "embed" in offered else ["EMBEDDING_PROVIDER"]
     warned(config, *(f"{name} (.env): kept for " for name in later))
 
 
