@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format examples lock clean
+.PHONY: help run test test-aws check bench format examples lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ run: $(VENV)/.run  ## serve on http://127.0.0.1:8787 (PORT, HOST, PATCHBAY_HOME)
 
 test: $(VENV)/.test  ## run the tests; K=words selects, e.g. make test K=openai
 	$(BIN)/pytest $(if $(K),-k "$(K)")
+
+test-aws: $(VENV)/.test  ## run the functions' tests once more with state in DynamoDB and S3 (moto)
+	$(BIN)/pytest tests/functions --state aws
 
 check: $(VENV)/.test  ## lint, format, types, import contracts, leaks and docs
 	$(BIN)/ruff check .

@@ -1,18 +1,26 @@
 """The composition root: settings → gateway. Opens what is bound to a loop, and closes it."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from random import Random
 
+from core import log as lines
 from core.accounting.ledger import Ledger
+from core.accounting.report import Report
 from core.backends.ports import Blobs, Store
+from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
-from core.config import catalog, settings
 from core.config.catalog import Catalog
-from core.config.overrides import merge
-from core.config.settings import Account, Settings
-from core.errors import Misconfigured
+from core.config.run_time import Changes, RunTime
+from core.config.settings import Settings
+from core.configuration import Configuration
+from core.errors import Misconfigured, StoreUnavailable
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
 from core.execution.walk import Walk
@@ -20,10 +28,28 @@ from core.gateway import Gateway
 from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.routing import fitness
-from core.routing.planner import Planner
+from core.routing.planner import POLICY, Planner
+from core.switches import NEVER, Switches, Watch
 
 log = logging.getLogger("patchbay")
+
+STATE = "state.db"  # below PATCHBAY_HOME
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What outlives a change of settings: connections, state, and what was learnt from traffic."""
+
+    transport: Transport
+    store: Store
+    watch: Watch
+    cache: Cache
+    ledger: Ledger
+    report: Report
+    stats: Stats
+    gate: InFlight
+    chance: Random
+    ids: Ids
 
 
 @dataclass(slots=True)
@@ -34,106 +60,155 @@ class Service:
     registry: Registry
     catalog: Catalog
     clock: Clock
+    rules: RunTime
     gateway: Gateway | None = None
-    _transport: Transport | None = None
-    _store: Store | None = None
+    due: float = -NEVER  # from then on a request goes by way of `current`
+    _lasting: _Lasting | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _said: set[str] = field(default_factory=set)
 
     async def open(self) -> Gateway:
-        if self.gateway is None:
-            config, chance = self.settings, seeded()
-            for words in config.warnings:
-                log.warning("%s", words)
-            self._transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
-            self._store = await open_store(config, self.clock)
-            self.registry.connect(config.accounts, self._transport)
-            self.gateway = Gateway(
-                settings=config,
-                registry=self.registry,
-                catalog=self.catalog,
-                planner=Planner(self.registry, self.catalog, config),
-                walk=Walk(
-                    clock=self.clock,
-                    chance=chance,
-                    gate=InFlight(),
-                    patience=config.answer_timeout,
-                    retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
-                ),
-                ledger=Ledger(self._store, self.clock),
-                stats=Stats(),
-                clock=self.clock,
-                ids=Ids(self.clock, chance),
-            )
+        async with self._opening:
+            if self.gateway is None:
+                self._lasting = lasting = await self._open()
+                changes = await lasting.watch.look()
+                self.gateway = self._made(lasting, changes or Changes())
+                self.due = lasting.watch.due
         return self.gateway
+
+    async def current(self) -> Gateway:
+        """The gateway after a look whether settings were changed. What is under way ends on the one it began with."""
+        gateway, lasting = self.gateway, self._lasting
+        if gateway is None or lasting is None:
+            return await self.open()
+        self.due = NEVER
+        try:
+            changes = await lasting.watch.look()
+            if changes is not None and self.gateway is not None:
+                gateway = self.gateway = self._made(lasting, changes)
+        except Exception:
+            log.exception("settings of the newest version cannot be put in force; those before stay")
+        finally:
+            self.due = lasting.watch.due
+        return gateway
 
     async def close(self) -> None:
         self.gateway = None
-        if self._transport is not None:
-            await self._transport.close()
-        if self._store is not None:
-            await self._store.close()
+        self.due = -NEVER
+        if self._lasting is not None:
+            await self._lasting.transport.close()
+            await self._lasting.cache.close()
+            await self._lasting.store.close()
+
+    @asynccontextmanager
+    async def switches(self) -> AsyncIterator[Switches]:
+        """The settings changed at run time alone, for who needs no gateway."""
+        store = await open_store(self.settings, self.clock)
+        try:
+            yield Switches(store, self.clock, self.rules)
+        finally:
+            await store.close()
+
+    async def _open(self) -> _Lasting:
+        config, clock, chance = self.settings, self.clock, seeded()
+        store = await open_store(config, clock)
+        transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
+        return _Lasting(
+            transport=transport,
+            store=store,
+            # What nobody can change need not be looked for.
+            watch=Watch(Switches(store, clock, self.rules), clock, 0 if self.rules.fixed else config.refresh),
+            cache=Cache(
+                store=store,
+                open_blobs=partial(open_blobs, config),
+                clock=clock,
+                ttl=config.cache_ttl,
+                configuration=_fingerprint(config),
+                owner=f"{chance.getrandbits(64):016x}",
+            ),
+            ledger=Ledger(store, clock),
+            report=Report(store, clock),
+            stats=Stats(),
+            gate=InFlight(),
+            chance=chance,
+            ids=Ids(clock, chance),
+        )
+
+    def _made(self, lasting: _Lasting, changes: Changes) -> Gateway:
+        """A gateway on these changes."""
+        before = self.settings
+        config, in_force = self.rules.settle(changes)
+        self._say(logging.WARNING, *self.rules.concerns, *config.warnings, *in_force.left_out.values())
+        if config.log_level != before.log_level:
+            lines.set_level(config.log_level)
+        lasting.transport.connect_timeout = config.connect_timeout
+        self.registry = self.registry.renewed(config.accounts, lasting.transport)
+        self.settings = config
+        if changes.version:
+            log.info("settings of version %d are in force: %s", changes.version, ", ".join(in_force.values) or "none")
+        return Gateway(
+            settings=config,
+            in_force=in_force,
+            registry=self.registry,
+            catalog=self.catalog,
+            planner=Planner(self.registry, self.catalog, config),
+            walk=Walk(
+                clock=self.clock,
+                chance=lasting.chance,
+                gate=lasting.gate,
+                patience=config.answer_timeout,
+                retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
+            ),
+            ledger=lasting.ledger,
+            report=lasting.report,
+            stats=lasting.stats,
+            cache=lasting.cache.under(config.cache_ttl, _fingerprint(config)) if config.cache else None,
+            clock=self.clock,
+            ids=lasting.ids,
+        )
+
+    def _say(self, level: int, *words: str) -> None:
+        """Once in the life of a process, however often settings change."""
+        for one in words:
+            if one not in self._said:
+                self._said.add(one)
+                log.log(level, "%s", one)
 
 
 def build(
     *,
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
-    run_time: Mapping[str, str] | None = None,
+    changes: Changes | None = None,
     found: Mapping[str, str] | None = None,
+    pinned: Mapping[str, str] | None = None,
     registry: Registry | None = None,
     clock: Clock | None = None,
 ) -> Service:
-    """Read the configuration; nothing is opened yet. `found` is what this machine itself says, over all layers."""
+    """Read the configuration; nothing is opened yet.
+
+    Changed at run time is what the store says when it is opened, or sooner when `changes` are given; `found` and
+    `pinned` are below and above that.
+    """
     registry = registry or Registry.with_plugins()
-    config, models, problems = examine(registry, environ=environ, dotenv=dotenv, run_time=run_time, found=found)
-    if problems:
-        raise problems[0]
-    return Service(config, registry, models, clock or SystemClock())
+    configuration = Configuration(registry, environ=environ, dotenv=dotenv, found=found, pinned=pinned)
+    rules = RunTime(registry.declared(), configuration.load, pinned=pinned or ())
+    config, _ = rules.settle(changes or Changes())
+    return Service(config, registry, configuration.catalog, clock or SystemClock(), rules)
 
 
-def examine(
-    registry: Registry,
-    *,
-    environ: Mapping[str, str] | None = None,
-    dotenv: Path | None = None,
-    run_time: Mapping[str, str] | None = None,
-    found: Mapping[str, str] | None = None,
-) -> tuple[Settings, Catalog, list[Misconfigured]]:
-    """Settings and catalogue as far as they go, and all that keeps them from being used."""
-    config, problems = settings.examine(
-        registry.declared(), environ=environ, dotenv=dotenv, run_time=run_time, found=found
-    )
-    models = catalog.load()
-    if config.models:
-        try:
-            models = merge(models, config.models, registry.canonical)
-        except Misconfigured as error:
-            problems.append(_in_file(error, config))
-    config = whole_names(config, models)
-    problems += fitness.problems(config, registry)
-    return replace(config, warnings=(*config.warnings, *fitness.warnings(config, registry))), models, problems
+async def changes_in(service: Service) -> Changes:
+    """What was changed at run time, for who must know it before the service is opened."""
+    try:
+        async with service.switches() as switches:
+            return await switches.current()
+    except (StoreUnavailable, Misconfigured):
+        return Changes()  # opening the service meets the same, and says it
 
 
-def _in_file(error: Misconfigured, config: Settings) -> Misconfigured:
-    """With the file that names the model."""
-    param = error.param or ""
-    labels = [origin.layer for name, origin in config.origins.items() if f"{param}.".startswith(f"{name}.")]
-    return Misconfigured(f"{labels[0]}: {error.message}", param=error.param) if labels else error
-
-
-def whole_names(config: Settings, models: Catalog) -> Settings:
-    """Models of accounts by their whole ids where somebody gave the last part only."""
-    words = []
-    made: dict[str, tuple[Account, ...]] = {}
-    for provider, accounts in config.accounts.items():
-        for one in accounts:
-            whole = models.whole_name(provider, one.model) if one.model else None
-            if whole is not None:
-                words.append(f"{config.origin(provider, one.name, 'model')}: {one.model} is taken for {whole}")
-                made.setdefault(provider, accounts)
-                made[provider] = tuple(replace(each, model=whole) if each is one else each for each in made[provider])
-    if not made:
-        return config
-    return replace(config, accounts={**config.accounts, **made}, warnings=(*config.warnings, *words))
+def _fingerprint(config: Settings) -> str:
+    """Stands for all settings: any of them may change who answers. Keys print as `***`; a new key answers the same."""
+    return sha256(f"{POLICY} {config!r}".encode()).hexdigest()[:16]
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.
@@ -145,7 +220,7 @@ async def open_store(config: Settings, clock: Clock) -> Store:
         return await DynamoStore(config.table, clock).open()
     from core.backends.embedded.sqlite import SqliteStore  # noqa: PLC0415 - see above
 
-    return await SqliteStore(config.home / "state.db", clock).open()
+    return await SqliteStore(config.home / STATE, clock).open()
 
 
 async def open_blobs(config: Settings) -> Blobs:

@@ -1,23 +1,27 @@
 """One verb per capability, every verb the same steps: plan → walk → settle → answer with a receipt."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Any, TypeVar
+
+import orjson
 
 from core import log as lines
 from core.accounting import pricing
 from core.accounting.ledger import Ledger
+from core.accounting.report import Report
+from core.answers import Answer, LiveAnswer, ReplayedAnswer
+from core.cache.layered import Cache, Ticket
+from core.cache.memory import Stored
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
+from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.errors import (
-    AttemptTimeout,
     NoTarget,
     PatchbayError,
     StoreUnavailable,
-    StreamCut,
     TargetError,
 )
 from core.execution.deadline import Deadline
@@ -30,23 +34,18 @@ from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller
-from core.types.frame import Frame, Kind
 from core.types.plan import Candidate, Plan
-from core.types.receipt import Receipt, ReceiptOutcome
+from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Place, Target
 from core.types.usage import UNKNOWN_COST, Cost, Usage
+from core.wire.assembly import completion_of
 from core.wire.chat import with_defaults, without
-from core.wire.openai import Completion
+from core.wire.openai import Completion, read_completion
 
 T = TypeVar("T")
 
 log = logging.getLogger("patchbay")
-
-
-class Answer(NamedTuple, Generic[T]):
-    value: T
-    receipt: Receipt
 
 
 class Gateway:
@@ -59,17 +58,23 @@ class Gateway:
         planner: Planner,
         walk: Walk,
         ledger: Ledger,
+        report: Report,
         stats: Stats,
+        cache: Cache | None,
         clock: Clock,
         ids: Ids,
+        in_force: InForce,
     ) -> None:
         self.settings = settings
+        self.in_force = in_force
         self.registry = registry
         self.catalog = catalog
         self.planner = planner
         self.ledger = ledger
+        self.report = report
         self.stats = stats
         self.clock = clock
+        self._cache = cache
         self._walk = walk
         self._ids = ids
         # Simulators stand in for all providers or for none.
@@ -80,34 +85,92 @@ class Gateway:
         return self.planner.plan(request, self.clock.now())
 
     async def chat(self, caller: Caller, request: Request) -> Answer[Completion]:
+        deadline = self._deadline(request)
+        ticket = self._ticket(caller, request, deadline)
+        if ticket is None:
+            return await self._chat(caller, request, deadline)
+        async with ticket:
+            stored = await ticket.read()
+            if stored is not None:
+                return Answer(read_completion(stored.raw), await self._again(caller, request, stored))
+            answer = await self._chat(caller, request, deadline, "miss")
+            if self._keeps(answer.value.body, answer.receipt):
+                await ticket.write(answer.value.raw, answer.receipt)
+            return answer
+
+    async def chat_stream(self, caller: Caller, request: Request) -> LiveAnswer | ReplayedAnswer:
+        """A committed stream: its frames must be read to their end or closed."""
+        deadline = self._deadline(request)
+        ticket = self._ticket(caller, request, deadline)
+        if ticket is None:
+            return await self._chat_stream(caller, request, deadline)
+        stored = await ticket.read()
+        if stored is not None:
+            completion = read_completion(stored.raw)
+            return ReplayedAnswer(completion.body, await self._again(caller, request, stored))
+        live = await self._chat_stream(caller, request, deadline, "miss")
+        live.keep(partial(self._keep_stream, ticket))
+        return live
+
+    async def _chat(
+        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
+    ) -> Answer[Completion]:
         async def attempt(candidate: Candidate) -> Reply[Completion]:
             reply = await self._chats(candidate).chat(self._call(candidate, request))
             return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
-        receipt, won = await self._win(caller, request, attempt, self._deadline(request))
+        receipt, won = await self._win(caller, request, attempt, deadline, cache)
         await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
-    async def chat_stream(self, caller: Caller, request: Request) -> "LiveAnswer":
-        """A committed stream: its frames must be read to their end or closed."""
-        first_token, deadline = self.settings.first_token_timeout, self._deadline(request)
+    async def _chat_stream(
+        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
+    ) -> LiveAnswer:
+        first_token = self.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
             return await commit(self._chats(candidate).chat_stream(self._call(candidate, request)), first_token)
 
-        receipt, won = await self._win(caller, request, attempt, deadline)
+        receipt, won = await self._win(caller, request, attempt, deadline, cache)
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
-        return LiveAnswer(self, receipt, won, deadline)
+        return LiveAnswer(self.finish, self.clock, receipt, won, deadline)
+
+    def _ticket(self, caller: Caller, request: Request, deadline: Deadline) -> Ticket | None:
+        return None if self._cache is None else self._cache.ticket(caller, request, deadline.at)
+
+    async def _again(self, caller: Caller, request: Request, stored: Stored) -> Receipt:
+        """The receipt of an answer from the cache: nobody was asked, nothing is owed."""
+        receipt = self._receipt(caller, request, "hit")
+        receipt.again = Again(stored.decision, max(0.0, receipt.at - stored.at), stored.cost_nano)
+        receipt.target, receipt.usage = stored.target, stored.usage
+        receipt.warnings += stored.warnings
+        await self._settle(receipt, "ok")
+        return receipt
+
+    @staticmethod
+    def _keeps(body: Mapping[str, Any], receipt: Receipt) -> bool:
+        """Not what stands in for a model that was named and failed, nor what a filter has cut."""
+        filtered = any(choice.get("finish_reason") == "content_filter" for choice in body["choices"])
+        return not filtered and not receipt.substituted
+
+    async def _keep_stream(self, ticket: Ticket, raws: list[bytes], receipt: Receipt) -> None:
+        raw = completion_of(raws, receipt.usage)
+        if raw is not None and self._keeps(orjson.loads(raw), receipt):
+            await ticket.write(raw, receipt)
 
     async def _win(
-        self, caller: Caller, request: Request, attempt: Callable[[Candidate], Awaitable[T]], deadline: Deadline
+        self,
+        caller: Caller,
+        request: Request,
+        attempt: Callable[[Candidate], Awaitable[T]],
+        deadline: Deadline,
+        cache: str,
     ) -> tuple[Receipt, Won[T]]:
         """Plan and walk. Whatever fails here is settled with its receipt."""
-        receipt = Receipt(self._ids.decision(), self.clock.now(), self.clock.monotonic(), caller, request)
+        receipt = self._receipt(caller, request, cache)
         plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
-        receipt.simulated = self.simulated
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
@@ -120,7 +183,9 @@ class Gateway:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
-        receipt.warnings += self._substitution(request, won.candidate, plan.named)
+        substitution = self._substitution(request, won.candidate, plan.named)
+        receipt.substituted = bool(substitution)
+        receipt.warnings += substitution
         return receipt, won
 
     async def finish(
@@ -195,6 +260,12 @@ class Gateway:
             request.wants_usage,
         )
 
+    def _receipt(self, caller: Caller, request: Request, cache: str) -> Receipt:
+        started = self.clock.monotonic()
+        return Receipt(
+            self._ids.decision(), self.clock.now(), started, caller, request, cache=cache, simulated=self.simulated
+        )
+
     def _deadline(self, request: Request) -> Deadline:
         allowed = self.settings.total_timeout
         asked = request.timeout or allowed
@@ -217,73 +288,6 @@ class Gateway:
         if not {model, model.partition("/")[2]}.isdisjoint({target.model, candidate.instead_of}):
             return ()
         return (f"answered by {target} instead of {model}",)
-
-
-class LiveAnswer:
-    """A stream under way. Enter it, read its frames; on leaving it is settled, and `error` says what broke it."""
-
-    def __init__(self, gateway: Gateway, receipt: Receipt, won: Won[Committed], deadline: Deadline) -> None:
-        self.receipt = receipt
-        self.error: TargetError | None = None
-        self._gateway = gateway
-        self._won = won
-        self._first_ms = (gateway.clock.monotonic() - won.started) * 1000
-        self._late: AttemptTimeout | None = None
-        self._reading = False
-        self._deadline = deadline
-        remaining = deadline.remaining(gateway.clock.monotonic())
-        self._alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        source = self._won.value.source
-        try:
-            if self.receipt.outcome == "pending":
-                await self._finish("cancelled")
-            elif self.receipt.outcome == "ok":
-                await source.next()  # reads the provider's goodbye, so that the connection can be used again
-        finally:
-            source.close()
-
-    async def frames(self) -> AsyncIterator[list[Frame]]:
-        """Frames as they come, without the end marker. The last ones are settled before they are handed out."""
-        batch: list[Frame] | None = self._won.value.held
-        try:
-            while batch is not None:
-                ended = bool(batch) and batch[-1].kind is Kind.END
-                if ended:
-                    await self._finish("ok")
-                    batch.pop()
-                if batch:
-                    yield batch
-                if ended:
-                    return
-                self._reading = True
-                batch = await self._won.value.source.next()
-                self._reading = False
-            raise StreamCut("the stream ended without its end marker")
-        except TargetError as error:
-            self.error = self._late or error.with_traceback(None)
-            await self._finish("cut")
-
-    def _expire(self) -> None:
-        self._late = AttemptTimeout("the deadline passed in the middle of the answer")
-        # A deadline that finds nobody waiting for the provider was used up by a caller who does not read.
-        self._late.fault = self._deadline.fault if self._reading else "caller"
-        self._won.value.source.close()  # which ends the wait for its next frames
-
-    async def _finish(self, outcome: ReceiptOutcome) -> None:
-        self._alarm.cancel()
-        source = self._won.value.source
-        usage = source.usage
-        if usage.source == "unknown":
-            usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
-        request_id, error = source.request_id, self.error
-        await self._gateway.finish(
-            self.receipt, self._won, outcome, usage, request_id, error=error, first_ms=self._first_ms
-        )
 
 
 def _estimated(request: Request, completion: Completion) -> Usage:

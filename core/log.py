@@ -149,3 +149,9 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, gather: b
     root.setLevel(LINES.level)
     root.propagate = False
     return LINES
+
+
+def set_level(level: str) -> None:
+    """From which level on lines are written from now on."""
+    LINES.level = _LEVELS[level]
+    logging.getLogger("patchbay").setLevel(LINES.level)

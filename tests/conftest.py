@@ -1,15 +1,29 @@
 """One shared server with simulators for tests that do not change its settings, and one AWS."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
+from tests import harness
 from tests.aws import Aws, serving
 from tests.harness import Server, server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--state", choices=["embedded", "aws"], default="embedded", help="where servers keep their state")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state(request: pytest.FixtureRequest) -> None:
+    """With `--state aws` every server of the tests keeps its state in a table and a bucket, one of each per home."""
+    if request.config.getoption("--state") == "aws":
+        aws: Aws = request.getfixturevalue("aws")
+        harness.places = cache(lambda _home: {"PATCHBAY_TABLE": aws.table(), "PATCHBAY_BUCKET": aws.bucket()})
+
+
 @pytest.fixture(scope="session")
-def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_gateway(_state: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with server(tmp_path_factory.mktemp("home")) as running:
         yield running
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,10 @@ QUICK = {
     "RETRY_DELAY_MS": "1",
     "LOG_LEVEL": "error",
 }
+
+
+# Where servers keep their state beside their home: `--state aws` puts a table and a bucket here.
+places: Callable[[Path], Mapping[str, str]] | None = None
 
 
 class Server:
@@ -66,11 +70,12 @@ def server(home: Path, **environ: str) -> Iterator[Server]:
     box: dict[str, Any] = {}
 
     async def run() -> None:
-        async with assembled({**QUICK, "PATCHBAY_HOME": str(home), **environ}, home / ".env") as running:
+        given = {**QUICK, "PATCHBAY_HOME": str(home), **(places(home) if places else {}), **environ}
+        async with assembled(given, home / ".env") as running:
             box["running"], box["loop"] = running, asyncio.get_running_loop()
             running.server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # not the main thread
             serving = asyncio.create_task(running.until_stopped())
-            while not running.server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it  # noqa: ASYNC110 - uvicorn has no event for it
+            while not running.server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
             started.set()
             await serving

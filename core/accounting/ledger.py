@@ -8,14 +8,15 @@ from core.backends.ports import Item, Store
 from core.clock import Clock
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
-from core.types.receipt import Receipt
+from core.types.receipt import Again, Receipt
 from core.types.request import Options
 from core.types.target import Target
 from core.types.usage import Usage
 
 SCHEMA = 1
 SHARDS = 8  # of an organisation's day, so that one busy day is not one hot partition
-_KEEP_SECONDS = 400 * 86_400
+DAY_SECONDS = 86_400
+_KEEP_SECONDS = 400 * DAY_SECONDS
 _DAYS_BACK = 31
 _ID_LENGTH = 32
 _NOTHING_ASKED = Options()
@@ -40,9 +41,9 @@ class Ledger:
         found: list[Item] = []
         now = self._clock.now()
         for day in range(_DAYS_BACK):
-            date = _date(now - day * 86_400)
+            date = date_of(now - day * DAY_SECONDS)
             for shard in range(SHARDS):
-                found += await self._store.query(f"LED#{org}#{date}#{shard}", limit=limit, newest_first=True)
+                found += await self._store.query(partition(org, date, shard), limit=limit, newest_first=True)
             if len(found) >= limit:
                 break
         return sorted(found, key=lambda one: str(one["sk"]), reverse=True)[:limit]
@@ -78,6 +79,7 @@ def item(receipt: Receipt) -> Item:
         "usage": usage(receipt.usage),
         "cost_nano": receipt.cost.nano,
         "cache": receipt.cache,
+        **({"cached": cached(receipt.again)} if receipt.again else {}),
         "simulated": receipt.simulated,
         "ms": round(receipt.ms, 2),
         "first_ms": receipt.first_ms and round(receipt.first_ms, 2),
@@ -137,6 +139,11 @@ def attempt(one: Attempt) -> dict[str, Any]:
     return facts
 
 
+def cached(one: Again) -> dict[str, Any]:
+    """Whose answer a hit repeats."""
+    return {"decision_id": one.decision, "age_s": round(one.age, 1), "saved_nano_usd": one.saved_nano}
+
+
 def usage(one: Usage) -> dict[str, Any] | None:
     """Disjoint buckets and their sums; None when nobody knows."""
     if one.source == "unknown":
@@ -166,14 +173,18 @@ def _further(one: Usage) -> dict[str, int]:
     }
 
 
+def partition(org: str, date: str, shard: int) -> str:
+    return f"LED#{org}#{date}#{shard}"
+
+
+def date_of(at: float) -> str:
+    return _day(int(at) // DAY_SECONDS)
+
+
 def _partition(org: str, decision: str) -> str:
-    return f"LED#{org}#{_date(int(decision[:12], 16) / 1000)}#{int(decision[-1], 16) % SHARDS}"
-
-
-def _date(at: float) -> str:
-    return _day(int(at) // 86_400)
+    return partition(org, date_of(int(decision[:12], 16) / 1000), int(decision[-1], 16) % SHARDS)
 
 
 @lru_cache(maxsize=64)
 def _day(number: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(number * 86_400))
+    return time.strftime("%Y-%m-%d", time.gmtime(number * DAY_SECONDS))

@@ -70,8 +70,6 @@ FIELD_DOCS: Mapping[str, str] = {
     "max_tokens": "Length of answers of requests that name none",
     "temperature": "Temperature of requests that name none",
 }
-# What changes only with a restart: secrets, where they are sent, and what is never set by hand.
-FIXED = frozenset({"key", "token", "base_url", "simulated"})
 MODELS = tuple(f"models.{one}" for one in Capability if one != Capability.CHAT)
 FIELDS = (*ACCOUNT_KINDS, *MODELS)
 _ENABLED_FIRST = ("enabled", *(name for name in FIELDS if name != "enabled"))  # it decides what is needed

@@ -6,8 +6,8 @@ from typing import Any
 
 from core.config.accounts import FIELD_DOCS, KEYS, Declared
 from core.config.kinds import SECRET
-from core.config.reading import Setting
 from core.config.settings import SETTINGS, Settings
+from core.config.sources import Setting
 
 _ENV_HEAD = """\
 # Every setting of Patchbay by its environment name, made by `patchbay config example env`.

@@ -43,6 +43,7 @@ class SecretFiles(Mapping[str, str]):
     """A folder with a file for each secret, named like the environment name in small letters."""
 
     def __init__(self, folder: Path) -> None:
+        self._read: dict[str, str] = {}
         try:
             self._paths = {path.name.upper(): path for path in folder.iterdir() if path.is_file()}
         except FileNotFoundError:
@@ -51,7 +52,12 @@ class SecretFiles(Mapping[str, str]):
             raise Misconfigured(f"the secrets in {folder} cannot be listed ({error.strerror})") from error
 
     def __getitem__(self, name: str) -> str:
-        path = self._paths[name]
+        if name not in self._read:
+            self._read[name] = self._text(name, self._paths[name])
+        return self._read[name]
+
+    @staticmethod
+    def _text(name: str, path: Path) -> str:
         try:
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:

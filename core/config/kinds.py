@@ -75,9 +75,13 @@ def choice(*words: str) -> Kind:
 TEXT = Kind("text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
 NAMES = Kind("names with commas between them", lambda text: tuple(name.lower() for name in _listed(text)))
+SETTINGS = Kind(
+    "names of settings with commas between them", lambda text: tuple(re.split(r"[\s,]+", text.strip(" ,").upper()))
+)
 LIST = Kind("a list with commas between its parts", _listed)
 FLAG = Kind("true or false", lambda text: _WORDS[text.lower()])
 SECONDS = Kind("a number of seconds above 0", _positive)
+PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))
 USD = Kind("a number of USD, 0 or more", _number(0, 10**9))
 TEMPERATURE = Kind("a number from 0 to 2", _number(0, 2))
 VERSION = Kind("letters, digits, dots and dashes", _version)

@@ -1,18 +1,14 @@
-"""Reads every layer once: values with their origins, and all that is wrong or odd with them."""
+"""Reads settings from all layers: values with their origins, and all that is wrong or odd with them."""
 
-import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.config import files
 from core.config.accounts import FIELDS, Account, Accounts, Declared, Instance, Spreader, names_of
-from core.config.files import SecretFiles, Tree, flat
-from core.config.kinds import Kind
-from core.config.layers import Layer, Layers, Origin, named
-from core.config.secrets import from_aws
+from core.config.files import Tree, flat
+from core.config.layers import Found, Layer, Layers, Origin, named
+from core.config.sources import EARLY, Setting, Sources
 from core.errors import Misconfigured
 
 # The simulators have settings of their own beside these.
@@ -28,53 +24,41 @@ _NO_EFFECT = {
 }
 
 
-class Setting(NamedTuple):
-    """A row of the settings: its names come in the order in which they win."""
-
-    name: str
-    env: tuple[str, ...]
-    keys: tuple[str, ...]  # in a file
-    kind: Kind
-    doc: str
-    live: bool  # may change without a restart
-    capability: str | None  # the only one it is about
-
-
 class Reading:
     def __init__(
         self,
         rows: Iterable[Setting],
         declared: Iterable[Declared],
+        sources: Sources,
         *,
-        environ: Mapping[str, str] | None,
-        dotenv: Path | None,
+        pinned: Mapping[str, str] | None,
         run_time: Mapping[str, str] | None,
         found: Mapping[str, str] | None,
     ) -> None:
-        self.problems: list[Misconfigured] = []
-        self.warnings: list[str] = []
+        self.problems: list[Misconfigured] = list(sources.problems)
+        self.warnings: list[str] = list(sources.warnings)
         self.origins: dict[str, Origin] = {}
         self.models: dict[str, Any] = {}
+        self._sources = sources
         self._rows = {row.name: row for row in rows}
         self._declared = {row.provider: row for row in declared}
         self._instances: list[Instance] = []
-        self._environ = dict(os.environ if environ is None else environ)
-        self._dotenv = self._try(lambda: files.read_dotenv(dotenv), {}) if dotenv else {}
         self._layers = Layers(
-            named("found here", found or {}),
+            named("simulators", pinned or {}),
             named("run time", run_time or {}),
-            named("environment", self._environ),
-            named(".env", self._dotenv),
+            named("found here", found or {}),
+            *sources.layers,
         )
-        self._add_secrets()
-        self._add_files(dotenv.parent if dotenv else Path())
+        spreader = Spreader(self._declared.values(), self.problems, self.warnings)
+        for tree in sources.trees:
+            self._add_tree(tree, spreader)
 
     def settings(self) -> dict[str, Any]:
         """Field → value of what is set."""
         values = {}
         offered = {one for row in self._declared.values() for one in row.capabilities}
         for row in self._rows.values():
-            value = self._value(row.name)
+            value = self._value(row)
             if value is not None:
                 values[row.name] = value
                 if row.capability and self._declared and row.capability not in offered:
@@ -97,10 +81,10 @@ class Reading:
     def look_for_slips(self) -> None:
         """Names that nothing reads, and that somebody may have meant for us."""
         known = self.names()
-        for name in self._environ:
+        for name in self._sources.environ:
             if name.startswith(_PREFIX) and name not in known and not name.startswith(_OTHERS):
                 self.warnings.append(f"{name} (environment) is not known{_near(name, known)}")
-        for name in self._dotenv:
+        for name in self._sources.dotenv:
             if name.upper() in known or name.startswith(_OTHERS):
                 continue
             near = _near(name.upper(), known, _NEAR)
@@ -124,39 +108,19 @@ class Reading:
             name for row in rows for name in row.later
         }
 
-    def _value(self, name: str) -> Any | None:
-        row = self._rows[name]
-        found = self._try(lambda: self._layers.look((*row.env, *row.keys), row.kind), None)
+    def _value(self, row: Setting) -> Any | None:
+        try:
+            found = self._sources.early.get(row.name) if row.name in EARLY else self._look(row)
+        except Misconfigured as error:
+            self.problems.append(error)
+            return None
         if found is None:
             return None
-        self.origins[name] = found.origin
+        self.origins[row.name] = found.origin
         return found.value
 
-    def _add_secrets(self) -> None:
-        folder = self._value("secrets_dir") or Path("/run/secrets")
-        inside = self._try(lambda: SecretFiles(folder), None)
-        if inside is not None:
-            self._layers.add(Layer(str(folder), inside))
-        sources = self._value("secrets") or ()
-
-        def fetch() -> None:
-            for label, values in from_aws(sources):
-                self._layers.add(named(label, values))
-
-        self._try(fetch, None)
-
-    def _add_files(self, folder: Path) -> None:
-        path, env = self._value("config"), self._value("env")
-        there = self._try(lambda: files.find(folder, path, env), [])
-        if env and not any(env in Path(label).name for label, _ in there):
-            self.warnings.append(f"{self.origins['env']}: there is no file for the environment {env}")
-        if not there and (folder / "patchbay.yml").is_file():
-            self.warnings.append("patchbay.yml is not read; call it patchbay.yaml")
-        spreader = Spreader(self._declared.values(), self.problems, self.warnings)
-        for label, where in there:
-            tree = self._try(partial(files.read, label, where), None)
-            if tree is not None:
-                self._add_tree(tree, spreader)
+    def _look(self, row: Setting) -> Found | None:
+        return self._layers.look((*row.env, *row.keys), row.kind)
 
     def _add_tree(self, tree: Tree, spreader: Spreader) -> None:
         values = flat({key: value for key, value in tree.data.items() if key not in _APART})
@@ -212,13 +176,6 @@ class Reading:
 
     def _refuse(self, label: str, key: str, why: str) -> None:
         self.problems.append(Misconfigured(f"{label}: {key}: {why}", param=key))
-
-    def _try(self, what: Any, otherwise: Any) -> Any:
-        try:
-            return what()
-        except Misconfigured as error:
-            self.problems.append(error)
-            return otherwise
 
 
 def _near(name: str, known: Iterable[str], alike: float = 0.6) -> str:

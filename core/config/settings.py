@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from core.config import kinds
-from core.config.accounts import ACCOUNT_KINDS, FIXED, Account, Declared
+from core.config.accounts import Account, Declared
 from core.config.kinds import COUNT, FLAG, LIST, NAME, NAMES, PATH, SECONDS, SECRET, TEXT, Kind, choice, whole
 from core.config.layers import Origin
-from core.config.reading import Reading, Setting
+from core.config.reading import Reading
 from core.config.secrets import Secret
+from core.config.sources import EARLY, Setting, Sources
 from core.errors import Misconfigured
 
-__all__ = ["SETTINGS", "Account", "Declared", "Settings", "examine", "live_names", "load"]
+__all__ = ["SETTINGS", "Account", "Declared", "Settings", "Sources", "examine", "gather", "load"]
 
 _AUTO = "auto"
 # Beside its own, these ask a language model: one setting is the default for all three.
@@ -81,14 +82,6 @@ class Settings:
     secrets_dir: Path = _setting(
         "PATCHBAY_SECRETS_DIR", PATH, lambda: Path("/run/secrets"), "Folder of secrets files", live=False
     )
-    locked: tuple[str, ...] = _setting(
-        "PATCHBAY_LOCKED",
-        Kind(LIST.expects, lambda text: tuple(name.upper() for name in LIST.parse(text))),
-        (),
-        "Names that cannot be changed at run time",
-        "service.locked",
-        live=False,
-    )
     llm_provider: str | None = _provider(
         "LLM_PROVIDER", "Provider that goes first; auto leaves it to the chain", "llm_provider"
     )
@@ -144,7 +137,7 @@ class Settings:
         "routing.retry_delay_ms retry_delay_ms",
     )  # fmt: skip
     connect_timeout: float = _setting(
-        "PATCHBAY_CONNECT_TIMEOUT", SECONDS, 5.0, "Seconds to connect to a provider", "timeouts.connect", live=False
+        "PATCHBAY_CONNECT_TIMEOUT", SECONDS, 5.0, "Seconds to connect to a provider", "timeouts.connect"
     )
     first_token_timeout: float = _setting(
         "PATCHBAY_FIRST_TOKEN_TIMEOUT", SECONDS, 60.0, "Seconds until a stream's first output", "timeouts.first_token"
@@ -174,11 +167,9 @@ class Settings:
         "service.use_proxy", live=False,
     )  # fmt: skip
     cache: bool = _setting(
-        "PATCHBAY_CACHE", FLAG, True, "Whether answers may be kept and given again", "cache.enabled"
+        "PATCHBAY_CACHE", FLAG, True, "Whether answers are kept for who asks the same again", "cache.enabled"
     )
-    cache_ttl: float = _setting(
-        "PATCHBAY_CACHE_TTL", SECONDS, 300.0, "Seconds for which an answer is kept", "cache.ttl"
-    )
+    cache_ttl: float = _setting("PATCHBAY_CACHE_TTL", SECONDS, 300.0, "Seconds an answer is kept", "cache.ttl")
     log_level: str = _setting(
         "LOG_LEVEL AI_PROVIDER_LOG_LEVEL",
         choice("debug", "info", "warning", "error"),
@@ -187,7 +178,28 @@ class Settings:
         "logging.level",
     )
     log_format: str = _setting(
-        "LOG_FORMAT", choice("auto", "json", "human"), "auto", "auto: human on a terminal", "logging.format"
+        "LOG_FORMAT",
+        choice("auto", "json", "human"),
+        "auto",
+        "auto: human on a terminal",
+        "logging.format",
+        live=False,
+    )
+    refresh: float = _setting(
+        "PATCHBAY_REFRESH",
+        kinds.PAUSE,
+        2.0,
+        "Seconds between looks for settings changed at run time; 0: only at start",
+        "service.refresh",
+        live=False,
+    )
+    locked: tuple[str, ...] | None = _setting(
+        "PATCHBAY_LOCKED",
+        kinds.SETTINGS,
+        None,
+        "Settings that cannot be changed at run time, with commas; * is all",
+        "service.locked",
+        live=False,
     )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)  # a user's own, over the catalogue
@@ -240,11 +252,11 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
-    run_time: Mapping[str, str] | None = None,
-    found: Mapping[str, str] | None = None,
+    sources: Sources | None = None,
+    **changing: Mapping[str, str] | None,
 ) -> Settings:
-    """Read all layers; a value that does not fit is one clear line."""
-    settings, problems = examine(declared, environ=environ, dotenv=dotenv, run_time=run_time, found=found)
+    """Read all layers; a value that does not fit is one clear line. `changing` are layers by name, see `examine`."""
+    settings, problems = examine(declared, environ=environ, dotenv=dotenv, sources=sources, **changing)
     if problems:
         raise problems[0]
     return settings
@@ -255,11 +267,17 @@ def examine(
     *,
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = None,
+    sources: Sources | None = None,
+    pinned: Mapping[str, str] | None = None,
     run_time: Mapping[str, str] | None = None,
     found: Mapping[str, str] | None = None,
 ) -> tuple[Settings, list[Misconfigured]]:
-    """The settings as far as they can be read, and everything that is wrong with them."""
-    reading = Reading(SETTINGS, declared, environ=environ, dotenv=dotenv, run_time=run_time, found=found)
+    """The settings as far as they can be read, and everything that is wrong with them.
+
+    Over what `sources` hold lie: what this machine `found`, what was changed at `run_time`, what is `pinned`.
+    """
+    lasting = gather(environ=environ, dotenv=dotenv) if sources is None else sources
+    reading = Reading(SETTINGS, declared, lasting, pinned=pinned, run_time=run_time, found=found)
     values, accounts = reading.settings(), reading.accounts()
     reading.look_for_slips()
     warnings = tuple(dict.fromkeys(reading.warnings))
@@ -268,12 +286,6 @@ def examine(
     return made, problems
 
 
-def live_names(declared: Iterable[Declared]) -> dict[str, Kind]:
-    """The environment names whose values may change without a restart, each with what fits it."""
-    return {name: row.kind for row in SETTINGS if row.live for name in row.env} | {
-        name: ACCOUNT_KINDS.get(field_name, TEXT)
-        for row in declared
-        for field_name, names in row.names.items()
-        if field_name not in FIXED
-        for name in names
-    }
+def gather(*, environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Sources:
+    """All that lies outside the program, read once: the environment, `.env` and what lies beside it, secrets."""
+    return Sources.read([row for row in SETTINGS if row.name in EARLY], environ=environ, dotenv=dotenv)

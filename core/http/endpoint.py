@@ -7,8 +7,9 @@ from typing import Self
 from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
+from core.answers import LiveAnswer, ReplayedAnswer
 from core.errors import InternalError, PatchbayError
-from core.gateway import Gateway, LiveAnswer
+from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_problem
@@ -62,7 +63,7 @@ class ChatEndpoint:
                 fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
                 await send_json(send, self._surface.answer(answer), fields)
 
-    async def _stream(self, live: LiveAnswer, leaving: "_Leaving", send: Send) -> None:
+    async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "_Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         error: PatchbayError | None = None

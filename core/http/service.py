@@ -4,6 +4,7 @@ from typing import Protocol
 
 from starlette.types import Scope
 
+from core.clock import Clock
 from core.config.settings import Settings
 from core.gateway import Gateway
 
@@ -11,12 +12,19 @@ from core.gateway import Gateway
 class Service(Protocol):
     settings: Settings
     gateway: Gateway | None
+    clock: Clock
+    due: float
 
     async def open(self) -> Gateway: ...
+    async def current(self) -> Gateway: ...
     async def close(self) -> None: ...
 
 
 async def gateway_of(scope: Scope) -> Gateway:
     """The app's gateway. A server opens it at start, Lambda at the first request."""
     service: Service = scope["app"].state.service
-    return service.gateway or await service.open()
+    gateway = service.gateway
+    # Most requests pay no more than this for seeing settings that were changed at run time.
+    if gateway is None or service.clock.monotonic() >= service.due:
+        gateway = await service.current()
+    return gateway

@@ -5,9 +5,9 @@ from typing import Any, Protocol
 import orjson
 
 from core.accounting import ledger
+from core.answers import Answer
 from core.capabilities import Capability
 from core.errors import PatchbayError
-from core.gateway import Answer
 from core.http import options
 from core.http.problems import stream_error_object
 from core.types.receipt import Receipt
@@ -104,6 +104,7 @@ def summary(receipt: Receipt) -> Body:
         "duration_ms": round(receipt.ms, 1),
         "cost": {"usd": receipt.cost.usd, "nano_usd": receipt.cost.nano},
         "cache": receipt.cache,
+        **({"cached": ledger.cached(receipt.again)} if receipt.again else {}),
         "simulated": receipt.simulated,
         "decision_id": receipt.id,
         "attempts": [ledger.attempt(attempt) for attempt in receipt.attempts],

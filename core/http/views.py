@@ -8,6 +8,7 @@ from core.backends.ports import Item
 from core.capabilities import Capability
 from core.config import prices
 from core.config.catalog import Model, Query
+from core.config.run_time import InForce
 from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
@@ -52,6 +53,7 @@ def status(gateway: Gateway) -> dict[str, Any]:
     live = set(live_providers(gateway))
     return {
         "version": __version__,
+        "configuration": _configuration(gateway.in_force),
         "simulated": gateway.simulated,
         "strategy": config.strategy,
         "fallback": config.enable_fallback,
@@ -66,6 +68,11 @@ def status(gateway: Gateway) -> dict[str, Any]:
         "retries": {"max_retries": config.max_retries, "retry_delay_ms": config.retry_delay_ms},
         "auth": "key" if config.api_key else "loopback",
     }
+
+
+def _configuration(one: InForce) -> dict[str, Any]:
+    """What was changed at run time, and what of it does not hold."""
+    return {"version": one.version, "changed": one.values, "left_out": one.left_out}
 
 
 def _state(gateway: Gateway, row: Row) -> dict[str, Any]:

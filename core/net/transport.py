@@ -37,16 +37,25 @@ class Transport:
     """Keep-alive connections to any number of hosts. Bound to the loop it is opened on."""
 
     def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
+        self._timeout = aiohttp.ClientTimeout()
+        self.connect_timeout = connect_timeout
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def connect_timeout(self) -> float | None:
+        """Seconds to connect; a new value holds from the next request on."""
+        return self._timeout.sock_connect
+
+    @connect_timeout.setter
+    def connect_timeout(self, seconds: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
     async def open(self) -> Self:
         self._session = aiohttp.ClientSession(
             # Limits belong to accounts (execution/gate), not to sockets.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             trust_env=self._proxy,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
@@ -72,7 +81,9 @@ class Transport:
         # A large body goes out in pieces, so that copying it does not hold up everybody else.
         data = BytesIO(body) if body is not None and len(body) > _LARGE else body
         try:
-            response = await self._session.request(method, url, headers=headers, data=data, allow_redirects=False)
+            response = await self._session.request(
+                method, url, headers=headers, data=data, allow_redirects=False, timeout=self._timeout
+            )
         except _FOREIGN as error:
             raise target_error(error) from error
         return Incoming(response, idle)

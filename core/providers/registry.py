@@ -81,6 +81,17 @@ class Registry:
         self._accounts, self._transport = accounts, transport
         self._live.clear()
 
+    def renewed(self, accounts: Mapping[str, tuple[Account, ...]], transport: Transport) -> "Registry":
+        """The same providers with these accounts; an account that is as it was keeps its adapter."""
+        new = Registry(self.rows.values())
+        new.connect(accounts, transport)
+        if self._transport is transport:
+            for (provider, name), live in self._live.items():
+                before = next(one for one in self.accounts(provider) if one.name == name)
+                if before in new.accounts(provider):
+                    new._live[provider, name] = live
+        return new
+
     def accounts(self, name: str) -> tuple[Account, ...]:
         return self._accounts.get(name, ())
 

@@ -268,8 +268,8 @@ class Planner:
 
     def _warnings(self, options: Options) -> tuple[str, ...]:
         warnings = []
-        if options.cache not in {None, "off"}:
-            warnings.append(f"cache={options.cache} had no effect: this version has no response cache")
+        if options.cache not in {None, "off"} and not self._settings.cache:
+            warnings.append(f"cache={options.cache} had no effect: PATCHBAY_CACHE is off")
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)

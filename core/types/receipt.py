@@ -1,7 +1,7 @@
 """What happened to one request: shown to the caller, logged, and kept as its one durable item."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.types.attempt import Attempt
 from core.types.caller import Caller
@@ -12,6 +12,14 @@ from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
 
 # cut: failed after output had begun; cancelled: the caller left.
 ReceiptOutcome = Literal["pending", "ok", "error", "cut", "cancelled"]
+
+
+class Again(NamedTuple):
+    """An answer from the cache: which decision's it was, how old it is, what asking again would have cost."""
+
+    decision: str
+    age: float  # seconds
+    saved_nano: int | None
 
 
 @dataclass(slots=True)
@@ -27,7 +35,9 @@ class Receipt:
     target: Target | None = None
     usage: Usage = UNKNOWN_USAGE
     cost: Cost = UNKNOWN_COST
-    cache: str = "off"
+    cache: str = "off"  # hit, miss
+    again: Again | None = None  # of a hit
+    substituted: bool = False  # somebody answered for who was named
     simulated: bool = False
     ms: float = 0.0
     first_ms: float | None = None

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from core.accounting import report
 from core.capabilities import Capability
 from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
@@ -85,6 +86,21 @@ async def decisions(
 ) -> dict[str, Any]:
     org = request.scope["patchbay.caller"].org
     return {"decisions": [views.decision(item) for item in await gateway.ledger.recent(org, limit)]}
+
+
+@router.get("/api/ai/usage")
+async def usage(
+    request: Request,
+    gateway: Open,
+    days: Annotated[int, Query(ge=1, le=90)] = 7,
+    by: Annotated[str, Query(max_length=200)] = "provider,model",
+) -> dict[str, Any]:
+    """What was used and what it cost in the last days (UTC), in groups."""
+    try:
+        groups = report.checked(by)
+    except ValueError as error:
+        raise BadRequest(str(error), param="by", code="invalid_value") from error
+    return await gateway.report.usage(request.scope["patchbay.caller"].org, days, groups)
 
 
 @router.get("/api/ai/decisions/{decision}")

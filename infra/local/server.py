@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -100,16 +101,20 @@ async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tu
     registry = Registry.with_plugins()
     service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
     check_reach(service.settings)
+    changes = await bootstrap.changes_in(service)
+    # What was changed at run time is configured, too.
+    build = partial(bootstrap.build, environ=environ, dotenv=dotenv, registry=registry, changes=changes)
+    service = build()
     found = await detected(service.settings, registry)
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
-        if not found and not service.settings.configured:
+        if found:
+            service = build(found=found)
+        elif not service.settings.configured:
             fleet = fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
-            found = simulated(fleet, registry)
-        if found:
-            service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry, found=found)
+            service = build(pinned=simulated(fleet, registry))
         yield service, fleet
 
 

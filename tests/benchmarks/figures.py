@@ -15,7 +15,7 @@ import orjson
 
 from tests.benchmarks.load import MODEL, BenchmarkError, Connection, chats, turns
 from tests.benchmarks.servers import Server, environment
-from tests.benchmarks.upstream import CHUNKS, Upstream
+from tests.benchmarks.upstream import CHUNKS, PACED, PACED_CHUNKS, Upstream
 
 ROUND_SECONDS = 3.0
 CONCURRENCY = 16
@@ -98,6 +98,24 @@ async def _chunk(connection: Connection, requests: Iterator[bytes], upstream: Up
     if answer.body.count(b"data: ") < CHUNKS or not answer.body.endswith(b"data: [DONE]\n\n"):
         raise BenchmarkError(f"a stream was cut or changed: it ends with {answer.body[-300:]!r}")
     return (answer.ended - upstream.released) / CHUNKS / 1000
+
+
+async def paced_chunk(floor: Server, ours: Server, count: int) -> Pair:
+    """CPU microseconds of the server for one chunk of several streams whose chunks come one by one."""
+    return Pair(await _paced(floor, count), await _paced(ours, count))
+
+
+async def _paced(server: Server, count: int) -> float:
+    requests = chats(server.port, model=MODEL, stream=True, user=PACED)
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(Connection.to(server.port)) for _ in range(count)]
+        before = await _cpu_at_rest(server)
+        answers = await asyncio.gather(*(connection.ask(next(requests)) for connection in connections))
+        spent = await _cpu_at_rest(server) - before
+    chunks = sum(answer.body.count(b"data: ") for answer in answers)
+    if chunks < count * PACED_CHUNKS:
+        raise BenchmarkError(f"only {chunks} chunks of {count} streams came")
+    return spent / chunks / 1000
 
 
 async def failover(gateway: Server, bad: Upstream, good: Upstream, count: int) -> Pair:

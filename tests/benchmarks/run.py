@@ -44,6 +44,8 @@ class Figure:
 CPU = Figure("cpu_per_chat", "CPU per chat, 16 at once", "µs", times=2.2)
 LATENCY = Figure("latency_p50", "p50 on a warm connection", "µs", times=1.6)
 CHUNK = Figure("stream_chunk", "passed-through stream chunk", "µs", plus=4)
+# Without a limit: peers are known by the burst above, people see this one.
+PACED = Figure("paced_chunk", "chunk of a paced stream, 20 at once", "µs")
 FAILOVER = Figure("failover", "failover after a 500", "µs", plus=1000)
 IMPORT = Figure("import_cpu", "import functions.chat.app", "ms")
 CATALOGUE = Figure("catalogue_10k", "load a catalogue of 10,000 models", "ms", plus=60)
@@ -123,6 +125,7 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
                 CPU: partial(figures.cpu_per_chat, floor, ours, good, size.chats),
                 LATENCY: partial(figures.latency, floor, ours, size.pairs),
                 CHUNK: partial(figures.stream_chunk, floor, ours, good, size.streams),
+                PACED: partial(figures.paced_chunk, floor, ours, 20),
             }
             results = [await rounds(figure, size, call) for figure, call in measures.items()]
         async with serving(gateway, _folder(home, "two"), two) as ours:

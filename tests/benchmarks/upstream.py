@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -14,6 +15,10 @@ CHUNKS = 1000
 # A stream's first token is on its way to the caller before the rest is sent, so that the time after
 # `released` is the price of the chunks alone.
 HOLD = 0.005
+# A stream as models send it: chunk by chunk. Asked for by its user.
+PACED_CHUNKS = 200
+PACE = 0.005
+PACED = "paced"
 
 _ID = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
 _USAGE = {"usage": {"prompt_tokens": 48, "completion_tokens": 40, "total_tokens": 88}}
@@ -107,7 +112,9 @@ class _Http(asyncio.Protocol):
             self._transport.write(FAILURE)
         elif b'"stream":true' in self._body:
             self._transport.write(STREAM_FIRST)
-            asyncio.get_running_loop().call_later(HOLD, self._release)
+            paced = b'"%b"' % PACED.encode() in self._body
+            turn = partial(self._pace, PACED_CHUNKS) if paced else self._release
+            asyncio.get_running_loop().call_later(PACE if paced else HOLD, turn)
         else:
             self._transport.write(ANSWER)
 
@@ -115,3 +122,10 @@ class _Http(asyncio.Protocol):
         # In one write: turn by turn, the provider would be the slowest link and hide the gateway's price.
         self._upstream.released = time.perf_counter_ns()
         self._transport.write(b"".join(STREAM_REST) + STREAM_LAST)
+
+    def _pace(self, left: int) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(STREAM_REST[0] if left else STREAM_LAST)
+        if left:
+            asyncio.get_running_loop().call_later(PACE, self._pace, left - 1)

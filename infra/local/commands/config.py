@@ -1,5 +1,6 @@
-"""`patchbay config`: what is set, where it comes from, and whether it fits."""
+"""`patchbay config`: what is set, where it comes from, whether it fits; and what is changed while gateways run."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,19 @@ import click
 
 from core.config import examples
 from core.config.accounts import FIELDS, KEYS, Account
+from core.config.run_time import Changes
 from core.config.secrets import Secret
 from core.config.settings import SETTINGS, Settings
 from core.errors import Misconfigured
+from infra.local.commands.config_changes import CHANGES
 from infra.local.terminal import AS_JSON, DOTENV, fail, show, table
 
 
 @click.group()
 def config() -> None:
-    """Show and check the settings."""
+    """Settings: shown, checked, and changed while gateways run."""
 
 
-# Commands about changes at run time live beside this file; each is added here.
-CHANGES: tuple[click.Command, ...] = ()
 for command in CHANGES:
     config.add_command(command)
 
@@ -36,7 +37,7 @@ def config_show(as_json: bool, only_set: bool) -> None:  # noqa: FBT001 - click 
     patchbay config show --set
     PATCHBAY_ENV=production patchbay config show --json
     """
-    settings, problems = _examined()
+    settings, problems, _ = _examined()
     if problems:
         fail(f"{problems[0].message} (`patchbay config check` says all that is wrong)")
     every = (*_settings(settings), *_accounts(settings), *_models(settings))
@@ -55,21 +56,21 @@ def config_check(as_json: bool) -> None:  # noqa: FBT001 - click passes options 
     """Look through all layers; what cannot work is an error, what has no effect a warning."""
     from infra.local.server import check_reach  # noqa: PLC0415 - the server's own check, with all that it brings
 
-    settings, problems = _examined()
+    settings, problems, concerns = _examined()
     try:
         check_reach(settings)
     except Misconfigured as error:
         problems.append(error)
-    errors = [problem.message for problem in problems]
+    errors, warnings = [problem.message for problem in problems], [*settings.warnings, *concerns]
     if as_json:
-        show({"errors": errors, "warnings": list(settings.warnings)})
+        show({"errors": errors, "warnings": warnings})
     else:
-        for kind, words in (("error", errors), ("warning", settings.warnings)):
+        for kind, words in (("error", errors), ("warning", warnings)):
             for one in words:
                 click.echo(f"{kind}: {one}")
         layers = dict.fromkeys(origin.layer for origin in settings.origins.values())
         read = f"read from {', '.join(layers)}" if layers else "nothing is set"
-        click.echo(f"{len(errors)} errors, {len(settings.warnings)} warnings; {read}")
+        click.echo(f"{len(errors)} errors, {len(warnings)} warnings; {read}")
     if errors:
         raise click.exceptions.Exit(1)
 
@@ -89,15 +90,25 @@ def config_example(what: str) -> None:
     click.echo(make(Registry().declared()), nl=False)
 
 
-def _examined() -> tuple[Settings, list[Misconfigured]]:
+def _examined() -> tuple[Settings, list[Misconfigured], list[str]]:
+    """Settings with what is changed at run time, what is wrong with them, and what of the changes does not hold."""
     from core import bootstrap  # noqa: PLC0415 - a command imports what it needs
+    from core.configuration import Configuration  # noqa: PLC0415 - see above
     from core.providers.registry import Registry  # noqa: PLC0415 - see above
 
     try:
-        settings, _, problems = bootstrap.examine(Registry.with_plugins(), dotenv=DOTENV)
+        registry = Registry.with_plugins()
+        settings, problems = Configuration(registry, dotenv=DOTENV).examine()
+        if problems:
+            return settings, problems, []
+        service = bootstrap.build(dotenv=DOTENV, registry=registry)
     except Misconfigured as error:  # a plug-in that is none
         fail(error.message)
-    return settings, problems
+    # Looking must not leave a file behind where nothing was ever changed.
+    kept = settings.table is not None or (settings.home / bootstrap.STATE).is_file()
+    changes = asyncio.run(bootstrap.changes_in(service)) if kept else Changes()
+    settings, in_force = service.rules.settle(changes)
+    return settings, [], [*service.rules.concerns, *in_force.left_out.values()]
 
 
 def _row(settings: Settings, name: str, key: str | None, value: Any, origin: str) -> dict[str, Any]:

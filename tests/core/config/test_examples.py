@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.bootstrap import examine
 from core.config import examples
 from core.config.settings import SETTINGS, Settings
+from core.configuration import Configuration
 from core.providers.registry import Registry
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,8 @@ FILES = {".env.example": examples.env_example, "patchbay.example.yaml": examples
 def read(tmp_path):
     def work(name, text):
         (tmp_path / name).write_text(text)
-        return examine(Registry(), environ={"PATCHBAY_SECRETS_DIR": str(tmp_path)}, dotenv=tmp_path / ".env")
+        environ = {"PATCHBAY_SECRETS_DIR": str(tmp_path)}
+        return Configuration(Registry(), environ=environ, dotenv=tmp_path / ".env").examine()
 
     return work
 
@@ -31,7 +32,7 @@ def test_the_committed_file_is_what_is_made(name):
 
 @pytest.mark.parametrize(("example", "name"), [(".env.example", ".env"), ("patchbay.example.yaml", "patchbay.yaml")])
 def test_a_copy_changes_nothing(read, example, name):
-    config, _, problems = read(name, (ROOT / example).read_text())
+    config, problems = read(name, (ROOT / example).read_text())
     assert not problems and not config.warnings
     assert not config.configured
     assert {name for name in config.origins if ":" not in name} <= {"secrets_dir"}
@@ -42,7 +43,7 @@ def test_with_every_line_in_use_the_defaults_are_those_of_the_settings(read, exa
     text = (ROOT / example).read_text()
     used = re.sub(r"^(\s*)#(?=\w+[=:])", r"\1", text, flags=re.MULTILINE)
     assert used != text
-    config, _, problems = read(name, used)
+    config, problems = read(name, used)
     assert not problems
     # A default that is set is set all the same: only those that cannot be used yet are warned of.
     assert all("this version cannot use it yet" in words for words in config.warnings), config.warnings

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.bootstrap import examine
 from core.config.secrets import Secret
+from core.configuration import Configuration
 from core.providers.registry import Registry
 
 # Seed 000, lines 224-251.
@@ -174,7 +174,7 @@ def read(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         environ = {"PATCHBAY_SECRETS_DIR": str(tmp_path / "run/secrets"), **environ}
-        config, _, problems = examine(Registry(), environ=environ, dotenv=tmp_path / ".env")
+        config, problems = Configuration(Registry(), environ=environ, dotenv=tmp_path / ".env").examine()
         assert problems == []
         return config
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.bootstrap import examine
 from core.capabilities import Capability
+from core.configuration import Configuration
 from core.errors import BadRequest
 from core.net.transport import Transport
 from core.providers.registry import Registry
@@ -30,10 +30,10 @@ def planner(tmp_path):
     def made(text=KEYS, **environ):
         (tmp_path / "patchbay.yaml").write_text(text)
         registry = Registry()
-        config, catalog, problems = examine(registry, environ=environ, dotenv=tmp_path / ".env")
-        assert not problems, problems
+        read = Configuration(registry, environ=environ, dotenv=tmp_path / ".env")
+        config = read.load({})
         registry.connect(config.accounts, Transport())
-        return Planner(registry, catalog, config)
+        return Planner(registry, read.catalog, config)
 
     return made
 

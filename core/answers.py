@@ -1,0 +1,140 @@
+"""What the gateway gives back: a whole answer, a stream under way, a stream played again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+from core.clock import Clock
+from core.errors import AttemptTimeout, StreamCut, TargetError
+from core.execution.deadline import Deadline
+from core.execution.streaming import Committed
+from core.execution.walk import Won
+from core.types.frame import Frame, Kind
+from core.types.receipt import Receipt, ReceiptOutcome
+from core.types.usage import Usage
+from core.wire.assembly import frames_of
+
+T = TypeVar("T")
+Finish = Callable[..., Awaitable[None]]  # Gateway.finish
+Keep = Callable[[list[bytes], Receipt], Awaitable[None]]
+
+_LONGEST_RECORDING = 8 * 2**20  # bytes; of longer streams nothing is kept
+
+
+class Answer(NamedTuple, Generic[T]):
+    value: T
+    receipt: Receipt
+
+
+class LiveAnswer:
+    """A stream under way. Enter it, read its frames; on leaving it is settled, and `error` says what broke it."""
+
+    def __init__(
+        self, finish: Finish, clock: Clock, receipt: Receipt, won: Won[Committed], deadline: Deadline
+    ) -> None:
+        self.receipt = receipt
+        self.error: TargetError | None = None
+        self._settle = finish
+        self._won = won
+        self._first_ms = (clock.monotonic() - won.started) * 1000
+        self._recording: _Recording | None = None
+        self._late: AttemptTimeout | None = None
+        self._reading = False
+        self._deadline = deadline
+        remaining = deadline.remaining(clock.monotonic())
+        self._alarm = asyncio.get_running_loop().call_later(remaining, self._expire)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        source = self._won.value.source
+        try:
+            if self.receipt.outcome == "pending":
+                await self._finish("cancelled")
+            elif self.receipt.outcome == "ok":
+                await source.next()  # reads the provider's goodbye, so that the connection can be used again
+        finally:
+            source.close()
+
+    def keep(self, store: Keep) -> None:
+        """Hand all that is read to `store` when it is whole."""
+        self._recording = _Recording(store)
+
+    async def frames(self) -> AsyncIterator[list[Frame]]:
+        """Frames as they come, without the end marker. The last ones are settled before they are handed out."""
+        batch: list[Frame] | None = self._won.value.held
+        try:
+            while batch is not None:
+                ended = bool(batch) and batch[-1].kind is Kind.END
+                if self._recording is not None:
+                    self._recording.add(batch)
+                if ended:
+                    await self._finish("ok")
+                    if self._recording is not None:
+                        await self._recording.end(self.receipt)
+                    batch.pop()
+                if batch:
+                    yield batch
+                if ended:
+                    return
+                self._reading = True
+                batch = await self._won.value.source.next()
+                self._reading = False
+            raise StreamCut("the stream ended without its end marker")
+        except TargetError as error:
+            self.error = self._late or error.with_traceback(None)
+            await self._finish("cut")
+
+    def _expire(self) -> None:
+        self._late = AttemptTimeout("the deadline passed in the middle of the answer")
+        # A deadline that finds nobody waiting for the provider was used up by a caller who does not read.
+        self._late.fault = self._deadline.fault if self._reading else "caller"
+        self._won.value.source.close()  # which ends the wait for its next frames
+
+    async def _finish(self, outcome: ReceiptOutcome) -> None:
+        self._alarm.cancel()
+        source = self._won.value.source
+        usage = source.usage
+        if usage.source == "unknown":
+            usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
+        request_id, error = source.request_id, self.error
+        await self._settle(self.receipt, self._won, outcome, usage, request_id, error=error, first_ms=self._first_ms)
+
+
+class ReplayedAnswer:
+    """A stream out of an answer that is already there; settled before it begins."""
+
+    error: TargetError | None = None
+
+    def __init__(self, body: dict[str, Any], receipt: Receipt) -> None:
+        self.receipt = receipt
+        self._body = body
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def frames(self) -> AsyncIterator[list[Frame]]:
+        for frame in frames_of(self._body, wants_usage=self.receipt.request.wants_usage):
+            yield [frame]
+
+
+class _Recording:
+    """What a stream has sent, until it is too much."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._raws: list[bytes] = []
+        self._size = 0
+
+    def add(self, batch: list[Frame]) -> None:
+        self._size += sum(len(frame.raw) for frame in batch)
+        if self._size <= _LONGEST_RECORDING:
+            self._raws += [frame.raw for frame in batch]
+
+    async def end(self, receipt: Receipt) -> None:
+        if self._size <= _LONGEST_RECORDING:
+            await self._keep(self._raws, receipt)
