@@ -6,13 +6,15 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import httpx
 import pytest
 
-from core.config.settings import Settings
+from core.config.examples import shown
+from core.config.settings import SETTINGS, Settings
+from core.configuration import Configuration
+from core.providers.registry import Registry
 from core.providers.table import TABLE
 from tests.harness import HELLO, server
 
@@ -40,14 +42,19 @@ def test_every_provider_is_in_the_readme_with_what_it_needs():
 def test_every_setting_is_in_the_readme_with_its_default():
     written = {row[0]: row[1:] for row in table("settings")}
     expected = {}
-    for item in fields(Settings):
-        if "env" not in item.metadata:
-            continue
-        default = getattr(Settings(), item.name)
-        shown = {None: "", True: "true", False: "false"}.get(default) if default in {None, True, False} else None
-        shown = shown if shown is not None else f"{default:g}" if isinstance(default, float) else str(default)
-        expected[" or ".join(f"`{name}`" for name in item.metadata["env"])] = [shown, item.metadata["doc"]]
+    for row in SETTINGS:
+        key = f"`{row.keys[0]}`" if row.keys else ""
+        name = " or ".join(f"`{name}`" for name in row.env)
+        expected[name] = [key, shown(getattr(Settings(), row.name)), row.doc]
     assert written == expected
+
+
+def test_the_readmes_file_can_be_used(tmp_path):
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "patchbay.yaml").write_text(text)
+    config, problems = Configuration(Registry(), environ={}, dotenv=tmp_path / ".env").examine()
+    assert not problems and not config.warnings
+    assert [one.name for one in config.accounts["azure"]] == ["west", "east"]
 
 
 def test_every_route_is_in_the_readme(gateway):

@@ -22,8 +22,8 @@ _YAML_HEAD = """\
 _ACCOUNTS = """\
 # Accounts. An account with a name of its own can stand wherever a provider's name can: in requests, in chains,
 # in routing.llm_provider, before the slash of provider/model. What it does not say it takes from its provider.
-#   groq-fast: {type: groq, model: llama-3.1-8b-instant, priority: 1}
-#   azure: {accounts: {west: {api_key: "${AZURE_WEST_API_KEY}", base_url: "https://west.example.com"}}}
+#   quick: {type: PROVIDER, model: some-small-model, priority: 1}
+#   PROVIDER: {accounts: {west: {api_key: "${WEST_KEY}", base_url: "https://west.example.com"}}}
 """
 _MODELS = """\
 # Models of your own, or other facts about those of the catalogue; prices in USD for a million tokens.
@@ -50,10 +50,12 @@ def yaml_example(declared: Iterable[Declared]) -> str:
     for group, settings in _grouped(row for row in SETTINGS if row.keys):
         lines = [line for row in settings for line in (f"  # {row.doc}", f"  #{_entry(row)}")]
         parts.append("\n".join([f"{group}:", *lines]) + "\n")
+    rows = list(declared)
+    accounts = _ACCOUNTS.replace("PROVIDER", rows[0].provider)
     docs = "".join(f"  # {_key(field)}: {doc}\n" for field, doc in FIELD_DOCS.items())
     docs += "  # models: {<capability>: <model>}, for the other capabilities\n"
-    providers = "".join(f"  # {_title(row)}\n  {row.provider}:\n" + _provider_yaml(row) for row in declared)
-    return "\n".join([*parts, f"{_ACCOUNTS}providers:\n{docs}{providers}", _MODELS])
+    providers = "".join(f"  # {_title(row)}\n  {row.provider}:\n" + _provider_yaml(row) for row in rows)
+    return "\n".join([*parts, f"{accounts}providers:\n{docs}{providers}", _MODELS])
 
 
 def shown(value: Any) -> str:

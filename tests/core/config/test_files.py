@@ -63,8 +63,9 @@ class TestLayers:
             assert folder.load({"PATCHBAY_ENV": "production"}).port == number
         environ = {"PATCHBAY_ENV": "production", "PORT": "5"}
         assert folder.load(environ).port == 5
-        assert folder.load(environ, run_time={"PORT": "6"}).port == 6
-        assert folder.load(environ, run_time={"PORT": "6"}, found={"PORT": "7"}).port == 7
+        assert folder.load(environ, found={"PORT": "6"}).port == 6
+        assert folder.load(environ, found={"PORT": "6"}, run_time={"PORT": "7"}).port == 7
+        assert folder.load(environ, run_time={"PORT": "7"}, pinned={"PORT": "8"}).port == 8
 
     def test_each_value_remembers_its_own(self, folder):
         folder.write("patchbay.production.yaml", "logging: {level: debug}\nproviders: {groq: {model: low}}")
