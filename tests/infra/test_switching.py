@@ -1,4 +1,4 @@
-"""One setting moves traffic from a provider to another, and no code is changed; what accounts and files do on the way."""
+"""One setting moves traffic from a provider to another without a change of code; accounts and files on the way."""
 
 import pytest
 
