@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test test-aws check bench format examples lock clean
+.PHONY: help run test test-aws check bench image format examples lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,13 @@ check: $(VENV)/.test  ## lint, format, types, import contracts, leaks and docs
 bench: $(VENV)/.test  ## measure the hot path against a bare floor and keep the result; a figure a tenth worse needs BENCH=--save
 	$(BIN)/python -m tests.benchmarks.run $(BENCH)
 
+image:  ## build the container image patchbay:VERSION with docker or podman; BASE=python:3.13-slim@sha256:... pins its base
+	@test -n "$(ENGINE)" || { echo "No docker and no podman here; set ENGINE=..."; exit 1; }
+	$(ENGINE) build -f infra/Dockerfile --build-arg VERSION=$(VERSION) $(if $(BASE),--build-arg BASE=$(BASE)) -t patchbay:$(VERSION) .
+
+ENGINE ?= $(firstword $(notdir $(shell command -v docker podman 2>/dev/null)))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -38,6 +45,7 @@ examples: $(VENV)/.test  ## write .env.example and patchbay.example.yaml anew fr
 
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK) -o infra/local/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws $(LOCK) -o infra/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra aws --extra test $(LOCK) -o tests/requirements.txt
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet

@@ -13,7 +13,7 @@ from random import Random
 from core import log as lines
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
-from core.backends.ports import Blobs, Store
+from core.backends.ports import Blobs, Queue, Store
 from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
 from core.config.catalog import Catalog
@@ -232,3 +232,14 @@ async def open_blobs(config: Settings) -> Blobs:
     from core.backends.embedded.folder import FolderBlobs  # noqa: PLC0415 - see above
 
     return FolderBlobs(config.home / "blobs")
+
+
+async def open_queue(config: Settings, clock: Clock) -> Queue:
+    """SQS when there is a queue, else SQLite under PATCHBAY_HOME."""
+    if config.queue:
+        from core.backends.aws.sqs import SqsQueue  # noqa: PLC0415 - see above
+
+        return await SqsQueue(config.queue).open()
+    from core.backends.embedded.queue import SqliteQueue  # noqa: PLC0415 - see above
+
+    return await SqliteQueue(config.home / "queue.db", clock).open()

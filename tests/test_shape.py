@@ -83,7 +83,7 @@ def tracked() -> list[Path]:
 
 
 def test_locks_have_hashes_and_no_addresses():
-    for path in (ROOT / "infra/local/requirements.txt", ROOT / "tests/requirements.txt"):
+    for path in (ROOT / f"{folder}/requirements.txt" for folder in ("infra/local", "infra", "tests")):
         text = path.read_text()
         assert "://" not in text and "--index" not in text
         blocks = re.split(r"\n(?=\S)", text.strip())

@@ -1,7 +1,7 @@
-"""What state needs from a backend. Shaped by DynamoDB and S3: keys, conditions, prefix queries, an expiry; no SQL."""
+"""What state needs from a backend. Shaped by DynamoDB, S3 and SQS: keys, conditions, an expiry, no SQL, no order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,6 +90,58 @@ class Blobs(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+Body = Mapping[str, Any]  # JSON; what is large belongs into Blobs, and its key into the body
+
+
+class Queue(Protocol):
+    """Sends, and no more: who takes what was sent is a Consumer (messages.py), in another process or function."""
+
+    async def send(self, *bodies: Body, delay: int = 0) -> None:
+        """Durable when it returns; nobody gets them before `delay` seconds. All may come twice, in any order.
+
+        Raises ValueError for a body that is too large or no JSON, and then sends none. After StoreUnavailable
+        some may have been sent.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was sent, once more than once: whoever handles it must stand a second time."""
+
+    id: str
+    body: Body
+    attempt: int  # 1 the first time
+    sent_at: float
+    v: int | None  # the schema it was sent in; None for what somebody else put into the queue
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It may work later: after so many seconds, or when the backoff says."""
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """It will never work. It goes to the dead letters with this reason, which people read."""
+
+    reason: str
+
+
+Handled = Done | Retry | Poison
+Handler = Callable[[Message], Awaitable[Handled]]
 
 
 _LONGEST = 200  # characters; a file name has 255 bytes

@@ -67,6 +67,14 @@ class Settings:
         "storage.bucket",
         live=False,
     )
+    queue: str | None = _setting(
+        "PATCHBAY_QUEUE",
+        kinds.URL,
+        None,
+        "SQS queue (its URL) for jobs, in place of a file",
+        "storage.queue",
+        live=False,
+    )
     api_key: Secret | None = _setting(
         "PATCHBAY_API_KEY", SECRET, None, "The first gateway key; required beyond loopback", "service.api_key"
     )

@@ -61,3 +61,25 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.at += seconds
+
+
+class HandClock(FakeClock):
+    """Whoever sleeps wakes when the test has moved the clock so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        sleeper = (self.at + seconds, asyncio.get_running_loop().create_future())
+        self.sleepers.append(sleeper)
+        try:
+            await sleeper[1]
+        finally:
+            self.sleepers.remove(sleeper)
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        for until, future in self.sleepers:
+            if until <= self.at and not future.done():
+                future.set_result(None)

@@ -86,10 +86,9 @@ class TestShow:
     def test_what_is_wrong_is_one_line(self, run):
         result = run("show", PORT="x")
         assert result.exit_code == 1 and result.stdout == ""
-        assert result.stderr.splitlines() == [
-            "patchbay: PORT (environment): expected a whole number from 0 to 65535, got 'x'"
-            " (`patchbay config check` says all that is wrong)"
-        ]
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("patchbay: PORT (environment): expected a whole number from 0 to 65535, got 'x' (")
+        assert "`patchbay config check`" in line
 
 
 class TestCheck:

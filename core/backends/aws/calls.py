@@ -22,6 +22,10 @@ _THROTTLED = frozenset(
 )
 # AWS's own words for these name accounts and roles, which callers need not know.
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
+# SQS says it in its new words and, for those who know them, in its old ones.
+_ABSENT = frozenset(
+    {"ResourceNotFoundException", "NoSuchBucket", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
+)
 
 
 class Refused(Exception):
@@ -66,7 +70,10 @@ class Calls:
 
     def check(self) -> None:
         if self._closed:
-            raise StoreUnavailable("the state store is closed")
+            raise self.unavailable("it is closed")
+
+    def unavailable(self, why: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._where}: {why}")
 
     async def close(self) -> None:
         if self._closed:
@@ -133,6 +140,6 @@ class Calls:
     def _said(error: Any, code: str, response: dict[str, Any]) -> str:
         if code in _DENIED:
             return f"the credentials in use may not do {error.operation_name}"
-        if code in {"ResourceNotFoundException", "NoSuchBucket"}:
-            return "there is no such table or bucket in this account and region"
+        if code in _ABSENT:
+            return "there is no such table, bucket or queue in this account and region"
         return f"{code}: {response['Error'].get('Message', 'no words')}"

@@ -119,5 +119,5 @@ def test_a_place_that_is_not_there_says_so(tmp_path, aws):
 
     with pytest.raises(StoreUnavailable, match="blobs"):
         run(scene(Settings(home=tmp_path)))
-    with pytest.raises(StoreUnavailable, match="S3 bucket nowhere: there is no such table or bucket"):
+    with pytest.raises(StoreUnavailable, match="S3 bucket nowhere: there is no such table, bucket or queue"):
         run(scene(Settings(home=tmp_path, bucket="nowhere")))

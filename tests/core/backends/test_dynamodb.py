@@ -61,7 +61,7 @@ class TestFailures:
     def test_a_table_that_is_not_there(self, use):
         for work in (lambda store: store.get("a", "1"), lambda store: store.append(item("1"))):
             assert failure(use, work, "nowhere") == (
-                "DynamoDB table nowhere: there is no such table or bucket in this account and region"
+                "DynamoDB table nowhere: there is no such table, bucket or queue in this account and region"
             )
 
     def test_an_item_that_is_too_large(self, use):

@@ -7,9 +7,14 @@ import pytest
 
 from core.accounting.ledger import Ledger
 from core.backends.aws.dynamodb import DynamoStore
+from core.backends.aws.sqs import SqsConsumer
+from core.backends.aws.values import decode_item
 from core.backends.embedded.sqlite import SqliteStore
+from core.backends.ports import Done, Message
 from core.http import views
+from tests.core.backends.queues import Embedded, consumer
 from tests.core.fakes import FakeClock, run
+from tests.harness import server
 
 ID = "01a3185c5000" + "0" * 19 + "5"  # of 2027-01-15
 PK = "LED#local#2027-01-15#5"
@@ -85,3 +90,80 @@ def test_a_receipt_of_version_1(kind, tmp_path, request):
     assert recent == [found]
     shown = views.decision(found)
     assert shown["decision_id"] == ID
+
+
+# Never edit these two either: a queue's file as version 1 left it, and a record as SQS gives one that it sent.
+QUEUE_V1 = """
+CREATE TABLE messages (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, v INTEGER NOT NULL, body BLOB NOT NULL, sent REAL NOT NULL,
+    due REAL NOT NULL, attempts INTEGER NOT NULL, lease TEXT
+);
+CREATE INDEX messages_due ON messages (due);
+CREATE TABLE dead (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL, v INTEGER NOT NULL, body BLOB NOT NULL, sent REAL NOT NULL,
+    died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL
+);
+INSERT INTO messages VALUES
+    (7, '0b5f', 1, CAST('{"job":"j1","text":"你"}' AS BLOB), 1799999000.5, 1799999900.0, 1, 'gone');
+"""
+SQS_V1 = {
+    "messageId": "0b5f",
+    "receiptHandle": "AQEB",
+    "body": '{"job":"j1","text":"你"}',
+    "attributes": {
+        "ApproximateReceiveCount": "2",
+        "SentTimestamp": "1799999000500",
+        "SenderId": "AROA",
+        "ApproximateFirstReceiveTimestamp": "1799999001000",
+    },
+    "messageAttributes": {
+        "v": {"stringValue": "1", "stringListValues": [], "binaryListValues": [], "dataType": "Number"}
+    },
+    "md5OfBody": "0",
+    "eventSource": "aws:sqs",
+    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:jobs",
+    "awsRegion": "us-east-1",
+}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "sqs"])
+def test_a_message_of_version_1(kind, tmp_path, request):
+    seen = []
+
+    async def handler(message):
+        seen.append(message)
+        return Done()
+
+    async def from_sqlite():
+        db = sqlite3.connect(tmp_path / "queue.db")
+        db.executescript(QUEUE_V1)
+        db.close()
+        place = Embedded(tmp_path)
+        await place.settle(handler)
+        assert place.left() == 0
+
+    async def from_sqs():
+        request.getfixturevalue("aws")
+        function = await SqsConsumer(consumer(handler)).open()
+        assert await function.handle([SQS_V1]) == []
+        await function.close()
+
+    run(from_sqlite() if kind == "sqlite" else from_sqs())
+    assert seen == [Message("0b5f", {"job": "j1", "text": "你"}, 2, 1799999000.5, 1)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "dynamodb"])
+def test_all_that_a_gateway_leaves_says_its_version(kind, tmp_path, request):
+    aws = request.getfixturevalue("aws") if kind == "dynamodb" else None
+    table = {"PATCHBAY_TABLE": aws.table()} if aws else {}
+    with server(tmp_path, **table) as gateway:
+        assert gateway.chat(temperature=0).status_code == 200  # and kept in the cache
+        assert gateway.chat(model="nobody/nothing", fallback=False).status_code >= 400
+    if aws:
+        left = [decode_item(item) for item in aws.client.scan(TableName=table["PATCHBAY_TABLE"])["Items"]]
+    else:
+        db = sqlite3.connect(tmp_path / "state.db")
+        left = [json.loads(doc) for (doc,) in db.execute("SELECT doc FROM items")]
+        db.close()
+    assert len({item["pk"].split("#")[0] for item in left}) > 1
+    assert [item["sk"] for item in left if not isinstance(item.get("v"), int)] == []
