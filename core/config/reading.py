@@ -5,8 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from core.config import files
-from core.config.accounts import FIELDS, Account, Accounts, Declared, Instance, Spreader, names_of
+from core.config.accounts import FIELDS, Account, Accounts, Declared, names_of
 from core.config.files import Tree, flat
+from core.config.instances import Instance, Spreader
 from core.config.layers import Found, Layer, Layers, Origin, named
 from core.config.sources import EARLY, Setting, Sources
 from core.errors import Misconfigured
