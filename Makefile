@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test test-aws check bench image format examples lock clean
+.PHONY: help run test test-aws check bench image format docs lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,8 @@ format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-examples: $(VENV)/.test  ## write .env.example and patchbay.example.yaml anew from the settings
+docs: $(VENV)/.test  ## write what is made from the source: tables of README.md, .env.example, patchbay.example.yaml
+	$(BIN)/python -m infra.local.readme
 	$(BIN)/patchbay config example env > .env.example
 	$(BIN)/patchbay config example yaml > patchbay.example.yaml
 

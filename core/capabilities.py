@@ -20,3 +20,4 @@ class Feature(StrEnum):
     AUDIO = "audio"
     JSON_MODE = "json_mode"
     JSON_SCHEMA = "json_schema"
+    TOKENS = "tokens"  # ids of tokens in place of text

@@ -42,7 +42,7 @@ class Configuration:
         """Settings as far as they go, and all that keeps them from being used."""
         config, problems = self._read(run_time=run_time) if run_time else self._at_start
         config = _with_whole_names(config, self.catalog)
-        problems = [*problems, *self._unfit, *fitness.problems(config, self._registry)]
+        problems = [*problems, *self._unfit, *fitness.problems(config, self._registry, self.catalog)]
         return replace(config, warnings=(*config.warnings, *fitness.warnings(config, self._registry))), problems
 
     def _catalog(self, config: Settings) -> Catalog:

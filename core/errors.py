@@ -31,6 +31,7 @@ PatchbayError
     ├── CredentialRefused                 401, 403
     ├── ModelMissing                      404
     ├── ContextTooLong
+    │   └── TooManyInputs                 one request asked for more than it may
     ├── ContentRefused                    this provider's content policy
     ├── ParameterRefused                  this provider does not take a parameter
     ├── RequestRefused                    400, 422: the request itself is wrong
@@ -251,6 +252,10 @@ class ContextTooLong(TargetError):
     fault = "caller"
     again = False
     advice = "Shorten the messages or choose a model with a larger context."
+
+
+class TooManyInputs(ContextTooLong):
+    advice = "Send fewer inputs at once."
 
 
 class ContentRefused(TargetError):

@@ -1,5 +1,6 @@
 """One verb per capability, every verb the same steps: plan → walk → settle → answer with a receipt."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -12,24 +13,26 @@ from core.accounting import pricing
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
 from core.answers import Answer, LiveAnswer, ReplayedAnswer
-from core.cache.layered import Cache, Ticket
+from core.cache.layered import LARGEST, Cache, Ticket
 from core.cache.memory import Stored
 from core.clock import Clock, Ids
-from core.config.catalog import Catalog
+from core.config.catalog import Catalog, Model
 from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.errors import (
+    AllTargetsFailed,
     NoTarget,
     PatchbayError,
     StoreUnavailable,
     TargetError,
 )
+from core.execution.batch import Batch, room_at
 from core.execution.deadline import Deadline
 from core.execution.retry import Step
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Walk, Won, failed
 from core.health.stats import Stats
-from core.providers.contract import Call, Chats, Reply
+from core.providers.contract import Call, Chats, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
@@ -38,9 +41,11 @@ from core.types.plan import Candidate, Plan
 from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Place, Target
-from core.types.usage import UNKNOWN_COST, Cost, Usage
+from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
+from core.wire import embeddings
 from core.wire.assembly import completion_of
 from core.wire.chat import with_defaults, without
+from core.wire.embeddings import Embeddings
 from core.wire.openai import Completion, read_completion
 
 T = TypeVar("T")
@@ -98,6 +103,23 @@ class Gateway:
                 await ticket.write(answer.value.raw, answer.receipt)
             return answer
 
+    async def embed(self, caller: Caller, request: Request) -> Answer[Embeddings]:
+        deadline = self._deadline(request)
+        ticket = self._ticket(caller, request, deadline)
+        if ticket is None:
+            return await self._embed(caller, request, deadline)
+        async with ticket:
+            stored = await ticket.read()
+            if stored is not None:
+                reading = partial(embeddings.read_embeddings, stored.raw, request.facts.inputs)
+                found = await _beside(reading, len(stored.raw))
+                return Answer(found, await self._again(caller, request, stored))
+            answer = await self._embed(caller, request, deadline, "miss")
+            if not answer.receipt.substituted and answer.value.size <= LARGEST:
+                writing = partial(embeddings.write_embeddings, answer.value, "base64")
+                await ticket.write(await _beside(writing, answer.value.size), answer.receipt)
+            return answer
+
     async def chat_stream(self, caller: Caller, request: Request) -> LiveAnswer | ReplayedAnswer:
         """A committed stream: its frames must be read to their end or closed."""
         deadline = self._deadline(request)
@@ -120,6 +142,27 @@ class Gateway:
             return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
         receipt, won = await self._win(caller, request, attempt, deadline, cache)
+        await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        return Answer(won.value.value, receipt)
+
+    async def _embed(
+        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
+    ) -> Answer[Embeddings]:
+        batch = Batch(request.body["input"])
+
+        async def attempt(candidate: Candidate) -> Reply[Embeddings]:
+            adapter: Embeds = self.registry.adapter(candidate.target.provider, candidate.target.account)
+            call = self._call(candidate, request)
+            row, model = self.registry.rows[candidate.target.provider], self._model(candidate.target)
+            room = room_at(row, model, request.body.get("dimensions"), call.max_bytes)
+
+            async def send(given: Any) -> Reply[Embeddings]:
+                return await adapter.embed(call._replace(body={**call.body, "input": given}))
+
+            return await batch.at(candidate, room, send)
+
+        receipt, won = await self._win(caller, request, attempt, deadline, cache, batch.spent)
+        receipt.warnings += batch.warnings
         await self.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
@@ -166,16 +209,26 @@ class Gateway:
         attempt: Callable[[Candidate], Awaitable[T]],
         deadline: Deadline,
         cache: str,
+        spent: Callable[[], Usage] = lambda: UNKNOWN_USAGE,
     ) -> tuple[Receipt, Won[T]]:
-        """Plan and walk. Whatever fails here is settled with its receipt."""
+        """Plan and walk. Whatever fails here is settled with its receipt; `spent` is what a failed attempt used."""
+
+        def observe(failed_one: Attempt) -> None:
+            usage = spent()
+            if usage.source != "unknown":
+                failed_one = failed_one._replace(usage=usage, cost=self._cost(failed_one.target, usage))
+            self._observe(receipt, failed_one)
+
         receipt = self._receipt(caller, request, cache)
         plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
-            won = await self._walk.first(plan, attempt, deadline, partial(self._observe, receipt))
+            won = await self._walk.first(plan, attempt, deadline, observe)
         except PatchbayError as error:
+            if isinstance(error, AllTargetsFailed):
+                error.attempts = tuple(receipt.attempts)
             error.receipt = receipt
             await self._settle(receipt, "error", error)
             raise
@@ -231,7 +284,7 @@ class Gateway:
         receipt.warnings += [
             f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
             for one in receipt.attempts
-            if one.billed and one.usage.source == "unknown"
+            if one.billed and (one.usage.source == "unknown" or not receipt.request.stream)
         ]
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message
@@ -274,7 +327,10 @@ class Gateway:
     def _cost(self, target: Target, usage: Usage) -> Cost:
         if self.registry.rows[target.provider].free:
             return Cost(0)
-        return pricing.cost_of(usage, self.catalog.find(target.provider, target.model), self.clock.now())
+        return pricing.cost_of(usage, self._model(target), self.clock.now())
+
+    def _model(self, target: Target) -> Model | None:
+        return self.catalog.find(target.provider, target.model)
 
     @staticmethod
     def _substitution(request: Request, candidate: Candidate, named: Place | None) -> tuple[str, ...]:
@@ -288,6 +344,11 @@ class Gateway:
         if not {model, model.partition("/")[2]}.isdisjoint({target.model, candidate.instead_of}):
             return ()
         return (f"answered by {target} instead of {model}",)
+
+
+async def _beside(work: Callable[[], T], size: int) -> T:
+    """Heavy work is done beside the loop, which others wait for."""
+    return work() if size < embeddings.HEAVY else await asyncio.to_thread(work)
 
 
 def _estimated(request: Request, completion: Completion) -> Usage:

@@ -46,9 +46,10 @@ def test_a_provider_is_named_in_its_own_file_and_in_the_table_only(name):
     assert not leaks, f"{name} is named in {leaks}"
 
 
-def test_the_chat_function_loads_no_vendor_sdk_and_no_second_client():
+@pytest.mark.parametrize("function", ["chat", "embed"])
+def test_a_function_loads_no_vendor_sdk_and_no_second_client(function):
     heavy = ["openai", "anthropic", "azure", "boto3", "botocore", "httpx", "httpx2", "requests", "sqlite3", "uvicorn"]
-    code = f"import sys, functions.chat.app; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, functions.{function}.app; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

@@ -71,6 +71,7 @@ def item(receipt: Receipt) -> Item:
             "messages": facts.messages,
             "input_tokens": facts.input_tokens,
             "max_output": facts.max_output,
+            **({"inputs": facts.inputs} if facts.inputs else {}),
         },
         **(_chosen(plan) if plan else {}),
         "attempts": [attempt(one) for one in receipt.attempts],

@@ -21,7 +21,7 @@ SCHEMA = 1
 _SK = "A"
 _MEMORY_BYTES = 64 * 2**20
 _INLINE_BYTES = 32 * 1024  # beyond it a blob is cheaper than an item
-_LARGEST = 8 * 2**20  # larger answers are not kept
+LARGEST = 8 * 2**20  # larger answers are not kept
 _SWEEP_SECONDS = 600
 _BLOBS = "cache/"
 _LONGEST_WAIT = LEASE_SECONDS
@@ -102,7 +102,7 @@ class Cache:
         return stored
 
     async def write(self, key: str, raw: bytes, receipt: Receipt) -> None:
-        if len(raw) > _LARGEST or receipt.target is None:
+        if len(raw) > LARGEST or receipt.target is None:
             return
         now = self._clock.now()
         stored = Stored(

@@ -24,7 +24,8 @@ class Account:
     base_url: str | None = None
     api_version: str | None = None
     model: str | None = None
-    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # by capability, where chat's is `model`
+    embedding_model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
     enabled: bool = True
     priority: int | None = None
     max_tokens: int | None = None  # these two for requests that name none
@@ -39,7 +40,8 @@ class Account:
         return bool(self.key or self.token or self.base_url)
 
     def model_for(self, capability: str) -> str | None:
-        return self.models.get(capability) or (self.model if capability == Capability.CHAT else None)
+        own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
+        return own[Capability(capability)] if capability in own else self.models.get(capability)
 
 
 ACCOUNT_KINDS: dict[str, Kind] = {
@@ -48,6 +50,7 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "base_url": URL,
     "api_version": VERSION,
     "model": TEXT,
+    "embedding_model": TEXT,
     "enabled": FLAG,
     "priority": PRIORITY,
     "max_tokens": TOKENS,
@@ -61,13 +64,13 @@ FIELD_DOCS: Mapping[str, str] = {
     "base_url": "Its address, or that of a server in its place",
     "api_version": "Version of its API, where it has several",
     "model": "The model of requests that name none",
-    "models.embed": "The same for embeddings",
+    "embedding_model": "The same for embeddings",
     "enabled": "false switches it off",
     "priority": "The lowest number goes first",
     "max_tokens": "Length of answers of requests that name none",
     "temperature": "Temperature of requests that name none",
 }
-MODELS = tuple(f"models.{one}" for one in Capability if one != Capability.CHAT)
+MODELS = tuple(f"models.{one}" for one in Capability if one not in {Capability.CHAT, Capability.EMBED})
 FIELDS = (*ACCOUNT_KINDS, *MODELS)
 _ENABLED_FIRST = ("enabled", *(name for name in FIELDS if name != "enabled"))  # it decides what is needed
 # How a file spells them; of several spellings in one place the first wins.
@@ -81,10 +84,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "priority": ("priority",),
     "max_tokens": ("max_tokens",),
     "temperature": ("temperature",),
+    "embedding_model": ("embedding_model", "models.embed"),
     **{name: (name,) for name in MODELS},
-    "models.embed": ("models.embed", "embedding_model"),
 }
-_SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY", "models.embed": "EMBEDDING_MODEL"}
+_SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY"}
 
 
 @dataclass(frozen=True, slots=True)

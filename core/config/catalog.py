@@ -38,6 +38,9 @@ class Model:
     context: int | None = None
     max_output: int | None = None
     dimensions: int | None = None  # of an embedding
+    min_dimensions: int | None = None  # to which it can be shortened; None: it cannot be
+    max_inputs: int | None = None  # texts in one request, where it is not what its provider takes
+    same_as: str | None = None  # the model that this is, by the name others know it under
     features: frozenset[Feature] = frozenset()
     skills: frozenset[str] = frozenset()
     # False: the model refuses temperature and its kin, unless it is told not to reason.
@@ -45,6 +48,17 @@ class Model:
     prices: tuple[Period, ...] = ()  # rising by when they begin
     as_of: str | None = None  # when these facts were true
     note: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Equal for one model under several names."""
+        return self.same_as or self.id
+
+    def shortens_to(self, dimensions: int) -> bool:
+        """Whether its vectors can have so many dimensions."""
+        if self.min_dimensions is None:
+            return self.dimensions in {None, dimensions}
+        return self.min_dimensions <= dimensions <= (self.dimensions or dimensions)
 
     def period(self, at: float) -> Period | None:
         found = None
@@ -88,6 +102,10 @@ class Catalog:
         self._providers: dict[str, list[str]] = {}
         for provider, name in self._keys:
             self._providers.setdefault(name, []).append(provider)
+        self._twins: dict[str, list[Key]] = {}
+        for key, entry in self._entries.items():
+            if "same_as" in entry:
+                self._twins.setdefault(entry["same_as"], []).append(key)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -118,6 +136,10 @@ class Catalog:
 
     def providers_of(self, model: str) -> tuple[str, ...]:
         return tuple(self._providers.get(model, ()))
+
+    def keys_of(self, identity: str) -> list[Key]:
+        """Everywhere that a model is to be had, and under which name."""
+        return [(provider, identity) for provider in self.providers_of(identity)] + self._twins.get(identity, [])
 
     def successor(self, model: Model, at: float) -> Model | None:
         """Who answers for a retired model: the first of its line that does; None when the line ends."""
@@ -189,6 +211,9 @@ def parse(entry: Entry) -> Model:
         context=entry.get("context"),
         max_output=entry.get("max_output"),
         dimensions=entry.get("dimensions"),
+        min_dimensions=entry.get("min_dimensions"),
+        max_inputs=entry.get("max_inputs"),
+        same_as=entry.get("same_as"),
         features=frozenset(map(Feature, entry.get("features", ()))),
         skills=frozenset(entry.get("skills", ())),
         sampling=entry.get("sampling", True),

@@ -52,7 +52,7 @@ def yaml_example(declared: Iterable[Declared]) -> str:
         parts.append("\n".join([f"{group}:", *lines]) + "\n")
     rows = list(declared)
     accounts = _ACCOUNTS.replace("PROVIDER", rows[0].provider)
-    docs = "".join(f"  # {_key(field)}: {doc}\n" for field, doc in FIELD_DOCS.items())
+    docs = "".join(f"  # {KEYS[field][0]}: {doc}\n" for field, doc in FIELD_DOCS.items())
     docs += "  # models: {<capability>: <model>}, for the other capabilities\n"
     providers = "".join(f"  # {_title(row)}\n  {row.provider}:\n" + _provider_yaml(row) for row in rows)
     return "\n".join([*parts, f"{accounts}providers:\n{docs}{providers}", _MODELS])
@@ -97,11 +97,7 @@ def _title(row: Declared) -> str:
 
 
 def _suffix(field: str) -> str:
-    return {"key": "API_KEY", "models.embed": "EMBEDDING_MODEL"}.get(field, field.upper())
-
-
-def _key(field: str) -> str:
-    return "embedding_model" if field == "models.embed" else KEYS[field][0]
+    return "API_KEY" if field == "key" else field.upper()
 
 
 def _fields(row: Declared) -> Iterator[tuple[str, str]]:
@@ -126,5 +122,5 @@ def _provider_yaml(row: Declared) -> str:
     lines = []
     for field, default in _fields(row):
         value = f"${{{row.names[field][0]}:-}}" if field in {"key", "token"} else default
-        lines.append(f"    #{_key(field)}: {value}".rstrip())
+        lines.append(f"    #{KEYS[field][0]}: {value}".rstrip())
     return "\n".join(lines) + "\n"

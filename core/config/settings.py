@@ -97,7 +97,18 @@ class Settings:
         "CHAT_PROVIDER", "The same for chat alone; wins over LLM_PROVIDER", "chat_provider", "chat"
     )
     embedding_provider: str | None = _provider(
-        "EMBEDDING_PROVIDER", "The same for embeddings", "embedding_provider", "embed"
+        "EMBEDDING_PROVIDER",
+        "The same for embeddings; its model is then the one that answers",
+        "embedding_provider",
+        "embed",
+    )
+    embedding_model: str | None = _setting(
+        "EMBEDDING_MODEL",
+        TEXT,
+        None,
+        "Embedding model where a request names none, at all who have it",
+        "routing.embedding_model",
+        only="embed",
     )
     beautify_provider: str | None = _provider(
         "BEAUTIFY_PROVIDER", "The same for beautifying answers", "beautify_provider", "beautify"

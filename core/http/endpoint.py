@@ -2,19 +2,25 @@
 
 import asyncio
 import logging
-from typing import Self
+from collections.abc import Awaitable, Callable
+from typing import Generic, Self, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
-from core.answers import LiveAnswer, ReplayedAnswer
+from core.answers import Answer, LiveAnswer, ReplayedAnswer
 from core.errors import InternalError, PatchbayError
 from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_problem
 from core.http.service import gateway_of
-from core.http.surfaces import ChatSurface, marked
+from core.http.surfaces import ChatSurface, Surface, marked
+from core.types.caller import Caller
+from core.types.request import Request
+from core.wire.openai import Completion
+
+T = TypeVar("T")
 
 log = logging.getLogger("patchbay")
 
@@ -27,9 +33,15 @@ _SSE = [
 ]
 
 
-class ChatEndpoint:
-    def __init__(self, surface: ChatSurface) -> None:
+Verb = Callable[[Gateway, Caller, Request], Awaitable[Answer[T]]]
+
+
+class Endpoint(Generic[T]):
+    """A route whose answers come whole."""
+
+    def __init__(self, surface: Surface[T], verb: Verb[T]) -> None:
         self._surface = surface
+        self._verb = verb
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gateway = await gateway_of(scope)
@@ -54,14 +66,36 @@ class ChatEndpoint:
         allowed = gateway.settings.total_timeout
         patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
         async with _Leaving(receive, patience) as leaving:
-            if request.stream:
-                live = await gateway.chat_stream(caller, request)
-                await self._stream(live, leaving, send)
-            else:
-                answer = await gateway.chat(caller, request)
-                leaving.over()
-                fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
-                await send_json(send, self._surface.answer(answer), fields)
+            await self._answer(gateway, caller, request, leaving, send)
+
+    async def _answer(
+        self, gateway: Gateway, caller: Caller, request: Request, leaving: "_Leaving", send: Send
+    ) -> None:
+        answer = await self._verb(gateway, caller, request)
+        leaving.over()
+        fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
+        if self._surface.is_large(answer):
+            body = await asyncio.to_thread(self._surface.answer, answer)  # writing it would hold up everybody else
+        else:
+            body = self._surface.answer(answer)
+        await send_json(send, body, fields)
+
+
+class ChatEndpoint(Endpoint[Completion]):
+    """Chat, which may stream."""
+
+    def __init__(self, surface: ChatSurface) -> None:
+        super().__init__(surface, Gateway.chat)
+        self._chat = surface
+
+    async def _answer(
+        self, gateway: Gateway, caller: Caller, request: Request, leaving: "_Leaving", send: Send
+    ) -> None:
+        if not request.stream:
+            await super()._answer(gateway, caller, request, leaving, send)
+            return
+        live = await gateway.chat_stream(caller, request)
+        await self._stream(live, leaving, send)
 
     async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "_Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
@@ -79,7 +113,7 @@ class ChatEndpoint:
                 log.exception("a stream failed inside the gateway")
                 error = _broken()
             leaving.over()
-            surface, error = self._surface, error or live.error
+            surface, error = self._chat, error or live.error
             last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
             await send({"type": "http.response.body", "body": last})
 

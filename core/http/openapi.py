@@ -4,6 +4,7 @@ from typing import Any
 
 from core.capabilities import Capability
 from core.wire.chat import CHAT_PARAMS
+from core.wire.embeddings import EMBED_PARAMS, FORMATS, FURTHER_PARAMS, INPUT_TYPES
 
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -31,16 +32,34 @@ def _types(kinds: tuple[type, ...]) -> dict[str, Any]:
     return {"type": names[0] if len(names) == 1 else names}
 
 
-def _chat_body() -> dict[str, Any]:
-    params = {name: _types(kinds) for name, kinds in CHAT_PARAMS.items()}
+def _body(params: dict[str, dict[str, Any]], *required: str) -> dict[str, Any]:
     params["model"]["description"] = "A model, provider/model, provider/auto, or auto: the chain decides."
     schema = {
         "type": "object",
-        "required": ["messages"],
+        "required": list(required),
         "properties": {**params, **_OPTIONS},
         "additionalProperties": True,
     }
     return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _chat_body() -> dict[str, Any]:
+    return _body({name: _types(kinds) for name, kinds in CHAT_PARAMS.items()}, "messages")
+
+
+def _embed_body(*, native: bool) -> dict[str, Any]:
+    params = {name: _types(kinds) for name, kinds in (EMBED_PARAMS | FURTHER_PARAMS).items()}
+    params["input"]["description"] = "A text, any number of texts, ids of tokens, or lists of them."
+    params["dimensions"] |= {"minimum": 1, "description": "Only of models whose vectors can be shortened."}
+    params["encoding_format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
+    params["input_type"]["enum"] = list(INPUT_TYPES)
+    if not native:
+        return _body(params, "input")
+    others: dict[str, dict[str, Any]] = {
+        "text": {"type": "string", "description": "Another name of input."},
+        "texts": {"type": "array", "items": {"type": "string"}, "description": "Another name of input."},
+    }
+    return _body(params | others)
 
 
 CHAT_BODY = _chat_body()
@@ -48,6 +67,17 @@ CHAT_BODY = _chat_body()
 
 def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
     answer = "The answer with its receipt" if native else "The provider's chat completion"
+    return _operation(summary, Capability.CHAT, CHAT_BODY, answer, {"text/event-stream": {}})
+
+
+def embed_operation(summary: str, *, native: bool) -> dict[str, Any]:
+    answer = "The vectors with their receipt" if native else "A list of embeddings in the order of the inputs"
+    return _operation(summary, Capability.EMBED, _embed_body(native=native), answer, {})
+
+
+def _operation(
+    summary: str, capability: Capability, body: dict[str, Any], answer: str, further: dict[str, Any]
+) -> dict[str, Any]:
     error = {"application/json": {"schema": {"type": "object", "required": ["error"]}}}
     deadline = {
         "name": "x-patchbay-timeout-ms",
@@ -58,13 +88,13 @@ def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
     return {
         "post": {
             "summary": summary,
-            "tags": [Capability.CHAT.value],
+            "tags": [capability.value],
             "parameters": [deadline],
-            "requestBody": CHAT_BODY,
+            "requestBody": body,
             "responses": {
                 "200": {
                     "description": answer,
-                    "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
+                    "content": {"application/json": {"schema": {"type": "object"}}, **further},
                 },
                 "4XX": {"description": "The request cannot be served as it is", "content": error},
                 "5XX": {"description": "Every target failed; each attempt is listed", "content": error},

@@ -1,6 +1,6 @@
 """The faces of the gateway: how a route's body becomes a request, and an answer the route's body."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -17,13 +17,20 @@ from core.wire.chat import chat_facts
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
+T = TypeVar("T")
 _NO_RECEIPT: Body = {"decision_id": None, "attempts": [], "cost": {"usd": 0.0, "nano_usd": 0}, "warnings": []}
 
 
-class ChatSurface(Protocol):
+class Surface(Protocol[T]):
+    """A route's own form of requests and answers."""
+
     def decode(self, body: Body, route: str, timeout: float | None) -> Request: ...
-    def answer(self, answer: Answer[Completion]) -> bytes: ...
+    def answer(self, answer: Answer[T]) -> bytes: ...
+    def is_large(self, answer: Answer[T]) -> bool: ...
     def beside_error(self, receipt: Receipt | None) -> Body: ...
+
+
+class ChatSurface(Surface[Completion], Protocol):
     def stream_end(self, receipt: Receipt) -> bytes: ...
     def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
 
@@ -37,6 +44,9 @@ class OpenAIChat:
     def answer(self, answer: Answer[Completion]) -> bytes:
         raw = answer.value.raw
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
+
+    def is_large(self, answer: Answer[Completion]) -> bool:  # noqa: ARG002 - the contract; a chat is not
+        return False
 
     def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
         return {}
@@ -70,7 +80,7 @@ class NativeChat(OpenAIChat):
         )
 
     def beside_error(self, receipt: Receipt | None) -> Body:
-        return summary(receipt) if receipt else dict(_NO_RECEIPT)
+        return summary_or_none(receipt)
 
     def stream_end(self, receipt: Receipt) -> bytes:
         # An empty list of choices is what OpenAI's own usage chunk looks like: every client steps over it.
@@ -110,6 +120,11 @@ def summary(receipt: Receipt) -> Body:
         "attempts": [ledger.attempt(attempt) for attempt in receipt.attempts],
         "warnings": receipt.warnings,
     }
+
+
+def summary_or_none(receipt: Receipt | None) -> Body:
+    """The same beside an error, which may have come before there was a receipt."""
+    return summary(receipt) if receipt else dict(_NO_RECEIPT)
 
 
 def _asks_for_usage(body: Body) -> bool:

@@ -119,6 +119,7 @@ def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
                 "enabled": account.enabled,
                 "priority": account.priority,
                 "model": account.model or models.get(Capability.CHAT),
+                "embedding_model": account.embedding_model or models.get(Capability.EMBED),
                 "simulated": account.simulated,
                 "missing": gateway.registry.missing(row, account),
             }
@@ -151,6 +152,8 @@ def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
         "context": one.context,
         "max_output": one.max_output,
         "dimensions": one.dimensions,
+        "min_dimensions": one.min_dimensions,
+        "same_as": one.same_as,
         "lifecycle": "retired" if one.is_retired(now) else one.lifecycle,
         "retires": None if one.retires is None else prices.day_of(one.retires),
         "successor": one.successor,

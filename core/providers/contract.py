@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkabl
 from core.types.frame import Frame
 from core.types.target import Target
 from core.types.usage import Usage
+from core.wire.embeddings import Embeddings
 from core.wire.openai import Completion
 
 T = TypeVar("T")
@@ -48,6 +49,13 @@ class FrameSource(Protocol):
 class Chats(Protocol):
     async def chat(self, call: Call) -> Reply[Completion]: ...
     async def chat_stream(self, call: Call) -> FrameSource: ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    async def embed(self, call: Call) -> Reply[Embeddings]:
+        """One request, for inputs that are within the row's limits."""
+        ...
 
 
 @runtime_checkable

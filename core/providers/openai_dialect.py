@@ -16,7 +16,9 @@ from core.providers.contract import Call, Reply
 from core.providers.table import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
+from core.wire import embeddings
 from core.wire import openai as wire
+from core.wire.embeddings import Embeddings
 from core.wire.faults import cut
 
 _MAX_ERROR_BYTES = 64 * 1024
@@ -24,6 +26,9 @@ _DRAIN_SECONDS = 0.05
 _LONGEST_HEADER = 200
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
+
+
+_CHAT, _EMBEDDINGS = "/chat/completions", "/embeddings"
 
 
 class OpenAIDialect:
@@ -38,8 +43,9 @@ class OpenAIDialect:
         self._transport = transport
         self._secrets = (key, token)
         # A template where the path names the model.
-        self._dated_url = base.removesuffix(row.path_prefix) + dated + "/chat/completions" + query if dated else ""
-        self._chat_url = address(base + "/chat/completions" + query)
+        self._dated_root = base.removesuffix(row.path_prefix) + dated if dated else ""
+        self._query = query
+        self._urls = {path: address(base + path + query) for path in (_CHAT, _EMBEDDINGS)}
         self._models_url = address(base + "/models")
         self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key, token)}
         self._post_headers = {**self._headers, "content-type": "application/json"}
@@ -64,19 +70,39 @@ class OpenAIDialect:
         return {row.key_header: f"Bearer {key}" if row.key_header == "authorization" else key}
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
-        answer = await self._post(call, self.chat_body(call, stream=False))
+        answer = await self._post(call, _CHAT, self.chat_body(call, stream=False))
         try:
             raw = await answer.read(call.max_bytes)
             completion = wire.read_completion(raw, self._secrets)
         except TargetError as error:
-            error.request_id, error.provider_status = self._said(answer.request_id), answer.status
+            self._tell(error, answer)
             raise
         finally:
             answer.close()
         return Reply(completion, completion.usage, self._said(answer.request_id))
 
+    async def embed(self, call: Call) -> Reply[Embeddings]:
+        body = {**call.body, "model": call.target.model}
+        body.pop("encoding_format", None)
+        if self._row.base64:
+            body["encoding_format"] = "base64"  # a quarter of the bytes, and numbers need no parsing
+        count = len(embeddings.items(body["input"]))
+        answer = await self._post(call, _EMBEDDINGS, body)
+        try:
+            raw = await answer.read(call.max_bytes)
+            if len(raw) > embeddings.HEAVY:
+                found = await asyncio.to_thread(embeddings.read_embeddings, raw, count, self._secrets)
+            else:
+                found = embeddings.read_embeddings(raw, count, self._secrets)
+        except TargetError as error:
+            self._tell(error, answer)
+            raise
+        finally:
+            answer.close()
+        return Reply(found, found.usage, self._said(answer.request_id))
+
     async def chat_stream(self, call: Call) -> "ChatFrames":
-        answer = await self._post(call, self.chat_body(call, stream=True))
+        answer = await self._post(call, _CHAT, self.chat_body(call, stream=True))
         kind, request_id = (
             self._said(answer.header("content-type")) or "no content type",
             self._said(answer.request_id),
@@ -121,12 +147,12 @@ class OpenAIDialect:
             body.pop("stream_options", None)
         return body
 
-    async def _post(self, call: Call, body: Mapping[str, Any]) -> Incoming:
+    async def _post(self, call: Call, path: str, body: Mapping[str, Any]) -> Incoming:
         try:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
-        answer = await self._transport.send("POST", self._url(call), self._post_headers, raw, idle=call.idle)
+        answer = await self._transport.send("POST", self._url(call, path), self._post_headers, raw, idle=call.idle)
         if not 200 <= answer.status < 300:
             refusal = await self._refusal(answer)
             if refusal.param in _LENGTHS and refusal.param not in call.body:
@@ -134,10 +160,14 @@ class OpenAIDialect:
             raise refusal
         return answer
 
-    def _url(self, call: Call) -> URL:
-        if not self._dated_url:
-            return self._chat_url
-        return address(self._dated_url.replace("{model}", quote(call.target.model, safe="")))
+    def _url(self, call: Call, path: str) -> URL:
+        if not self._dated_root:
+            return self._urls[path]
+        return address(self._dated_root.replace("{model}", quote(call.target.model, safe="")) + path + self._query)
+
+    def _tell(self, error: TargetError, answer: Incoming) -> None:
+        """Add what the head of the answer said."""
+        error.request_id, error.provider_status = self._said(answer.request_id), answer.status
 
     def _said(self, words: str | None) -> str | None:
         """A header of the provider's, without a key that it may quote."""

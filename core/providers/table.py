@@ -8,6 +8,8 @@ from core.config.settings import Declared
 from core.wire.chat import MESSAGE_NAME
 
 _CHAT = frozenset({Capability.CHAT})
+_CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
+_SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
 })  # fmt: skip
@@ -39,6 +41,9 @@ class Row:
     max_tokens_param: str = "max_completion_tokens"
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    max_inputs: int = 2048  # texts to embed in one request
+    max_request_tokens: int = 300_000  # and their tokens together
+    base64: bool = True  # gives vectors in base64 when asked to
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
@@ -57,7 +62,7 @@ class Row:
             "key": f"{prefix}_API_KEY",
             "base_url": f"{prefix}_BASE_URL",
             "model": f"{prefix}_MODEL",
-            "models.embed": f"{prefix}_EMBEDDING_MODEL",
+            "embedding_model": f"{prefix}_EMBEDDING_MODEL",
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
             "max_tokens": f"{prefix}_MAX_TOKENS",
@@ -67,7 +72,7 @@ class Row:
             name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
         }
         names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
-        models = {"model": Capability.CHAT, "models.embed": Capability.EMBED}
+        models = {"model": Capability.CHAT, "embedding_model": Capability.EMBED}
         defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
         if self.base_url:
             defaults["base_url"] = self.base_url
@@ -82,7 +87,9 @@ TABLE: tuple[Row, ...] = (
         title="Azure OpenAI",
         path_prefix="/openai/v1",
         dated_prefix="/openai/deployments/{model}",
-        default_models={Capability.CHAT: "gpt-5.4-mini"},
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -90,7 +97,7 @@ TABLE: tuple[Row, ...] = (
             "api_version": ("AZURE_OPENAI_API_VERSION",),
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
-            "models.embed": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT",),
+            "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
         },
         later={
             "AZURE_SPEECH_KEY": "speech",
@@ -105,7 +112,13 @@ TABLE: tuple[Row, ...] = (
         name="together",
         title="Together",
         base_url="https://api.together.ai/v1",
-        default_models={Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=100,  # it documents no limit; this many are known to work
+        base64=False,
         aliases=("together-ai", "togetherai"),
         max_tokens_param="max_tokens",
         extra_params=frozenset(
@@ -133,7 +146,9 @@ TABLE: tuple[Row, ...] = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
-        default_models={Capability.CHAT: "gpt-6-luna"},
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
         env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
         later={"OPENAI_TTS_VOICE": "speech"},
     ),
@@ -194,6 +209,9 @@ TABLE: tuple[Row, ...] = (
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        max_inputs=256,
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
@@ -214,6 +232,8 @@ TABLE: tuple[Row, ...] = (
         title="Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
+        capabilities=_CHAT_AND_EMBED,
+        max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
         lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),

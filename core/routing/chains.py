@@ -20,6 +20,8 @@ class Chains:
     def order(self, capability: Capability, strategy: str, cost: Cost, *, named: Place | None = None) -> list[Place]:
         """All accounts that offer it, or those of the explicit chain; `named` is whom the caller asks before it."""
         rows = self._registry.offering(capability)
+        common = self.common(capability)
+        rows = sorted(rows, key=lambda row: common not in {None, row.default_models.get(capability)})
         accounts = {Place(row.name, one.name): one for row in rows for one in self._registry.accounts(row.name)}
         facts = self._facts(capability, accounts, cost)
         default = STRATEGIES["fallback"](list(accounts), facts)
@@ -30,15 +32,25 @@ class Chains:
         order = STRATEGIES[strategy](list(accounts), facts)
         return self._promote(order, accounts, behind=0 if named else 1)
 
+    def common(self, capability: Capability) -> str | None:
+        """The default embedding model. Who has another one cannot stand in, and so comes later."""
+        if capability is not Capability.EMBED:
+            return None
+        return next((row.default_models[capability] for row in self._registry.offering(capability)), None)
+
+    def first(self, capability: Capability) -> Place | None:
+        """Whom configuration names."""
+        name = self._settings.first_for(capability)
+        return self._registry.place(name) if name else None
+
     def _facts(self, capability: Capability, accounts: dict[Place, Account], cost: Cost) -> Ordering:
         numbers = {place: one.priority for place, one in accounts.items() if one.priority is not None}
         switched = [place for place, one in accounts.items() if one.first]
         if numbers:
             numbers = dict.fromkeys(switched, 0) | numbers  # a number of its own says more than being first
         own = [place for place in accounts if self._registry.rows[place.provider].local]
-        first = self._settings.first_for(capability)
         return Ordering(
-            first=self._registry.place(first) if first else None,
+            first=self.first(capability),
             leading=own if self._settings.prefer_local else [] if numbers else switched,
             priorities=numbers,
             cost=lambda place: cost(place, accounts[place]),

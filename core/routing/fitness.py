@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.capabilities import Capability
+from core.config.catalog import Catalog
 from core.config.settings import Settings
 from core.errors import Misconfigured
 from core.providers.registry import Registry
@@ -20,14 +21,26 @@ _FIRST = {
 }
 
 
-def problems(config: Settings, registry: Registry) -> list[Misconfigured]:
-    """Names of providers and accounts that nobody has."""
+def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misconfigured]:
+    """Names of providers, accounts and models that nobody has."""
     found = []
     for setting, where, name in _names(config):
         if registry.place(name, config.accounts) is None:
             known = ", ".join([AUTO, *registry.known(config.accounts)])
             found.append(Misconfigured(f"{where}: provider {name!r} is not known; known: {known}", param=setting))
+    model = config.embedding_model
+    if model is not None and not _is_known(model, config, registry, models):
+        near = [one for one in models.nearest(model) if one != model]
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        words = f"model {model!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
+        found.append(Misconfigured(f"{config.origins['embedding_model']}: {words}", param="EMBEDDING_MODEL"))
     return found
+
+
+def _is_known(name: str, config: Settings, registry: Registry, models: Catalog) -> bool:
+    if registry.place(name.partition("/")[0], config.accounts) is not None:
+        return True
+    return any(owner in registry.rows and registry.rows[owner].usable for owner, _ in models.keys_of(name))
 
 
 def warnings(config: Settings, registry: Registry) -> list[str]:

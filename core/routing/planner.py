@@ -11,7 +11,8 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
-from core.routing.chains import Chains
+from core.routing.chains import AUTO, Chains
+from core.routing.spaces import Space, foreign, name_at, space_of, unshortened
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
@@ -39,6 +40,7 @@ class _Question(NamedTuple):
     params: frozenset[str]
     reasons: bool
     length: int
+    dimensions: int | None
     day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
 
@@ -46,6 +48,7 @@ class _Question(NamedTuple):
 class _Choice(NamedTuple):
     target: Target
     model: Model | None  # None: not in the catalogue
+    space: Space  # of its vectors, if it gives any
     retired: Model | None = None  # which was asked for, and whose successor this is
 
 
@@ -73,7 +76,8 @@ class Planner:
             facts.unknown_params,
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
-            bisect_left(self._contexts, int(facts.input_tokens * _SURELY_TOO_LONG)),
+            bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG)),
+            _dimensions(request),
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
         )
@@ -100,14 +104,20 @@ class Planner:
         falls_back = self._falls_back(options)
         named = None if options.models else self._wishes.place_of(options)
         chain = self._places(request, strategy, at, named)
-        for wish in self._wishes.of(options, chain, strategy, falls_back=falls_back):
+        space: Space | None = None  # of embeddings: whoever comes first decides for all
+        warnings = self._warnings(options)
+        for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
-                choice = self._choice(row, account, request.capability, wish, options, at)
+                choice = self._choice(row, account, request, wish, at, space)
                 target = choice.target
                 if target in candidates or target in excluded:
                     continue
-                refusal = self._refusal(row, account, choice, request, at)
+                unready = self._unready(row, account, target, request.capability)
+                if space is None and self._decides(request, wish, choice, unready):
+                    space = choice.space
+                    warnings += self._unusual(wish, account, choice)
+                refusal = unready or self._refusal(row, choice, request, at, space)
                 if refusal is not None:
                     excluded[target] = refusal
                 else:
@@ -116,7 +126,6 @@ class Planner:
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
-        warnings = self._warnings(options)
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
@@ -136,7 +145,7 @@ class Planner:
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
             row = self._registry.rows[place.provider]
-            choice = self._choice(row, account, request.capability, Wish(row.name, None, ""), request.options, at)
+            choice = self._choice(row, account, request, Wish(row.name, None, ""), at, None)
             output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
             return self.estimate(choice.target, request.facts._replace(max_output=output), at)
 
@@ -152,6 +161,32 @@ class Planner:
     def _cap(self, options: Options) -> float | None:
         return self._settings.max_cost if options.max_cost is None else options.max_cost
 
+    def _preset(self, request: Request) -> Options:
+        """The caller's options, with the embedding model that configuration names where the caller names nothing."""
+        options, preset = request.options, self._settings.embedding_model
+        if request.capability is not Capability.EMBED or preset is None or options.models:
+            return options
+        if options.provider is not None or options.model not in {None, AUTO}:
+            return options
+        return options._replace(model=preset)
+
+    @staticmethod
+    def _decides(request: Request, wish: Wish, choice: _Choice, unready: Exclusion | None) -> bool:
+        """Whether this is the target in whose space all others have to be. A list of models has no such bounds."""
+        if request.capability is not Capability.EMBED or request.options.models or not choice.target.model:
+            return False
+        return unready is None or (wish.named and unready.code != "capability")
+
+    def _unusual(self, wish: Wish, account: Account, choice: _Choice) -> tuple[str, ...]:
+        """A model that nobody chose, and that is not the one which documentation names."""
+        common, target = self._chains.common(Capability.EMBED), choice.target
+        first = self._chains.first(Capability.EMBED)
+        ours = first is not None and first.covers(Place(target.provider, target.account))
+        chosen = account.embedding_model or account.first or ours or self._settings.chain_for(Capability.EMBED)
+        if wish.named or chosen or common in {None, choice.space.model}:
+            return ()
+        return (f"nobody here has {common}: embeddings are those of {target}, and comparable with no other model's",)
+
     def _strategy(self, asked: str | None) -> str:
         if asked is not None and asked not in STRATEGIES:
             known = ", ".join(STRATEGIES)
@@ -165,27 +200,31 @@ class Planner:
         return options.fallback and self._settings.enable_fallback
 
     def _choice(
-        self, row: Row, account: Account, capability: Capability, wish: Wish, options: Options, at: float
+        self, row: Row, account: Account, request: Request, wish: Wish, at: float, space: Space | None
     ) -> _Choice:
-        """The model of an account; where it is retired, its successor."""
+        """The model of an account; where it is retired, its successor, unless that has other vectors."""
+        capability, options = request.capability, request.options
+        embeds = capability is Capability.EMBED
         name = wish.model or account.model_for(capability) or row.default_models.get(capability, "")
+        if space is not None and wish.model is None:
+            name = name_at(self._catalog, row.name, space, name)
         model = self._catalog.find(row.name, name)
-        retired = model if model is not None and model.is_retired(at) else None
+        retired = model if model is not None and model.is_retired(at) and not embeds else None
         if retired is not None:
             model = self._catalog.successor(retired, at) or retired
         if wish.model is None and options.tier in TIERS and (model is None or model.tier != options.tier):
             cheapest = self._catalog.of_tier(row.name, capability, options.tier, at)
             model, retired = (cheapest, None) if cheapest else (model, retired)
         name = model.id if model else name
-        return _Choice(Target(row.name, account.name, name), model, retired)
+        target = Target(row.name, account.name, name)
+        return _Choice(target, model, space_of(target, model, _dimensions(request)), retired)
 
-    def _refusal(self, row: Row, account: Account, choice: _Choice, request: Request, at: float) -> Exclusion | None:
-        """Why this target may not answer, or None. What the operator must mend comes first."""
-        target = choice.target
+    def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
+        """What the operator must mend before this target can answer anything, or None."""
         if not row.usable:
             return Exclusion(target, "capability", f"this version cannot use {row.title} yet", by_request=True)
-        if request.capability not in row.capabilities:
-            return Exclusion(target, "capability", f"{row.title} has no {request.capability}", by_request=True)
+        if capability not in row.capabilities:
+            return Exclusion(target, "capability", f"{row.title} has no {capability}", by_request=True)
         if not account.enabled:
             origin = self._settings.origin(row.name, account.name, "enabled")
             return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")
@@ -193,8 +232,18 @@ class Planner:
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
-            name = row.declared().names["model"][0]
+            field = "embedding_model" if capability is Capability.EMBED else "model"
+            name = row.declared().names[field][0]
             return Exclusion(target, "no_model", f"no default model: set {name} or name one")
+        return None
+
+    def _refusal(
+        self, row: Row, choice: _Choice, request: Request, at: float, space: Space | None
+    ) -> Exclusion | None:
+        """Why this target may not answer this request, or None."""
+        target = choice.target
+        if space is not None and (other := foreign(target, choice.space, space)):
+            return other
         return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at)
 
     @staticmethod
@@ -203,7 +252,9 @@ class Planner:
         if model is None:
             return None
         if model.is_retired(at):
-            reason = "is retired and nobody succeeds it; name another model"
+            other = request.capability is Capability.EMBED and model.successor
+            alone = f"{other} has other vectors" if other else "nobody succeeds it"
+            reason = f"is retired and {alone}; name another model"
             return Exclusion(target, "retired", reason, by_request=True, param="model")
         if model.capability != request.capability:
             reason = f"is a model for {model.capability}, not for {request.capability}"
@@ -215,9 +266,12 @@ class Planner:
         lacking = facts.features - (model.features if model else row.features)
         if lacking:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
-        if model and model.context and int(facts.input_tokens * _SURELY_TOO_LONG) > model.context:
-            reason = f"the messages do not fit its context of {model.context} tokens"
-            return Exclusion(target, "context", reason, by_request=True, param="messages")
+        if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
+            what, param = ("the messages do", "messages") if facts.longest is None else ("an input does", "input")
+            reason = f"{what} not fit its context of {model.context} tokens"
+            return Exclusion(target, "context", reason, by_request=True, param=param)
+        if stiff := unshortened(target, model, _dimensions(request)):
+            return stiff
         if options.tier == _LOCAL_TIER and not row.local:
             return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")
         if options.tier in TIERS and (model is None or model.tier != options.tier):
@@ -254,11 +308,25 @@ class Planner:
         dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         instead_of = None if choice.retired is None else choice.retired.id
-        defaults = self._defaults(choice, request)
-        return Candidate(target, (wish.reason,), dropped, (*_ageing(choice), *warnings), instead_of, defaults)
+        space = ""
+        if request.capability is Capability.EMBED:
+            space = choice.space.model
+            if choice.model is not None and choice.model.min_dimensions is None:
+                dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
+        return Candidate(
+            target,
+            (wish.reason,),
+            dropped,
+            (*_ageing(choice), *warnings),
+            instead_of,
+            defaults=self._defaults(choice, request),
+            space=space,
+        )
 
     def _defaults(self, choice: _Choice, request: Request) -> tuple[tuple[str, Any], ...]:
-        """What the account sets for requests that name none; nothing that the target does not take."""
+        """What the account sets for chats that name none; nothing that the target does not take."""
+        if request.capability is not Capability.CHAT:
+            return ()
         target, account, most = choice.target, self._account(choice.target), choice.model and choice.model.max_output
         length = account.max_tokens
         given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
@@ -273,6 +341,17 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _dimensions(request: Request) -> int | None:
+    """How long the vectors have to be."""
+    asked: int | None = request.body.get("dimensions") if request.capability is Capability.EMBED else None
+    return asked
+
+
+def _longest(facts: Facts) -> int:
+    """Tokens that have to fit into one context."""
+    return facts.input_tokens if facts.longest is None else facts.longest
 
 
 def _ageing(choice: _Choice) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class Wish(NamedTuple):
     provider: str
     model: str | None
     reason: str
+    named: bool = False  # by the caller or, where the caller names nothing, by configuration
     account: str | None = None  # None: any of its accounts
 
 
@@ -47,19 +48,32 @@ class Wishes:
     ) -> Iterator[Wish]:
         place, model = self._split(name, place)
         if place is not None:
-            yield Wish(place.provider, model, reason, place.account)
+            yield Wish(place.provider, model, reason, named=True, account=place.account)
         if model is None and place is None:
             yield from _all(chain, reason)
         if model is None or (place and field == "models"):
             return  # a list is exact: another provider is on it or it is not
         if place is not None and place.account is not None:
-            yield Wish(place.provider, model, f"{reason}, at another account")
-        owners = [owner for owner in self._catalog.providers_of(model) if owner in self._registry.rows]
-        if place is None and not owners:
+            yield Wish(place.provider, model, f"{reason}, at another account", named=True)
+        provider = place and place.provider
+        owners = [key for key in self._twins(provider, model) if key[0] in self._registry.rows]
+        if provider is None and not owners:
             raise self._unknown(model, field)
-        for owner, account in chain:
-            if owner in owners and (place is None or owner != place.provider):
-                yield Wish(owner, model, f"{reason}, at another provider" if place else reason, account)
+        where = f"{reason}, at another provider" if provider else reason
+        others = [(owner, its_name) for owner, its_name in owners if owner != provider]
+        for in_chain in chain:
+            for owner, its_name in others:
+                if owner == in_chain.provider:
+                    yield Wish(owner, its_name, where, named=True, account=in_chain.account)
+        # Who has it and is on no chain: the one that was written down, or any, because this version cannot use it.
+        for owner, its_name in others:
+            if all(owner != in_chain.provider for in_chain in chain):
+                yield Wish(owner, its_name, where, named=True)
+
+    def _twins(self, provider: str | None, model: str) -> list[tuple[str, str]]:
+        """Who else has this model, under whatever name."""
+        known = None if provider is None else self._catalog.find(provider, model)
+        return self._catalog.keys_of(known.identity if known else model)
 
     def _place(self, name: str | None) -> Place | None:
         if name is None or _is_auto(name):
@@ -105,4 +119,4 @@ def _is_auto(name: str | None) -> bool:
 
 def _all(chain: Sequence[Place], where: str) -> Iterator[Wish]:
     for position, place in enumerate(chain, 1):
-        yield Wish(place.provider, None, f"number {position} {where}", place.account)
+        yield Wish(place.provider, None, f"number {position} {where}", account=place.account)

@@ -14,6 +14,7 @@ class Candidate(NamedTuple):
     warnings: tuple[str, ...] = ()
     instead_of: str | None = None  # the retired model that was asked for
     defaults: tuple[tuple[str, Any], ...] = ()  # parameters for a request that does not name them
+    space: str = ""  # whose vectors it gives: those of equal spaces can be compared
 
 
 class Exclusion(NamedTuple):

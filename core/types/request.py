@@ -28,6 +28,8 @@ class Facts(NamedTuple):
     input_tokens: int = 0  # an estimate
     max_output: int | None = None
     messages: int = 0
+    inputs: int = 0  # texts to embed
+    longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     answers: int = 1
 
 

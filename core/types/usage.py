@@ -38,6 +38,14 @@ class Usage(NamedTuple):
 UNKNOWN_USAGE = Usage()
 
 
+def added(one: Usage, other: Usage) -> Usage:
+    """The sum of two; an estimate in it makes it one."""
+    if one.source == "unknown" or other.source == "unknown":
+        return other if one.source == "unknown" else one
+    source: UsageSource = "reported" if one.source == other.source == "reported" else "estimated"
+    return Usage(source, *(a + b for a, b in zip(one[1:], other[1:], strict=True)))
+
+
 class Cost(NamedTuple):
     """Integer nano-USD, so that ten tokens at two cents a million do not round to nothing. None is unknown."""
 

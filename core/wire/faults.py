@@ -16,11 +16,14 @@ from core.errors import (
     RequestRefused,
     ServerFault,
     TargetError,
+    TooManyInputs,
 )
 
 _CONTEXT = re.compile(
-    r"context.{0,12}(length|window)|too many tokens|maximum context|prompt is too long", re.IGNORECASE
+    r"context.{0,12}(length|window)|too many tokens|maximum context|prompt is too long|maximum input length",
+    re.IGNORECASE,
 )
+_BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
@@ -61,6 +64,8 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
 
 
 def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
+    if "max_tokens_per_request" in words or _BATCH.search(message):
+        return TooManyInputs
     if "context_length_exceeded" in words or _CONTEXT.search(message):
         return ContextTooLong
     if words & _CONTENT:

@@ -32,13 +32,18 @@ class Completion(NamedTuple):
         return reason
 
 
-def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
-    """Malformed when it is not a chat completion: a proxy's page, half a JSON, no choices."""
+def read_json(raw: bytes) -> Any:
+    """A provider's JSON, or Malformed with what came instead."""
     try:
-        body = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError:
         kind = "a web page" if raw.lstrip()[:1] == b"<" else "half a JSON" if raw.lstrip()[:1] == b"{" else "no JSON"
         raise Malformed(f"the answer is {kind} ({len(raw)} bytes)") from None
+
+
+def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
+    """Malformed when it is not a chat completion: a proxy's page, half a JSON, no choices."""
+    body = read_json(raw)
     if type(body) is dict and body.get("error"):
         raise read_error(None, raw, secrets=secrets, otherwise=ServerFault)
     choices = body.get("choices") if type(body) is dict else None

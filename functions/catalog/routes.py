@@ -14,6 +14,7 @@ from core.http.openapi import CHAT_BODY
 from core.http.replies import read_json
 from core.http.service import gateway_of
 from core.http.surfaces import chat_request
+from core.http.vectors import embed_request
 
 
 async def opened(request: Request) -> Gateway:
@@ -74,9 +75,13 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
     limit = gateway.settings.max_body_bytes
     body = await read_json(request.receive, request.scope["patchbay.headers"], limit)
     name = body.pop("capability", Capability.CHAT.value)
-    if name != Capability.CHAT.value:
-        raise BadRequest(f"capability {name!r} is not known; known: chat", param="capability", code="invalid_value")
-    wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
+    if name == Capability.CHAT.value:
+        wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
+    elif name == Capability.EMBED.value:
+        wanted = embed_request(body, "/api/ai/route")
+    else:
+        words = f"capability {name!r} is not known; known: chat, embed"
+        raise BadRequest(words, param="capability", code="invalid_value")
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)
 
 

@@ -17,10 +17,11 @@ import uvicorn
 
 from core import bootstrap, log
 from core.bootstrap import Service
+from core.capabilities import Capability
 from core.config.files import read_dotenv
 from core.config.kinds import MILLISECONDS, WHOLE, Kind
 from core.config.layers import Layers, named
-from core.config.settings import Settings
+from core.config.settings import Account, Settings
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
@@ -29,6 +30,7 @@ from core.providers.contract import ListsModels
 from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
+from functions.embed import routes as embed
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -37,6 +39,7 @@ from infra.local.simulators.vendors import VENDORS
 
 DOTENV = Path(".env")
 _DETECT_SECONDS = 0.5
+_LATEST = ":latest"  # a tag that says nothing
 _LOG_FLUSH_SECONDS = 0.05
 _BACKLOG = 2048
 SIMULATED = Kind(
@@ -61,7 +64,7 @@ async def detected(settings: Settings, registry: Registry) -> dict[str, str]:
         for row in registry.rows.values():
             account = settings.accounts[row.name][0]
             base = account.base_url or row.base_url
-            if not row.detect or not base or not account.enabled or (account.base_url and account.model):
+            if not row.detect or not base or not account.enabled or _is_complete(account):
                 continue
             adapter: ListsModels = load_adapter(row)(row, replace(account, base_url=base), transport)
             names = row.declared().names
@@ -71,11 +74,24 @@ async def detected(settings: Settings, registry: Registry) -> dict[str, str]:
             except (TargetError, TimeoutError):
                 continue  # it does not run here, which is the usual case
             found[names["base_url"][-1]] = base
-            if models and not account.model:
-                found[names["model"][-1]] = models[0]
+            embedding = [model for model in models if is_embedding(model)]
+            talking = [model for model in models if model not in embedding]
+            if talking and not account.model:
+                found[names["model"][-1]] = talking[0]
+            if embedding and not account.embedding_model:
+                found[names["embedding_model"][-1]] = embedding[0].removesuffix(_LATEST)
     finally:
         await transport.close()
     return found
+
+
+def _is_complete(account: Account) -> bool:
+    return bool(account.base_url and account.model and account.embedding_model)
+
+
+def is_embedding(model: str) -> bool:
+    """As far as names tell: a list of models does not say what they are for."""
+    return any(word in model.lower() for word in ("embed", "minilm", "bge-"))
 
 
 def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
@@ -90,8 +106,13 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
-        if not row.default_models:
-            values[names["model"][-1]] = VENDORS[name].models[0]
+        vendor = VENDORS[name]
+        for field, capability, listed in (
+            ("model", Capability.CHAT, vendor.models),
+            ("embedding_model", Capability.EMBED, tuple(vendor.embedders)),
+        ):
+            if capability in row.capabilities and capability not in row.default_models:
+                values[names[field][-1]] = listed[0]
     return values
 
 
@@ -174,8 +195,8 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
         settings = service.settings
         listener = listen(settings)
         url = address_of(settings.host, listener.getsockname()[1])
-        routes = [*chat.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-        app = make_app("Patchbay", routes, chat.OPERATIONS, service)
+        routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+        app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
         app.state.fleet = fleet
         config = uvicorn.Config(
             app,

@@ -15,6 +15,7 @@ from core.http.app import make_app
 from core.providers.registry import Registry
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
+from functions.embed import routes as embed
 from infra.local.simulators.fleet import Fleet
 from tests.contract.cases import NATIVE, Mode
 from tests.contract.talk import Heard, heard
@@ -34,7 +35,8 @@ class Room:
 async def room(registry: Registry, home: Path, environ: Mapping[str, str]) -> AsyncIterator[Room]:
     settings = {"PATCHBAY_HOME": str(home), "RETRY_DELAY_MS": "1", "LOG_LEVEL": "error", **environ}
     service = bootstrap.build(registry=registry, environ=settings)
-    app = make_app("Patchbay", [*chat.ROUTES, *catalog.ROUTES], chat.OPERATIONS, service)
+    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
             yield Room(http, service)

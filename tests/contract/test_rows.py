@@ -274,13 +274,16 @@ def test_ollama_is_found_where_it_runs(tmp_path):
         async with fleet(["ollama"]) as running:
             url = running.url("ollama")
             registry = ollama_at(url)
+            embedding = {"OLLAMA_EMBEDDING_MODEL": "nomic-embed-text"}
+            models = {"OLLAMA_MODEL": "llama3.2:3b", **embedding}
             nothing = settings.load(registry.declared(), environ={})
-            assert await detected(nothing, registry) == {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "llama3.2:3b"}
+            assert await detected(nothing, registry) == {"OLLAMA_BASE_URL": url, **models}
             chosen = settings.load(registry.declared(), environ={"OLLAMA_MODEL": "qwen3:8b"})
-            assert await detected(chosen, registry) == {"OLLAMA_BASE_URL": url}
+            assert await detected(chosen, registry) == {"OLLAMA_BASE_URL": url, **embedding}
             named = settings.load(registry.declared(), environ={"OLLAMA_BASE_URL": url})
-            assert await detected(named, registry) == {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "llama3.2:3b"}
-            for environ in ({"OLLAMA_ENABLED": "false"}, {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "m"}):
+            assert await detected(named, registry) == {"OLLAMA_BASE_URL": url, **models}
+            whole = {"OLLAMA_BASE_URL": url, "OLLAMA_MODEL": "m", "OLLAMA_EMBEDDING_MODEL": "e"}
+            for environ in ({"OLLAMA_ENABLED": "false"}, whole):
                 assert await detected(settings.load(registry.declared(), environ=environ), registry) == {}
             for fault in ("500", "refuse", "drop_headers", "truncated_json", "wrong_content_type", "hang"):
                 await running.clear()

@@ -42,6 +42,8 @@ def test_a_model_says_all_of_itself(gateway):
         "context": 1050000,
         "max_output": 128000,
         "dimensions": None,
+        "min_dimensions": None,
+        "same_as": None,
         "lifecycle": "active",
         "retires": None,
         "successor": None,
@@ -67,7 +69,7 @@ def test_a_model_says_all_of_itself(gateway):
 
 
 def test_what_is_free_costs_nothing_and_what_is_not_known_is_null(gateway):
-    (llama,) = models(gateway, provider="ollama")
+    (llama,) = models(gateway, provider="ollama", capability="chat")
     assert (llama["free"], llama["cost_per_1k_input"], llama["price"], llama["live"]) == (True, 0, None, False)
     (translator,) = models(gateway, capability="translate")
     assert (translator["free"], translator["cost_per_1k_input"], translator["price"]) == (False, None, None)

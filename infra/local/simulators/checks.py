@@ -81,12 +81,12 @@ class RequestError(Exception):
 
 def check(vendor: Vendor, body: dict[str, Any]) -> None:
     if vendor.strict:
-        _known(vendor, body)
+        known(body, PARAMETERS | vendor.parameters)
     for name in ("model", "messages"):
         if body.get(name) is None:
             raise RequestError(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
     for name, (kinds, words) in KINDS.items():
-        _typed(name, body.get(name), kinds, words)
+        typed(name, body.get(name), kinds, words)
     for name, (low, high) in {**RANGES, "n": CHOICES}.items():
         _ranged(name, body.get(name), low, high)
     _messages(vendor, body["messages"])
@@ -98,13 +98,13 @@ def check(vendor: Vendor, body: dict[str, Any]) -> None:
         _reasoning(body)
 
 
-def _known(vendor: Vendor, body: dict[str, Any]) -> None:
+def known(body: dict[str, Any], parameters: frozenset[str]) -> None:
     for name in body:
-        if name not in PARAMETERS and name not in vendor.parameters:
+        if name not in parameters:
             raise RequestError(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
 
 
-def _typed(name: str, value: Any, kinds: tuple[type, ...], words: str) -> None:
+def typed(name: str, value: Any, kinds: tuple[type, ...], words: str) -> None:
     # JSON's true is no number, though Python's is.
     wrong = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
     if value is not None and wrong:
@@ -127,13 +127,13 @@ def _messages(vendor: Vendor, messages: list[Any]) -> None:
     called: set[str] = set()
     for i, message in enumerate(messages):
         at = f"messages[{i}]"
-        _typed(at, message, (dict,), "an object")
+        typed(at, message, (dict,), "an object")
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise RequestError(
                 f"Invalid value: '{at}.role' must be one of {sorted(ROLES)}.", f"{at}.role", "invalid_value"
             )
         content = message.get("content")
-        _typed(f"{at}.content", content, (str, list), "a string or an array of parts")
+        typed(f"{at}.content", content, (str, list), "a string or an array of parts")
         if content is None and not any(message.get(name) for name in INSTEAD_OF_CONTENT):
             raise RequestError(
                 f"Invalid value for '{at}.content': expected a string, got null.",
@@ -146,7 +146,7 @@ def _messages(vendor: Vendor, messages: list[Any]) -> None:
 
 
 def _pairing(vendor: Vendor, at: str, message: dict[str, Any], called: set[str]) -> None:
-    _typed(f"{at}.tool_calls", message.get("tool_calls"), (list,), "an array of objects")
+    typed(f"{at}.tool_calls", message.get("tool_calls"), (list,), "an array of objects")
     for i, call in enumerate(message.get("tool_calls") or ()):
         if not isinstance(call, dict) or not isinstance(call.get("id"), str):
             where = f"{at}.tool_calls[{i}].id"
@@ -175,7 +175,7 @@ def _part(vendor: Vendor, at: str, part: Any) -> None:
 def _tools(body: dict[str, Any]) -> None:
     names = set()
     for i, tool in enumerate(body.get("tools") or ()):
-        _typed(f"tools[{i}]", tool, (dict,), "an object")
+        typed(f"tools[{i}]", tool, (dict,), "an object")
         kind = tool.get("type") if isinstance(tool, dict) else None
         if kind not in ("function", "custom"):
             raise RequestError(

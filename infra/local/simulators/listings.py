@@ -18,16 +18,16 @@ def models(call: Call) -> Reply:
                 "display_name": name.partition("/")[2],
                 **about,
             }
-            for name in vendor.models
+            for name in vendor.all_models
         ]
         return json_reply(rows)
-    rows = [{"id": name, "object": "model", "created": CREATED, "owned_by": vendor.name} for name in vendor.models]
+    rows = [{"id": name, "object": "model", "created": CREATED, "owned_by": vendor.name} for name in vendor.all_models]
     return json_reply({"object": "list", "data": rows})
 
 
 def tags(call: Call) -> Reply:
     about = {"modified_at": "2026-01-01T00:00:00Z", "size": 2019393189, "digest": "0" * 64}
-    rows = [{"name": name, "model": name, **about, "details": {"format": "gguf"}} for name in call.vendor.models]
+    rows = [{"name": name, "model": name, **about, "details": {"format": "gguf"}} for name in call.vendor.all_models]
     return json_reply({"models": rows})
 
 

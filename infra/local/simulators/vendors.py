@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Embedder:
+    """An embedding model."""
+
+    dimensions: int
+    context: int = 8192
+    shortens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     name: str
     # Path -> responder (simulator.py). A path part in braces reaches the responder by its name.
@@ -46,11 +55,29 @@ class Vendor:
     refused: frozenset[str] = frozenset()
     takes_names: bool = True
     takes_schemas: bool = True
+    # Embeddings: the models, what one request may hold, whether vectors come in base64 and tokens are counted.
+    embedders: Mapping[str, Embedder] = field(default_factory=dict)
+    max_inputs: int | None = None
+    max_embed_tokens: int | None = None
+    packs: bool = True
+    counts_embeddings: bool = True
+    takes_token_ids: bool = True
+    cuts_inputs: bool = False  # what is too long is cut and not refused
 
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        return (*self.models, *self.embedders)
+
+
+THEIR_EMBEDDERS = {
+    "text-embedding-3-small": Embedder(1536, shortens=True),
+    "text-embedding-3-large": Embedder(3072, shortens=True),
+    "text-embedding-ada-002": Embedder(1536),
+}
 
 OPENAI = Vendor(
     name="openai",
-    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1-mini", "o4-mini"),
     headers={"openai-version": "2020-10-01", "openai-processing-ms": "12"},
     limits={
@@ -66,14 +93,19 @@ OPENAI = Vendor(
     reasoning_rules=True,
     retry_after_ms=True,
     obfuscation=True,
+    embedders=THEIR_EMBEDDERS,
+    max_inputs=2048,
+    max_embed_tokens=300_000,
 )
 
 AZURE = Vendor(
     name="azure",
     paths={
         "/openai/v1/chat/completions": "chat",
+        "/openai/v1/embeddings": "embeddings",
         "/openai/v1/models": "models",
         "/openai/deployments/{deployment}/chat/completions": "chat",
+        "/openai/deployments/{deployment}/embeddings": "embeddings",
         "/openai/models": "models",
     },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-4.1-mini"),
@@ -95,11 +127,14 @@ AZURE = Vendor(
     reasoning_rules=True,
     retry_after_ms=True,
     content_filter=True,
+    embedders=THEIR_EMBEDDERS,
+    max_inputs=2048,
+    max_embed_tokens=300_000,
 )
 
 TOGETHER = Vendor(
     name="together",
-    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
     models=(
         "meta-llama/Llama-3.3-70B-Instruct-Turbo",
         "Qwen/Qwen3-235B-A22B-Instruct-2507-tput",
@@ -118,12 +153,18 @@ TOGETHER = Vendor(
     usage_details=False,
     usage_on_last_chunk=True,
     bare_model_list=True,
+    # Its specification has no encoding_format, no dimensions, no ids of tokens and no usage.
+    embedders={"intfloat/multilingual-e5-large-instruct": Embedder(1024, context=514)},
+    packs=False,
+    counts_embeddings=False,
+    takes_token_ids=False,
 )
 
 OLLAMA = Vendor(
     name="ollama",
     paths={
         "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
         "/v1/models": "models",
         "/api/tags": "tags",
         "/api/version": "version",
@@ -138,6 +179,9 @@ OLLAMA = Vendor(
     usage_details=False,
     whole_tool_calls=True,
     data_images_only=True,
+    embedders={"nomic-embed-text": Embedder(768, context=2048), "bge-m3": Embedder(1024)},
+    takes_token_ids=False,
+    cuts_inputs=True,
 )
 
 GROQ = Vendor(
@@ -199,11 +243,12 @@ HUGGINGFACE = Vendor(
 
 LOCAL = Vendor(
     name="local",
-    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
     models=("llama-3.1-8b", "qwen-2.5-7b"),
     auth=(),
     errors="numbers",
     usage_details=False,
+    embedders={"bge-large-en": Embedder(1024, context=512)},
 )
 
 VENDORS: Mapping[str, Vendor] = {

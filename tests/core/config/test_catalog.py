@@ -24,7 +24,8 @@ PROVIDERS = [
 ]  # fmt: skip
 FIELDS = {
     "provider", "id", "capability", "display_name", "tier", "lifecycle", "retires", "successor", "context",
-    "max_output", "dimensions", "features", "skills", "sampling", "peak", "price_changes", "as_of", "note",
+    "max_output", "dimensions", "min_dimensions", "max_inputs", "same_as", "features", "skills", "sampling", "peak",
+    "price_changes", "as_of", "note",
     *PRICE_FIELDS,
 }  # fmt: skip
 TODAY = moment("2026-11-20")

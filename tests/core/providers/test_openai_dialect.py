@@ -127,7 +127,7 @@ def adapter(**environ):
 
 def chat_url(model="my-gpt", **environ):
     call = Call(target=Target("azure", "default", model), body={}, idle=1, max_bytes=1000)
-    return str(adapter(**environ)._url(call))
+    return str(adapter(**environ)._url(call, "/chat/completions"))
 
 
 class TestVersions:

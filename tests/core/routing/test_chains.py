@@ -226,6 +226,17 @@ class TestAccounts:
         assert made.candidates[0].target.provider == "azure"
 
 
+    def test_a_model_of_one(self, planner):
+        made = plan(planner(KEYS), model="claude-sonnet-4-5")
+        assert made.excluded[0].target.provider == "anthropic"
+        assert made.excluded[0].reason == "this version cannot use Anthropic yet"
+
+    def test_a_model_of_somebody_outside_the_chain(self, planner):
+        found = plan(planner(KEYS, CHAT_CHAIN="groq"), model="gpt-4.1-mini").candidates
+        assert {str(one.target) for one in found[:2]} == {"azure/gpt-4.1-mini", "openai/gpt-4.1-mini"}
+        assert found[-1].target.provider == "groq"
+
+
 class TestDefaults:
     TEXT = """
 providers:

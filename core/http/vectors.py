@@ -1,0 +1,63 @@
+"""The faces of embeddings: OpenAI's, and ours with its receipt."""
+
+import orjson
+
+from core.answers import Answer
+from core.capabilities import Capability
+from core.errors import BadRequest
+from core.http import options
+from core.http.surfaces import Body, marked, summary, summary_or_none
+from core.types.receipt import Receipt
+from core.types.request import Request
+from core.wire import embeddings
+from core.wire.embeddings import Embeddings
+
+_LARGE = 50_000  # numbers to write, which takes milliseconds
+_TEXTS = ("texts", "text")  # other names of `input`
+
+
+class OpenAIEmbeddings:
+    """/v1/embeddings: a provider's bytes where they are what the caller wants."""
+
+    def decode(self, body: Body, route: str, timeout: float | None) -> Request:
+        return embed_request(body, route, timeout)
+
+    def answer(self, answer: Answer[Embeddings]) -> bytes:
+        raw = embeddings.write_embeddings(answer.value, _encoding(answer.receipt))
+        return marked(raw.rstrip()) if answer.receipt.simulated else raw
+
+    def is_large(self, answer: Answer[Embeddings]) -> bool:
+        return len(answer.value.vectors) * answer.value.dimensions > _LARGE
+
+    def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
+        return {}
+
+
+class NativeEmbeddings(OpenAIEmbeddings):
+    """/api/ai/embed: the vectors and their receipt in one flat object."""
+
+    def answer(self, answer: Answer[Embeddings]) -> bytes:
+        vectors = b",".join(embeddings.written(answer.value.vectors, _encoding(answer.receipt)))
+        facts = {"dimensions": answer.value.dimensions, **summary(answer.receipt)}
+        return b'{"embeddings":[%b],%b' % (vectors, orjson.dumps(facts)[1:])
+
+    def beside_error(self, receipt: Receipt | None) -> Body:
+        return summary_or_none(receipt)
+
+
+def embed_request(body: Body, route: str, timeout: float | None = None) -> Request:
+    for name in _TEXTS:
+        if name in body:
+            if body.get("input") is not None:
+                words = f"{name} and input are two names of one field: send one"
+                raise BadRequest(words, param=name, code="invalid_value")
+            body["input"] = body.pop(name)
+    body = {name: value for name, value in body.items() if value is not None}
+    chosen = options.take(body)
+    facts = embeddings.embed_facts(body)
+    return Request(Capability.EMBED, body, chosen, facts, route=route, timeout=timeout)
+
+
+def _encoding(receipt: Receipt) -> str | None:
+    asked: str | None = receipt.request.body.get("encoding_format")
+    return asked

@@ -1,0 +1,82 @@
+"""Tables of README.md, made from rows: `python -m infra.local.readme` writes them, a test compares."""
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from core.capabilities import Capability, Feature
+from core.config.examples import shown
+from core.config.settings import SETTINGS, Settings
+from core.providers.table import TABLE, Row
+
+README = Path(__file__).parents[2] / "README.md"
+_BLOCK = r"(<!-- {name}:.*?-->\n).*?(<!-- end -->)"
+_FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION, "JSON schema": Feature.JSON_SCHEMA}
+_CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED}
+
+
+def provider_table(rows: Iterable[Row] = TABLE) -> str:
+    """Who can do what, what turns it on, and which models answer where none is named."""
+    head = ["provider", "chat", *_FEATURES, "embeddings", "set", "default models"]
+    return _table(head, [_cells(row) for row in rows])
+
+
+def settings_table() -> str:
+    """Every setting by its names, with its default."""
+    rows = [
+        [
+            " or ".join(f"`{name}`" for name in row.env),
+            f"`{row.keys[0]}`" if row.keys else "",
+            shown(getattr(Settings(), row.name)),
+            row.doc,
+        ]
+        for row in SETTINGS
+    ]
+    return _table(["name", "key in patchbay.yaml", "default", "meaning"], rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *rows])
+
+
+def _cells(row: Row) -> list[str]:
+    chat, embeddings = (_mark(one in row.capabilities) for one in _CAPABILITIES.values())
+    features = [_mark(Capability.CHAT in row.capabilities and one in row.features) for one in _FEATURES.values()]
+    return [f"`{row.name}` {row.title}", chat, *features, embeddings, _set(row), _models(row)]
+
+
+def _mark(has: bool) -> str:  # noqa: FBT001 - it is what the function renders
+    return "yes" if has else ""
+
+
+def _set(row: Row) -> str:
+    names = row.declared().names
+    needed = " and ".join(f"`{names[name][0]}`" for name in row.needs)
+    return f"found when it runs here, or {needed}" if row.detect else needed
+
+
+def _models(row: Row) -> str:
+    """Where the row has none, the setting that gives one."""
+    if not row.usable:
+        return "not in this version"
+    if row.detect:
+        return "the first it lists"
+    names = row.declared().names
+    fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
+    asked = [one for one in _CAPABILITIES.values() if one in row.capabilities]
+    return ", ".join(row.default_models.get(one) or f"`{names[fields[one]][0]}`" for one in asked)
+
+
+def rewritten(text: str) -> str:
+    for name, made in (("providers", provider_table()), ("settings", settings_table())):
+        text = re.sub(_BLOCK.format(name=name), partial(_within, made), text, flags=re.DOTALL)
+    return text
+
+
+def _within(made: str, found: re.Match[str]) -> str:
+    return found[1] + made + found[2]
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text()))
