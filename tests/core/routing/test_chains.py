@@ -225,7 +225,6 @@ class TestAccounts:
         assert made.excluded[0].reason == "this version cannot use Anthropic yet"
         assert made.candidates[0].target.provider == "azure"
 
-
     def test_a_model_of_one(self, planner):
         made = plan(planner(KEYS), model="claude-sonnet-4-5")
         assert made.excluded[0].target.provider == "anthropic"
