@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import islice
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from core.clock import Clock
@@ -19,6 +20,7 @@ Finish = Callable[..., Awaitable[None]]  # Gateway.finish
 Keep = Callable[[list[bytes], Receipt], Awaitable[None]]
 
 _LONGEST_RECORDING = 8 * 2**20  # bytes; of longer streams nothing is kept
+_BATCH = 50  # frames of a replayed stream that are sent at once
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -118,8 +120,9 @@ class ReplayedAnswer:
         pass
 
     async def frames(self) -> AsyncIterator[list[Frame]]:
-        for frame in frames_of(self._body, wants_usage=self.receipt.request.wants_usage):
-            yield [frame]
+        frames = frames_of(self._body, wants_usage=self.receipt.request.wants_usage)
+        while batch := list(islice(frames, _BATCH)):
+            yield batch
 
 
 class _Recording:
@@ -134,6 +137,8 @@ class _Recording:
         self._size += sum(len(frame.raw) for frame in batch)
         if self._size <= _LONGEST_RECORDING:
             self._raws += [frame.raw for frame in batch]
+        else:
+            self._raws.clear()
 
     async def end(self, receipt: Receipt) -> None:
         if self._size <= _LONGEST_RECORDING:

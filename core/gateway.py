@@ -50,6 +50,8 @@ from core.wire.openai import Completion, read_completion
 
 T = TypeVar("T")
 
+_LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
+
 log = logging.getLogger("patchbay")
 
 
@@ -99,8 +101,7 @@ class Gateway:
             if stored is not None:
                 return Answer(read_completion(stored.raw), await self._again(caller, request, stored))
             answer = await self._chat(caller, request, deadline, "miss")
-            if self._keeps(answer.value.body, answer.receipt):
-                await ticket.write(answer.value.raw, answer.receipt)
+            await self._keep(ticket, answer.value.raw, answer.value.body, answer.receipt)
             return answer
 
     async def embed(self, caller: Caller, request: Request) -> Answer[Embeddings]:
@@ -115,7 +116,7 @@ class Gateway:
                 found = await _beside(reading, len(stored.raw))
                 return Answer(found, await self._again(caller, request, stored))
             answer = await self._embed(caller, request, deadline, "miss")
-            if not answer.receipt.substituted and answer.value.size <= LARGEST:
+            if ticket.writes and not answer.receipt.substituted and answer.value.size <= LARGEST:
                 writing = partial(embeddings.write_embeddings, answer.value, "base64")
                 await ticket.write(await _beside(writing, answer.value.size), answer.receipt)
             return answer
@@ -131,7 +132,8 @@ class Gateway:
             completion = read_completion(stored.raw)
             return ReplayedAnswer(completion.body, await self._again(caller, request, stored))
         live = await self._chat_stream(caller, request, deadline, "miss")
-        live.keep(partial(self._keep_stream, ticket))
+        if ticket.writes:
+            live.keep(partial(self._keep_stream, ticket))
         return live
 
     async def _chat(
@@ -191,16 +193,19 @@ class Gateway:
         await self._settle(receipt, "ok")
         return receipt
 
-    @staticmethod
-    def _keeps(body: Mapping[str, Any], receipt: Receipt) -> bool:
-        """Not what stands in for a model that was named and failed, nor what a filter has cut."""
-        filtered = any(choice.get("finish_reason") == "content_filter" for choice in body["choices"])
-        return not filtered and not receipt.substituted
+    async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
+        """Not what stands in for a model that was named and failed, nor what is no whole answer."""
+        if receipt.substituted or not all(_is_whole(choice) for choice in body["choices"]):
+            return
+        await ticket.write(raw, receipt)
 
     async def _keep_stream(self, ticket: Ticket, raws: list[bytes], receipt: Receipt) -> None:
-        raw = completion_of(raws, receipt.usage)
-        if raw is not None and self._keeps(orjson.loads(raw), receipt):
-            await ticket.write(raw, receipt)
+        if sum(map(len, raws)) > _LONG:
+            raw = await asyncio.to_thread(completion_of, raws, receipt.usage)
+        else:
+            raw = completion_of(raws, receipt.usage)
+        if raw is not None:
+            await self._keep(ticket, raw, orjson.loads(raw), receipt)
 
     async def _win(
         self,
@@ -281,11 +286,7 @@ class Gateway:
         receipt.outcome = outcome
         receipt.ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.cost = _total(receipt.attempts)
-        receipt.warnings += [
-            f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
-            for one in receipt.attempts
-            if one.billed and (one.usage.source == "unknown" or not receipt.request.stream)
-        ]
+        receipt.warnings += receipt.doubts
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message
         try:
@@ -356,6 +357,13 @@ def _estimated(request: Request, completion: Completion) -> Usage:
     text = completion.message.get("content")
     output = len(text) // 4 if isinstance(text, str) else 0
     return Usage("estimated", input=request.facts.input_tokens, output=output)
+
+
+def _is_whole(choice: Any) -> bool:
+    """Ended by itself, and not by a filter."""
+    if type(choice) is not dict or type(choice.get("message")) is not dict:
+        return False
+    return choice.get("finish_reason") not in (None, "", "content_filter")
 
 
 def _total(attempts: list[Attempt]) -> Cost:

@@ -128,6 +128,8 @@ def attempt(one: Attempt) -> dict[str, Any]:
     }
     if one.outcome == "ok" or one.usage.source != "unknown":
         facts |= {"usage": usage(one.usage), "cost_nano": one.cost.nano}
+    elif one.billed:
+        facts["may_be_billed"] = True
     if one.error is not None:
         facts |= {
             "error": one.error,

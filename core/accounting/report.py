@@ -1,14 +1,17 @@
 """What was used and what it cost, by group and day, added up from the ledger."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core.accounting.ledger import DAY_SECONDS, SHARDS, date_of, partition
 from core.backends.ports import Item, Store
 from core.clock import Clock
+from core.errors import StoreUnavailable
 
 SCHEMA = 1
 BY = ("provider", "model", "account", "capability", "project", "key", "route", "day")
+_GROUP = BY[:-1]  # what the rows of one day are told apart by
 _COUNTS = (
     "requests", "ok", "failed", "cache_hits", "attempts", "input_tokens", "output_tokens", "audio_ms", "characters",
     "cost_nano", "unpriced", "saved_nano",
@@ -20,6 +23,8 @@ _SETTLED_AFTER = 3600  # seconds after midnight: by then every answer of the day
 
 Group = tuple[str | None, ...]
 Sums = dict[Group, dict[str, int]]
+
+log = logging.getLogger("patchbay")
 
 
 class Report:
@@ -57,35 +62,37 @@ class Report:
     async def _day(self, org: str, date: str, *, over: bool) -> Item:
         pk = f"USE#{org}"
         kept = await self._store.get(pk, date) if over else None
-        if kept is not None and kept["v"] <= SCHEMA:
+        if kept is not None and kept["v"] == SCHEMA:
             return kept
-        sums: Sums = {}
-        count = 0
-        async for receipt in self._receipts(org, date):
-            count += 1
-            if count > _MOST_RECEIPTS:
-                break
-            _count(sums, receipt)
-        names = tuple(name for name in BY if name != "day")
-        item = {
-            "pk": pk, "sk": date, "v": SCHEMA, "exp": int(self._clock.now()) + _KEEP_SECONDS,
-            "rows": [dict(zip(names, group, strict=True)) | counts for group, counts in sums.items()],
-            "complete": count <= _MOST_RECEIPTS,
-        }  # fmt: skip
-        if over:
-            await self._store.append(item)
+        item = {"pk": pk, "sk": date, "v": SCHEMA, "exp": int(self._clock.now()) + _KEEP_SECONDS}
+        item |= await self._added(org, date)
+        if over and (kept is None or kept["v"] < SCHEMA):
+            await self._keep(item)
         return item
 
-    async def _receipts(self, org: str, date: str) -> AsyncIterator[Item]:
+    async def _added(self, org: str, date: str) -> dict[str, Any]:
+        sums: Sums = {}
+        left = _MOST_RECEIPTS
         for shard in range(SHARDS):
             last: str | None = None
-            while True:
-                page = await self._store.query(partition(org, date, shard), limit=_PAGE, after=last)
-                for item in page:
-                    yield item
-                if len(page) < _PAGE:
-                    break
-                last = page[-1]["sk"]
+            full = True
+            while full and left > 0:
+                limit = min(_PAGE, left)
+                page = await self._store.query(partition(org, date, shard), limit=limit, after=last)
+                for receipt in page:
+                    _count(sums, receipt)
+                    last = receipt["sk"]
+                left -= len(page)
+                full = len(page) == limit
+        rows = [dict(zip(_GROUP, group, strict=True)) | counts for group, counts in sums.items()]
+        return {"rows": rows, "complete": left > 0}
+
+    async def _keep(self, item: Item) -> None:
+        """A day of very many groups may be too large for one item; then it is added up again next time."""
+        try:
+            await self._store.append(item)
+        except StoreUnavailable as failure:
+            log.warning("the sums of %s are not kept: %s", item["sk"], failure.message)
 
 
 def _count(sums: Sums, receipt: Item) -> None:
@@ -104,23 +111,21 @@ def _count(sums: Sums, receipt: Item) -> None:
 
 def _count_attempt(counts: dict[str, int], attempt: Item) -> None:
     counts["attempts"] += 1
-    usage = attempt.get("usage")
+    usage, nano = attempt.get("usage"), attempt.get("cost_nano")
     if usage is not None:
         counts["input_tokens"] += usage["prompt_tokens"]
         counts["output_tokens"] += usage["completion_tokens"]
         counts["audio_ms"] += usage.get("audio_ms", 0)
         counts["characters"] += usage.get("characters", 0)
-    if attempt.get("cost_nano") is not None:
-        counts["cost_nano"] += attempt["cost_nano"]
-    elif usage is not None or attempt["outcome"] == "ok":
+    if nano is not None:
+        counts["cost_nano"] += nano
+    elif usage is not None or attempt["outcome"] == "ok" or attempt.get("may_be_billed"):
         counts["unpriced"] += 1
 
 
 def _of(sums: Sums, receipt: Item, target: Item) -> dict[str, int]:
-    group = (
-        target["provider"], target["model"], target["account"],
-        receipt["capability"], receipt["project"], receipt["key"], receipt["route"],
-    )  # fmt: skip
+    said = target["provider"], target["model"], target["account"]
+    group = (*said, receipt["capability"], receipt["project"], receipt["key"], receipt["route"])
     return sums.setdefault(group, dict.fromkeys(_COUNTS, 0))
 
 

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from math import ceil
+from typing import Any
 
 from core.backends.ports import ConditionFailed, Item, Store, When
 from core.clock import Clock
 
-LEASE_SECONDS = 30.0  # who takes longer is no longer waited for
+LEASE_SECONDS = 30  # who takes longer is no longer waited for
+_FAILED_SECONDS = 1  # that a lease still says how it ended
 _FIRST_LOOK = 0.05  # seconds until others look again whether the answer has come; doubles
 _LONGEST_LOOK = 1.0
 _ABSENT = When(exists=False)
@@ -18,7 +21,7 @@ class Ended(Enum):
 
     ANSWERED = 0
     FAILED = 1  # the provider's error is theirs too: they ask for themselves
-    ABANDONED = 2  # whoever led left: the next one leads
+    ABANDONED = 2  # whoever led left, or had no time left: the next one leads
 
 
 class Flights:
@@ -50,44 +53,55 @@ class Flights:
             return Ended.FAILED
 
 
+def is_under_way(item: Item) -> bool:
+    """Whether this is the lease of somebody who may still answer."""
+    return "owner" in item and "failed" not in item
+
+
 class Lease:
     """Between instances: an item in the answer's own place, which the answer replaces."""
 
-    def __init__(self, store: Store, clock: Clock, pk: str, sk: str, owner: str) -> None:
+    def __init__(self, store: Store, clock: Clock, schema: int, pk: str, sk: str, owner: str) -> None:
         self._store = store
         self._clock = clock
-        self._pk, self._sk, self._owner = pk, sk, owner
+        self._fixed: dict[str, Any] = {"pk": pk, "sk": sk, "v": schema, "owner": owner}
         self.held = False
 
-    async def take(self, schema: int) -> Item | None:
-        """Hold it, or the item that is there instead."""
-        now = self._clock.now()
-        lease = {
-            "pk": self._pk, "sk": self._sk, "v": schema,
-            "owner": self._owner, "until": now + LEASE_SECONDS, "exp": int(now + LEASE_SECONDS) + 1,
-        }  # fmt: skip
+    async def take(self) -> Item | None:
+        """Hold it, or say what is there instead."""
+        self.held = True  # a write whose answer was lost may have been done
         try:
-            await self._store.put(lease, _ABSENT)
+            await self._store.put(self._item(LEASE_SECONDS), _ABSENT)
         except ConditionFailed as refusal:
+            self.held = False
             return refusal.item
-        self.held = True
         return None
 
-    async def give_back(self) -> None:
+    async def give_back(self, *, failed: bool) -> None:
+        """The next one may have it; or, where asking failed, nobody need wait for anybody."""
         self.held = False
+        ours = When(equals={"owner": self._fixed["owner"]})
         try:
-            await self._store.delete(self._pk, self._sk, When(equals={"owner": self._owner}))
+            if failed:
+                await self._store.put({**self._item(_FAILED_SECONDS), "failed": True}, ours)
+            else:
+                await self._store.delete(self._fixed["pk"], self._fixed["sk"], ours)
         except ConditionFailed:
             return  # it ran out, and another holds it or has answered
 
     async def wait(self, look: Callable[[], Awaitable[Item | None]], until: float) -> Item | None:
-        """The item once it is no lease any more; None when it never becomes an answer in time."""
+        """What is there once it is under way no more, or when `until` (monotonic) has come."""
         pause = _FIRST_LOOK
-        while (left := until - self._clock.now()) > 0:
+        item: Item | None = None
+        while (left := until - self._clock.monotonic()) > 0:
             await self._clock.sleep(min(pause, left))
+            if left <= pause:
+                break
             pause = min(2 * pause, _LONGEST_LOOK)
             item = await look()
-            if item is None or "owner" not in item:
-                return item
-            until = min(until, item["until"])
-        return None
+            if item is None or not is_under_way(item):
+                break
+        return item
+
+    def _item(self, seconds: int) -> Item:
+        return {**self._fixed, "exp": ceil(self._clock.now() + seconds)}

@@ -44,3 +44,12 @@ class Receipt:
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     error_message: str | None = None
+
+    @property
+    def doubts(self) -> list[str]:
+        """Which attempts may cost what nobody reported."""
+        return [
+            f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
+            for one in self.attempts
+            if one.billed and (one.usage.source == "unknown" or not self.request.stream)
+        ]

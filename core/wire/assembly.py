@@ -14,39 +14,44 @@ Body = dict[str, Any]
 _PIECE = 120  # characters of a replayed piece of text
 _ONCE = frozenset({"id", "type", "role", "name", "index"})  # said again, not continued
 _TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
+# What a whole answer says elsewhere, or what says something of a chunk alone, as noise that hides its length does.
+_OF_A_CHUNK = frozenset({"object", "choices", "usage", "obfuscation"})
+
+
+class _Pieces(list[str]):
+    """A text under way: a sum of strings would be copied for each of its pieces."""
 
 
 def completion_of(raws: Iterable[bytes], usage: Usage) -> bytes | None:
-    """The whole answer that a stream's events add up to; None when one of its choices has no end."""
+    """The whole answer that a stream's events add up to; None when they do not, or when a choice has no end."""
     head: Body = {}
     choices: dict[int, Body] = {}
-    for raw in raws:
-        for event in sse.events(raw):
-            data = sse.data_of(event)
-            if data is None or data == b"[DONE]":
-                continue
-            chunk = orjson.loads(data)
-            head |= {name: value for name, value in chunk.items() if name not in head or name == "usage"}
-            for choice in chunk.get("choices") or ():
-                _add(choices.setdefault(choice.get("index") or 0, {}), choice)
-    if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
-        return None
-    made = [_choice(index, choices[index]) for index in sorted(choices)]
-    # What each chunk hides its length with means nothing in a whole answer.
-    head = {name: value for name, value in head.items() if name not in {"choices", "usage", "obfuscation"}}
-    return orjson.dumps({**head, "object": "chat.completion", "choices": made, "usage": usage_body(usage)})
+    try:
+        for raw in raws:
+            for event in sse.events(raw):
+                data = sse.data_of(event)
+                if data is not None and data != b"[DONE]":
+                    _read(orjson.loads(data), head, choices)
+        if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
+            return None
+        made = [_choice(index, choices[index]) for index in sorted(choices)]
+        body = {**head, "object": "chat.completion", "choices": made, "usage": usage_body(usage)}
+        return orjson.dumps(body)
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        return None  # output is passed on without a look, so this is the first one
 
 
 def frames_of(body: Body, *, wants_usage: bool) -> Iterator[Frame]:
     """The answer as a provider would have streamed it, without the end marker."""
-    head = {name: value for name, value in body.items() if name not in {"choices", "usage"}}
+    head = {name: value for name, value in body.items() if name not in _OF_A_CHUNK}
     head["object"] = "chat.completion.chunk"
     for choice in body["choices"]:
         index, message = choice.get("index", 0), choice["message"]
-        yield _frame(head, index, {"role": message.get("role", "assistant"), "content": ""}, kind=Kind.META)
+        start = {"role": message.get("role", "assistant"), "content": None if message.get("content") is None else ""}
+        yield _frame(head, index, start, kind=Kind.META)
         for delta in _deltas(message):
             yield _frame(head, index, delta)
-        end = {name: choice[name] for name in ("logprobs", "finish_reason") if name in choice}
+        end = {name: value for name, value in choice.items() if name not in {"index", "message"}}
         yield _frame(head, index, {}, kind=Kind.META, **end)
     if wants_usage and body.get("usage"):
         chunk = {**head, "choices": [], "usage": body["usage"]}
@@ -54,35 +59,53 @@ def frames_of(body: Body, *, wants_usage: bool) -> Iterator[Frame]:
 
 
 def usage_body(usage: Usage) -> Body | None:
-    """Usage in the dialect's own form."""
-    if usage.source == "unknown":
+    """What a provider reported, in the dialect's own form; an estimate is ours and does not go in its answer."""
+    if usage.source != "reported":
         return None
+    prompt = {"cached_tokens": usage.cached_input}
+    if usage.cache_write:
+        prompt["cache_write_tokens"] = usage.cache_write
     return {
         "prompt_tokens": usage.input_total,
         "completion_tokens": usage.output_total,
         "total_tokens": usage.total,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_input},
+        "prompt_tokens_details": prompt,
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     }
 
 
+def _read(chunk: Body, head: Body, choices: dict[int, Body]) -> None:
+    for name, value in chunk.items():
+        if name not in _OF_A_CHUNK and value and not head.get(name):
+            head[name] = value  # a first event may come before there is an id or a model
+    for choice in chunk.get("choices") or ():
+        _add(choices.setdefault(choice.get("index") or 0, {"delta": {}}), choice)
+
+
 def _add(made: Body, choice: Body) -> None:
-    _merge(made.setdefault("delta", {}), choice.get("delta") or {})
-    if choice.get("finish_reason"):
-        made["finish_reason"] = choice["finish_reason"]
-    if choice.get("logprobs"):
-        logprobs = made.setdefault("logprobs", {})
-        for name, tokens in choice["logprobs"].items():
-            logprobs[name] = [*(logprobs.get(name) or ()), *tokens] if isinstance(tokens, list) else tokens
+    for name, value in choice.items():
+        if name == "delta":
+            _merge(made["delta"], value or {})
+        elif name == "logprobs":
+            _lengthen(made, value or {})
+        elif value:
+            made[name] = value  # how it ended, and what a vendor says of it
+
+
+def _lengthen(made: Body, logprobs: Body) -> None:
+    for name, tokens in logprobs.items():
+        if tokens:
+            made.setdefault("logprobs", {}).setdefault(name, []).extend(tokens)
 
 
 def _merge(made: Body, delta: Body) -> None:
     for name, value in delta.items():
-        old = made.get(name)
-        if value is None or (old and name in _ONCE):
+        if value is None:
             continue
-        if isinstance(value, str) and isinstance(old, str):
-            made[name] = old + value
+        if name in _ONCE:
+            made[name] = made.get(name) or value
+        elif isinstance(value, str):
+            made.setdefault(name, _Pieces()).append(value)
         elif isinstance(value, dict):
             _merge(made.setdefault(name, {}), value)
         elif isinstance(value, list):
@@ -98,39 +121,38 @@ def _merge_list(made: list[Any], more: list[Any]) -> None:
         if type(index) is not int:
             made.append(one)
             continue
-        found = next((each for each in made if isinstance(each, dict) and each.get("index") == index), None)
-        if found is None:
-            made.append(found := {"index": index})
+        found = next((each for each in reversed(made) if isinstance(each, dict) and each.get("index") == index), None)
+        if found is None or (one.get("id") and found.get("id") and one["id"] != found["id"]):
+            made.append(found := {})  # some number all their calls alike
         _merge(found, one)
 
 
 def _choice(index: int, made: Body) -> Body:
-    delta = made["delta"]
+    delta = _joined(made.pop("delta"))
     message = {"role": "assistant", "content": None, **delta}
     if calls := delta.get("tool_calls"):
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
         message["content"] = message["content"] or None
-    return {
-        "index": index,
-        "message": message,
-        "logprobs": made.get("logprobs"),
-        "finish_reason": made["finish_reason"],
-    }
+    return {"logprobs": None, **made, "index": index, "message": message}
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, _Pieces):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {name: _joined(one) for name, one in value.items()}
+    return [_joined(one) for one in value] if isinstance(value, list) else value
 
 
 def _deltas(message: Body) -> Iterator[Body]:
     """Texts in pieces, each tool call whole, and what else there is at once."""
-    for name in _TEXTS:
-        text = message.get(name) or ""
+    texts = {name: text for name in _TEXTS if isinstance(text := message.get(name), str)}
+    for name, text in texts.items():
         for start in range(0, len(text), _PIECE):
             yield {name: text[start : start + _PIECE]}
     for number, call in enumerate(message.get("tool_calls") or ()):
-        yield {"tool_calls": [{"index": number, **call}]}
-    rest = {
-        name: value
-        for name, value in message.items()
-        if value is not None and name not in {"role", "tool_calls", *_TEXTS}
-    }
+        yield {"tool_calls": [{**call, "index": number}]}
+    rest = {name: value for name, value in message.items() if value and name not in {"role", "tool_calls", *texts}}
     if rest:
         yield rest
 

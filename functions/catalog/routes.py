@@ -1,5 +1,6 @@
 """What there is, how it is, what would be chosen and what was."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -58,14 +59,7 @@ async def models(
     retired: bool = False,
 ) -> dict[str, Any]:
     """Models that fit; max_cost is USD per thousand input tokens, and 0 means free."""
-    known = (*ModelQuery._fields, "retired")
-    for name in request.query_params:
-        if name not in known:
-            raise BadRequest(
-                f"{name[:100]!r} is not a filter; known: {', '.join(known)}",
-                param=name[:100],
-                code="unknown_parameter",
-            )
+    _check_names(request, (*ModelQuery._fields, "retired"))
     return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
@@ -101,6 +95,7 @@ async def usage(
     by: Annotated[str, Query(max_length=200)] = "provider,model",
 ) -> dict[str, Any]:
     """What was used and what it cost in the last days (UTC), in groups."""
+    _check_names(request, ("days", "by"))
     try:
         groups = report.checked(by)
     except ValueError as error:
@@ -114,6 +109,17 @@ async def decision(request: Request, gateway: Open, decision: str) -> dict[str, 
     if item is None:
         raise NotFound(f"decision {decision!r} is not known", param="decision", code="unknown_decision")
     return views.decision(item)
+
+
+def _check_names(request: Request, known: Sequence[str]) -> None:
+    """A filter that is not one would be answered with everything."""
+    for name in request.query_params:
+        if name not in known:
+            raise BadRequest(
+                f"{name[:100]!r} is not a filter; known: {', '.join(known)}",
+                param=name[:100],
+                code="unknown_parameter",
+            )
 
 
 ROUTES = router.routes

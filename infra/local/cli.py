@@ -1,12 +1,18 @@
-"""The command `patchbay`: serve, and ask a running server. One file per command in commands/."""
+"""The command `patchbay`: serve, and ask. One file per command in commands/."""
 
+import os
+import sys
 from importlib import import_module
 
 import click
 
 from core import __version__
+from infra.local.terminal import BROKEN_PIPE, INTERRUPTED
 
-COMMANDS = ("serve", "providers", "models", "route", "decisions", "config", "simulate")
+COMMANDS = (
+    "serve", "chat", "embed", "providers", "models", "route", "decisions", "usage", "config", "doctor",
+    "simulate", "completion",
+)  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -19,14 +25,59 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"infra.local.commands.{name}"), name)
-        return command
+        return _unwrapped(command)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Every command ends the same way when its reader, or the person, has had enough."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal without a letter is no reason to end
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_output()
+            sys.exit(BROKEN_PIPE)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def _unwrapped(command: click.Command) -> click.Command:
+    r"""Click keeps lines as they are after a real \b, which a docstring can only name."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for one in getattr(command, "commands", {}).values():
+        _unwrapped(one)
+    return command
+
+
+def _forget_output() -> None:
+    """Nobody reads it any more; what is still buffered must not fail a second time at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.command("patchbay", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """One door to every AI provider that keeps answering when a provider does not."""
+    r"""One door to every AI provider that keeps answering when a provider does not.
 
+    A command asks the server that runs here, and answers itself when none does.
+
+    \b
+    patchbay serve
+    patchbay chat "Explain DNS in one sentence"
+    patchbay doctor
+
+    \b
+    Exit codes:
+      0    done
+      1    refused or failed: the line on stderr says who, what and what to do
+      2    the command line is wrong
+      3    no Patchbay answers at its address
+      130  interrupted
+      141  the reader of a pipe has left
+    """
+
+
+_unwrapped(main)
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="patchbay")

@@ -5,17 +5,19 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
+import orjson
 import uvicorn
+from fastapi import FastAPI
 
-from core import bootstrap, log
+from core import __version__, bootstrap, log
 from core.bootstrap import Service
 from core.capabilities import Capability
 from core.config.files import read_dotenv
@@ -174,6 +176,14 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
+    """Every function's routes, and the switches of the simulators."""
+    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
+    app.state.fleet = fleet
+    return app
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A server that accepts connections."""
@@ -195,11 +205,8 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
         settings = service.settings
         listener = listen(settings)
         url = address_of(settings.host, listener.getsockname()[1])
-        routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-        app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
-        app.state.fleet = fleet
         config = uvicorn.Config(
-            app,
+            app_of(service, fleet),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -212,18 +219,50 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
             listener.close()
 
 
-async def serve(environ: Mapping[str, str] = os.environ) -> None:
+async def serve(environ: Mapping[str, str] = os.environ, *, as_json: bool = False) -> None:
     """Run until interrupted."""
-    # uvicorn ends well on SIGTERM and then sends it again: what is open here wants its end too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    async with assembled(environ) as running:
-        settings = running.service.settings
-        lines = log.configure(settings.log_level, settings.log_format, gather=True)
-        with announced(settings.home, running.url):
-            print(banner(running.service, running.url), flush=True)  # noqa: T201 - what a person at a terminal waits for
-            async with flushing(lines):
-                settle_heap()
-                await running.until_stopped()
+    with _Stop() as stop:
+        async with assembled(environ) as running:
+            stop.server = running.server
+            settings = running.service.settings
+            lines = log.configure(settings.log_level, settings.log_format, gather=True)
+            with announced(settings.home, running.url):
+                print(_hello(running, as_json=as_json), flush=True)  # noqa: T201 - what a person at a terminal waits for
+                async with flushing(lines):
+                    settle_heap()
+                    await running.until_stopped()
+
+
+class _Stop:
+    """SIGTERM ends its block; not by an exception, which out of a signal handler may hit code that swallows it."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+        self._asked = False
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return self._asked and kind is asyncio.CancelledError
+
+    def _stop(self, *_: object) -> None:
+        if self.server is not None:
+            self.server.should_exit = True  # which it looks at once it runs, and when it hands on a signal it took
+        elif self._task is not None:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+def _hello(running: Running, *, as_json: bool) -> str:
+    """What is printed once it takes connections."""
+    if not as_json:
+        return banner(running.service, running.url)
+    facts = {"url": running.url, "pid": os.getpid(), "version": __version__, "simulated": running.fleet is not None}
+    return orjson.dumps(facts).decode()
 
 
 def settle_heap() -> None:

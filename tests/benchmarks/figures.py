@@ -81,6 +81,21 @@ async def latency(floor: Server, ours: Server, count: int) -> Pair:
     return Pair(_steady(floors, WARM_UP), _steady(own, WARM_UP))
 
 
+async def cache_hit(floor: Server, ours: Server, upstream: Upstream, count: int) -> Pair:
+    """p50 microseconds of an answer from the cache, against a chat that asks the provider."""
+    floors, own = [], []
+    async with Connection.to(floor.port) as to_floor, Connection.to(ours.port) as to_ours:
+        floor_chats, again = chats(floor.port, model=MODEL), next(chats(ours.port, model=MODEL, cache="on"))
+        await to_ours.ask(again)
+        asked = upstream.requests
+        for _ in turns(WARM_UP + count, ROUND_SECONDS):
+            floors.append((await to_floor.ask(next(floor_chats))).micros)
+            own.append((await to_ours.ask(again)).micros)
+    if (more := upstream.requests - asked - len(floors)) > 0:
+        raise BenchmarkError(f"{more} of {len(own)} answers did not come from the cache")
+    return Pair(_steady(floors, WARM_UP), _steady(own, WARM_UP))
+
+
 async def stream_chunk(floor: Server, ours: Server, upstream: Upstream, count: int) -> Pair:
     """Microseconds for one chunk of a stream whose provider sends as fast as it can."""
     floors, own = [], []

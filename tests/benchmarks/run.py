@@ -43,6 +43,7 @@ class Figure:
 
 CPU = Figure("cpu_per_chat", "CPU per chat, 16 at once", "µs", times=2.2)
 LATENCY = Figure("latency_p50", "p50 on a warm connection", "µs", times=1.6)
+CACHE_HIT = Figure("cache_hit", "p50 of an answer from the cache", "µs", times=1.0)
 CHUNK = Figure("stream_chunk", "passed-through stream chunk", "µs", plus=4)
 # Without a limit: peers are known by the burst above, people see this one.
 PACED = Figure("paced_chunk", "chunk of a paced stream, 20 at once", "µs")
@@ -124,6 +125,7 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
             measures = {
                 CPU: partial(figures.cpu_per_chat, floor, ours, good, size.chats),
                 LATENCY: partial(figures.latency, floor, ours, size.pairs),
+                CACHE_HIT: partial(figures.cache_hit, floor, ours, good, size.pairs),
                 CHUNK: partial(figures.stream_chunk, floor, ours, good, size.streams),
                 PACED: partial(figures.paced_chunk, floor, ours, 20),
             }

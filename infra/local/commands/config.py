@@ -53,7 +53,12 @@ def config_show(as_json: bool, only_set: bool) -> None:  # noqa: FBT001 - click 
 @config.command("check")
 @AS_JSON
 def config_check(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Look through all layers; what cannot work is an error, what has no effect a warning."""
+    r"""Look through all layers for what is wrong or has no effect.
+
+    \b
+    patchbay config check
+    PATCHBAY_ENV=production patchbay config check --json
+    """
     from infra.local.server import check_reach  # noqa: PLC0415 - the server's own check, with all that it brings
 
     settings, problems, concerns = _examined()

@@ -24,7 +24,9 @@ REASON = click.option("--reason", help="Why; kept with the change.")
 @REASON
 @AS_JSON
 def set_(name: str, value: str, reason: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    r"""Change the setting NAME in every running gateway that keeps its state in the same place.
+    r"""Change the setting NAME in running gateways.
+
+    In all that keep their state in the same place.
 
     \b
     patchbay config set LLM_PROVIDER together
@@ -47,7 +49,7 @@ def unset(name: str, reason: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @click.command("history")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @AS_JSON
 def history(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     r"""Who changed what, the newest first.

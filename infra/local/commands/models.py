@@ -4,32 +4,50 @@ from typing import Any
 
 import click
 
-from infra.local.terminal import AS_JSON, call, show, table
+from infra.local import complete
+from infra.local.terminal import AS_JSON, Number, call, note, show, table
 
 _HEAD = ["PROVIDER", "MODEL", "CAPABILITY", "TIER", "CONTEXT", "USD", "STATE"]
 
 
 @click.command()
-@click.option("--capability", help="A capability (chat, embed, transcribe, ...) or a skill.")
-@click.option("--skill", help="code, analysis, planning or complex_reasoning.")
-@click.option("--tier", help="fast, standard or advanced.")
-@click.option("--max-cost", type=float, help="USD per thousand input tokens; 0 means free.")
-@click.option("--provider", help="Only its models.")
+@click.argument("words", nargs=-1)
+@click.option(
+    "--capability",
+    help="A capability (chat, embed, transcribe, ...) or a skill.",
+    shell_complete=complete.capabilities,
+)
+@click.option("--skill", help="code, analysis, planning or complex_reasoning.", shell_complete=complete.skills)
+@click.option("--tier", help="fast, standard or advanced.", shell_complete=complete.tiers)
+@click.option("--max-cost", type=Number(0), help="USD per thousand input tokens; 0 means free.")
+@click.option("--provider", help="Only its models.", shell_complete=complete.providers)
 @click.option("--retired", is_flag=True, help="Also those that no longer answer.")
 @AS_JSON
-def models(as_json: bool, retired: bool, **options: Any) -> None:  # noqa: FBT001 - click passes options by name
-    r"""Which models there are, what they can do and what they cost.
+def models(words: tuple[str, ...], as_json: bool, retired: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+    r"""Models with what they can do and what they cost.
+
+    WORDS are looked for in provider, model and name.
 
     \b
+    patchbay models gpt
     patchbay models --skill code --tier fast
     patchbay models --capability transcribe
     """
     query = {name: value for name, value in options.items() if value is not None}
     data = call("GET", "/api/ai/models", "models", None, retired=retired, **query)["models"]
+    data = [one for one in data if _has(one, words)]
     if as_json:
         show(data)
         return
-    table([_HEAD, *map(_row, data)])
+    if not data:
+        note("no model is like that; fewer words or options find more, --retired also what is gone")
+        return
+    table([_HEAD, *map(_row, data)], state="STATE", spare=("CONTEXT", "TIER", "CAPABILITY"))
+
+
+def _has(one: dict[str, Any], words: tuple[str, ...]) -> bool:
+    text = f"{one['provider']}/{one['id']} {one['display_name'] or ''}".lower()
+    return all(word.lower() in text for word in words)
 
 
 def _row(one: dict[str, Any]) -> list[str]:

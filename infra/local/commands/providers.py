@@ -10,24 +10,24 @@ from infra.local.terminal import AS_JSON, call, show, table
 @click.command()
 @AS_JSON
 def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Which providers there are, which are live and what the others lack."""
+    r"""Providers: which are live, and what the others lack.
+
+    \b
+    patchbay providers
+    patchbay providers --json
+    """
     data = call("GET", "/api/ai/providers", "providers")
     if as_json:
         show(data["providers"])
         return
-    rows = [["PROVIDER", "ACCOUNT", "STATE", "MODEL", "CAPABILITIES"]]
+    rows = [["PROVIDER", "STATE", "MODEL", "CAPABILITIES"]]
     for provider in data["providers"]:
-        rows += [
-            [
-                provider["name"],
-                account["name"],
-                _state(account) if provider["capabilities"] else "not in this version",
-                account["model"] or "-",
-                ",".join(provider["capabilities"]) or "-",
-            ]
-            for account in provider["accounts"]
-        ]
-    table(rows)
+        can = ", ".join(provider["capabilities"])
+        for account in provider["accounts"]:
+            name = provider["name"] if account["name"] == "default" else f"{provider['name']}:{account['name']}"
+            state = _state(account) if can else "not in this version"
+            rows.append([name, state, account["model"] or "-", can or "-"])
+    table(rows, state="STATE")
 
 
 def _state(account: dict[str, Any]) -> str:

@@ -4,19 +4,32 @@ from typing import Any
 
 import click
 
-from infra.local.terminal import AS_JSON, call, fail, show, table
+from infra.local import complete
+from infra.local.terminal import AS_JSON, Number, call, show, table
 
 
 @click.group()
 def simulate() -> None:
-    """Make simulated providers fail, to see what happens."""
+    r"""Make simulated providers fail, to see what happens.
+
+    \b
+    patchbay simulate fault azure 500
+    patchbay simulate status
+    patchbay simulate clear
+    """
 
 
 @simulate.command("fault")
-@click.argument("provider")
-@click.argument("fault")
-@click.option("--rate", type=float, default=1.0, show_default=True, help="Share of requests it hits.")
-@click.option("--capability", help="Only this capability.")
+@click.argument("provider", shell_complete=complete.providers)
+@click.argument("fault", shell_complete=complete.faults)
+@click.option(
+    "--rate",
+    type=Number(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Share of requests it hits.",
+)
+@click.option("--capability", help="Only this capability.", shell_complete=complete.capabilities)
 @click.option("--times", type=click.IntRange(1), help="Only so many requests.")
 @AS_JSON
 def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
@@ -31,26 +44,34 @@ def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> 
     patchbay simulate fault openai 429:2 --times 2
     patchbay simulate fault together cut_stream --rate 0.3
     """
-    if not 0 < options["rate"] <= 1:
-        fail("rate must be above 0 and at most 1")
-    done = call("POST", "/api/local/simulators/faults", "fault", {"provider": provider, "fault": fault, **options})
+    body = {"provider": provider, "fault": fault, **options}
+    done = call("POST", "/api/local/simulators/faults", "fault", body, inside=False)
     show(done) if as_json else click.echo(f"{provider}: {fault} is on")
 
 
 @simulate.command("clear")
-@click.argument("provider", required=False)
+@click.argument("provider", required=False, shell_complete=complete.providers)
 @AS_JSON
 def simulate_clear(provider: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Switch all faults off, or those of one provider."""
-    done = call("POST", "/api/local/simulators/clear", "providers", {"provider": provider})
+    r"""Switch all faults off, or those of one provider.
+
+    \b
+    patchbay simulate clear
+    patchbay simulate clear azure
+    """
+    done = call("POST", "/api/local/simulators/clear", "providers", {"provider": provider}, inside=False)
     show(done) if as_json else click.echo(f"{provider or 'every provider'}: no faults")
 
 
 @simulate.command("status")
 @AS_JSON
 def simulate_status(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Which faults are on, and how often each has hit."""
-    data = call("GET", "/api/local/simulators", "providers")
+    r"""Which faults are on, and how often each has hit.
+
+    \b
+    patchbay simulate status
+    """
+    data = call("GET", "/api/local/simulators", "providers", inside=False)
     if as_json:
         show(data)
         return

@@ -1,0 +1,202 @@
+"""The doctor's questions about providers: keys, reachability, clocks, and who would answer."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from yarl import URL
+
+from core.bootstrap import Service
+from core.capabilities import Capability
+from core.config.accounts import names_of
+from core.config.settings import Account
+from core.errors import (
+    ConnectTimeout,
+    CredentialRefused,
+    ModelMissing,
+    PatchbayError,
+    QuotaExhausted,
+    RateLimited,
+    TargetError,
+    Unreachable,
+)
+from core.net.transport import Incoming, Transport
+from core.providers.contract import ListsModels
+from core.providers.registry import load_adapter
+from core.providers.table import Row
+from core.routing.planner import Planner
+from core.routing.strategies import STRATEGIES
+from core.types.request import Request
+from core.types.target import Place
+from infra.local.finding import Finding
+
+_SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
+
+
+class _Listening(Transport):
+    """Also hears how late it is elsewhere."""
+
+    skew: float | None = None
+
+    async def send(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None, *, idle: float = 60.0
+    ) -> Incoming:
+        answer = await super().send(method, url, headers, body, idle=idle)
+        date = answer.header("date")
+        if date:
+            try:
+                self.skew = time.time() - parsedate_to_datetime(date).timestamp()
+            except ValueError:
+                self.skew = None  # not a date: no word about clocks
+        return answer
+
+
+@dataclass(slots=True)
+class Checkup:
+    service: Service
+    offline: bool
+    patience: float
+    _skews: list[float] = field(default_factory=list)
+
+    async def findings(self) -> list[Finding]:
+        accounts = self.service.settings.accounts
+        rows = [row for row in self.service.registry.rows.values() if row.usable]
+        named = [(row, one) for row in rows for one in accounts.get(row.name, ())]
+        given = [(row, one) for row, one in named if one.has_access]
+        providers = await asyncio.gather(*(self._provider(row, one) for row, one in given))
+        return [*providers, *self._others(named, given), *self._clock(), *await self._routing()]
+
+    async def _provider(self, row: Row, account: Account) -> Finding:
+        name = row.name if account.name == "default" else f"{row.name}:{account.name}"
+        missing = self.service.registry.missing(row, account)
+        if not account.enabled:
+            return Finding(name, "ok", "switched off")
+        if missing:
+            needed = " and ".join(missing)
+            return Finding(name, "warn", f"half configured: {needed} is missing", f"set {needed}, or remove the rest")
+        if self.offline:
+            return Finding(name, "ok", f"{self._credential(row, account)} is set; not tried (--offline)")
+        return await self._tried(name, row, account)
+
+    async def _tried(self, name: str, row: Row, account: Account) -> Finding:
+        """One free call: its list of models."""
+        transport = await _Listening(connect_timeout=self.patience, proxy=self.service.settings.proxy).open()
+        began = time.monotonic()
+        try:
+            adapter = load_adapter(row)(row, account, transport)
+            if not isinstance(adapter, ListsModels):
+                return Finding(name, "ok", f"{self._credential(row, account)} is set; it has no free call to try it")
+            async with asyncio.timeout(self.patience):
+                models = await adapter.models()
+        except TimeoutError:
+            said = f"did not answer in {self.patience:g} s"
+            return Finding(name, "fail", said, "check the network and PATCHBAY_USE_PROXY; try again")
+        except TargetError as error:
+            return self._failed(name, row, account, error)
+        finally:
+            if transport.skew is not None:
+                self._skews.append(transport.skew)
+            await transport.close()
+        said = f"{self._credential(row, account)} works: {len(models)} models, {(time.monotonic() - began):.1f} s"
+        if row.local and account.model and models and account.model not in models:
+            return Finding(
+                name, "warn", f"{account.model} is not among its models: {', '.join(models[:5])}",
+                f"load it there, or set {row.declared().names['model'][0]}",
+            )  # fmt: skip
+        return Finding(name, "ok", said)
+
+    def _failed(self, name: str, row: Row, account: Account, error: TargetError) -> Finding:
+        key, address = self._credential(row, account), self._name(row, account, "base_url")
+        status = f" ({error.provider_status})" if error.provider_status else ""
+        said = f"{type(error).__name__}{status}: {error.message}"
+        match error:
+            case CredentialRefused():
+                return Finding(
+                    name, "fail", f"{key} is refused{status}", f"make a new key and put it in .env as {key}"
+                )
+            case RateLimited():
+                return Finding(name, "warn", f"{key} is at its limit{status}: {error.message}", error.advice)
+            case QuotaExhausted():
+                return Finding(name, "fail", f"the account of {key} is empty{status}", error.advice)
+            case ModelMissing():
+                return Finding(name, "warn", f"no list of models there{status}", f"check {address}")
+            case Unreachable() | ConnectTimeout():
+                return Finding(
+                    name, "fail", said, f"check {address} and that it is up; {name} is passed over till then"
+                )
+        return Finding(name, "fail", said, error.advice)
+
+    def _credential(self, row: Row, account: Account) -> str:
+        """The name under which it was found; never what it is."""
+        return self._name(row, account, "token" if account.token else "key" if account.key else "base_url")
+
+    def _name(self, row: Row, account: Account, field: str) -> str:
+        """What sets a field of an account, or could."""
+        origin = self.service.settings.origin(row.name, account.name, field)
+        names = names_of(row.declared(), account.name, field)
+        return origin.name if origin else names[0] if names else f"{field} of {row.name}:{account.name}"
+
+    def _others(self, named: list[tuple[Row, Account]], given: list[tuple[Row, Account]]) -> list[Finding]:
+        lacking = [
+            f"{row.name} ({' and '.join(self.service.registry.missing(row, one))})"
+            for row, one in named
+            if (row, one) not in given and one.enabled
+        ]
+        if not given:
+            fix = "put a key into .env, e.g. OPENAI_API_KEY=..."
+            return [Finding("providers", "warn", "nothing is configured, so simulators answer", fix)]
+        return [Finding("providers", "ok", f"not set up: {', '.join(lacking) or 'none'}; simulators are off")]
+
+    def _clock(self) -> list[Finding]:
+        if not self._skews:
+            return []
+        skew = min(self._skews, key=abs)  # one provider with a wrong clock says nothing of ours
+        if abs(skew) > _SKEW:
+            said = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the providers'"
+            return [Finding("clock", "warn", said, "set the clock (NTP): signatures and prices go by it")]
+        return [Finding("clock", "ok", "agrees with the providers'")]
+
+    async def _routing(self) -> list[Finding]:
+        """Strategy and chains, as a gateway with this configuration would have them."""
+        registry, settings = self.service.registry, self.service.settings
+        transport = await Transport().open()
+        try:
+            registry.connect(settings.accounts, transport)
+            planner = Planner(registry, self.service.catalog, settings)
+            return [self._strategy(), *(self._chain(planner, one) for one in Capability if registry.offering(one))]
+        finally:
+            await transport.close()
+
+    def _strategy(self) -> Finding:
+        settings = self.service.settings
+        if settings.strategy not in STRATEGIES:
+            said = f"PROVIDER_STRATEGY {settings.strategy!r} is not known, so fallback is used"
+            return Finding("strategy", "warn", said, f"set it to one of {', '.join(STRATEGIES)}")
+        more = "" if settings.enable_fallback else "; fallback is off, so only the first is asked"
+        return Finding("strategy", "ok", f"{settings.strategy}{more}")
+
+    def _chain(self, planner: Planner, capability: Capability) -> Finding:
+        name, settings = f"{capability.value} chain", self.service.settings
+        try:
+            plan = planner.plan(Request(capability, _EXAMPLES.get(capability, {})), self.service.clock.now())
+        except PatchbayError as error:
+            return Finding(name, "fail", error.message)
+        chain = [str(one.target) for one in plan.candidates]
+        if not chain:
+            if not settings.configured:
+                return Finding(name, "ok", "simulators")
+            why = "; ".join(f"{one.target.provider}: {one.reason}" for one in plan.excluded[:3])
+            return Finding(name, "warn", f"nobody can answer: {why}", "set up one of these providers")
+        wanted = None if settings.chain_for(capability) else settings.first_for(capability)
+        place = self.service.registry.place(wanted) if wanted else None
+        first = plan.candidates[0]
+        if place is not None and not place.covers(Place(first.target.provider, first.target.account)):
+            said = f"{wanted} should go first but cannot; {chain[0]} does"
+            return Finding(name, "warn", said, f"set up {wanted}, or change LLM_PROVIDER")
+        return Finding(name, "ok", f"{' > '.join(chain)} (first: {', '.join(first.reasons)})")
+
+
+_EXAMPLES: dict[Capability, dict[str, Any]] = {Capability.CHAT: {"messages": []}}
