@@ -65,7 +65,7 @@ def test_files_and_their_accounts(examine, openai):
         "providers: {quick: {type: openai, api_key: '${MINE}'}, claude: {api_key: k, base_url: 'http://127.0.0.1:9'}}"
     )
     found = examine(OPENAI_BASE_URL=openai["OPENAI_BASE_URL"], MINE=KEY, LLM_PROVIDER="quick")
-    assert "then patchbay.yaml" in found["configuration"]["said"] or found["configuration"]["state"] == "warn"
+    assert found["configuration"]["state"] == "warn"  # the last of what it has to say
     assert found["openai:quick"]["said"].startswith("providers.quick.api_key works")
     assert not [name for name in found if "anthropic" in name]
     assert found["chat chain"]["said"].startswith("openai:quick/")
