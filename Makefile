@@ -42,8 +42,10 @@ format: $(VENV)/.test  ## rewrite the source as the formatter wants it
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.test  ## write the provider table of README.md
+docs: $(VENV)/.test  ## write what is made from the source: tables of README.md, .env.example, patchbay.example.yaml
 	$(BIN)/python -m infra.local.readme
+	$(BIN)/patchbay config example env > .env.example
+	$(BIN)/patchbay config example yaml > patchbay.example.yaml
 
 # What is tested is what runs: the other locks take their versions from that of the tests.
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes

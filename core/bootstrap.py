@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from core.accounting.report import Report
 from core.backends.ports import Blobs, Queue, Store
 from core.cache.layered import Cache
 from core.clock import Clock, Ids, SystemClock, seeded
-from core.config import catalog, settings
 from core.config.catalog import Catalog
 from core.config.run_time import Changes, RunTime
 from core.config.settings import Settings
+from core.configuration import Configuration
 from core.errors import Misconfigured, StoreUnavailable
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
@@ -30,10 +29,11 @@ from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import POLICY, Planner
-from core.routing.strategies import STRATEGIES
 from core.switches import NEVER, Switches, Watch
 
 log = logging.getLogger("patchbay")
+
+STATE = "state.db"  # below PATCHBAY_HOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Service:
         """A gateway on these changes."""
         before = self.settings
         config, in_force = self.rules.settle(changes)
-        self._say(logging.WARNING, *self.rules.concerns, *concerns(config), *in_force.left_out.values())
+        self._say(logging.WARNING, *self.rules.concerns, *config.warnings, *in_force.left_out.values())
         if config.log_level != before.log_level:
             lines.set_level(config.log_level)
         lasting.transport.connect_timeout = config.connect_timeout
@@ -199,22 +199,10 @@ def build(
     `pinned` are below and above that. `adjust` has the last word each time settings are put in force.
     """
     registry = registry or Registry.with_plugins()
-    declared = registry.declared()
-    environ = dict(os.environ if environ is None else environ)
-    from_file = (
-        settings.read_dotenv(dotenv) if dotenv else {}
-    )  # read once: a file that is being edited changes nothing
-    models = catalog.load()
-
-    def load(run_time: Mapping[str, str]) -> Settings:
-        config = settings.load(declared, environ=environ, dotenv=from_file, run_time=run_time)
-        check(config, registry)
-        check_models(config, registry, models)
-        return adjust(config)
-
-    rules = RunTime(declared, load, found=found or {}, pinned=pinned or {})
+    configuration = Configuration(registry, environ=environ, dotenv=dotenv, found=found, pinned=pinned)
+    rules = RunTime(registry.declared(), lambda run_time: adjust(configuration.load(run_time)), pinned=pinned or ())
     config, _ = rules.settle(changes or Changes())
-    return Service(config, registry, models, clock or SystemClock(), rules)
+    return Service(config, registry, configuration.catalog, clock or SystemClock(), rules)
 
 
 async def changes_in(service: Service) -> Changes:
@@ -224,40 +212,6 @@ async def changes_in(service: Service) -> Changes:
             return await switches.current()
     except (StoreUnavailable, Misconfigured):
         return Changes()  # opening the service meets the same, and says it
-
-
-def concerns(config: Settings) -> list[str]:
-    """What holds, but not as it is written."""
-    if config.strategy in STRATEGIES:
-        return []
-    known = ", ".join(STRATEGIES)
-    return [f"PROVIDER_STRATEGY {config.strategy!r} is not known (known: {known}); using fallback"]
-
-
-def check(config: Settings, registry: Registry) -> None:
-    """Refuse settings that name what is not there, in one line each."""
-    named = {
-        "LLM_PROVIDER": config.llm_provider,
-        "CHAT_PROVIDER": config.chat_provider,
-        "EMBEDDING_PROVIDER": config.embedding_provider,
-    }
-    for setting, name in named.items():
-        if name is not None and name != "auto" and registry.canonical(name) is None:
-            known = ", ".join(registry.rows)
-            raise Misconfigured(f"{setting}: provider {name!r} is not known; known: auto, {known}", param=setting)
-
-
-def check_models(config: Settings, registry: Registry, models: Catalog) -> None:
-    """Refuse a default model that no request could be answered with."""
-    name = config.embedding_model
-    if name is None or registry.canonical(name.partition("/")[0]) is not None:
-        return
-    if any(owner in registry.rows for owner, _ in models.keys_of(name)):
-        return
-    near = [one for one in models.nearest(name) if one != name]
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    words = f"EMBEDDING_MODEL: model {name!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
-    raise Misconfigured(words, param="EMBEDDING_MODEL")
 
 
 def _fingerprint(config: Settings) -> str:
@@ -274,7 +228,7 @@ async def open_store(config: Settings, clock: Clock) -> Store:
         return await DynamoStore(config.table, clock).open()
     from core.backends.embedded.sqlite import SqliteStore  # noqa: PLC0415 - see above
 
-    return await SqliteStore(config.home / "state.db", clock).open()
+    return await SqliteStore(config.home / STATE, clock).open()
 
 
 async def open_blobs(config: Settings) -> Blobs:

@@ -39,10 +39,10 @@ from core.types.caller import Caller
 from core.types.plan import Candidate, Plan
 from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Request
-from core.types.target import Target
+from core.types.target import Place, Target
 from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
 from core.wire.assembly import completion_of
-from core.wire.chat import without
+from core.wire.chat import with_defaults, without
 from core.wire.openai import Completion, read_completion
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Gateway:
         self._walk = walk
         self._ids = ids
         # Simulators stand in for all providers or for none.
-        self.simulated = any(one.simulated for accounts in settings.accounts.values() for one in accounts)
+        self.simulated = settings.simulated
 
     def plan(self, request: Request) -> Plan:
         """The plan alone: what would be tried, and why."""
@@ -308,6 +308,8 @@ class Gateway:
         body = request.body
         if candidate.drop:
             body = without(body, candidate.drop)
+        if candidate.defaults:
+            body = with_defaults(body, candidate.defaults)
         return Call(
             candidate.target,
             body,
@@ -338,10 +340,10 @@ class Gateway:
         return self.catalog.find(target.provider, target.model)
 
     @staticmethod
-    def _substitution(request: Request, candidate: Candidate, named: str | None) -> tuple[str, ...]:
+    def _substitution(request: Request, candidate: Candidate, named: Place | None) -> tuple[str, ...]:
         """Never let another answer for who was named without saying so."""
         model, target = request.options.model or "", candidate.target
-        if named is not None and named != target.provider:
+        if named is not None and not named.covers(Place(target.provider, target.account)):
             return (f"answered by {target} instead of {request.options.provider or model}",)
         if model.rpartition("/")[2].lower() == "auto" or not model:
             return ()

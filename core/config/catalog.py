@@ -178,6 +178,14 @@ class Catalog:
             and (retired or not model.is_retired(at))
         ]
 
+    def whole_name(self, provider: str, name: str) -> str | None:
+        """The id that ends in a name after its slash, where there is exactly one; None also for an id as it is."""
+        if "/" in name or (provider, name) in self._entries or (provider, name) in self._models:
+            return None
+        ending = f"/{name}".lower()
+        found = [model for owner, model in self._keys if owner == provider and model.lower().endswith(ending)]
+        return found[0] if len(found) == 1 else None
+
     def nearest(self, model: str) -> list[str]:
         return get_close_matches(model, self._providers, n=3)
 

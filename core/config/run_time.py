@@ -1,17 +1,15 @@
 """Settings under what is changed at run time: which names may be, and what of it is in force."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from core.config.settings import ACCOUNT_KINDS, SECRET, URL, Declared, Kind, Settings
+from core.config.accounts import ACCOUNT_KINDS, DEFAULT, FIELDS, names_of
+from core.config.kinds import SECRET, TEXT, URL, Kind
+from core.config.settings import SETTINGS, Account, Declared, Settings
 from core.errors import BadRequest, Misconfigured
 
-# Read once: what they decide is bound to the process, or to where the changes themselves are found.
-RESTART = frozenset({
-    "host", "port", "home", "table", "bucket", "queue", "api_key", "proxy", "log_format", "refresh", "locked",
-})  # fmt: skip
 _ALL = "*"
 _LONGEST = 4096  # characters of a value: all of them lie in one item
 _NOTHING: Mapping[str, str] = {}
@@ -45,8 +43,7 @@ class InForce:
 class RunTime:
     """`load` reads settings with the given values on top of what was found at start.
 
-    `pinned` values stay above all changes, as those of simulators do; `found` ones are below, as those of a provider
-    that happens to run on this machine.
+    `pinned` are the names that `load` keeps above all changes, as those of simulators.
     """
 
     def __init__(
@@ -54,16 +51,15 @@ class RunTime:
         declared: Iterable[Declared],
         load: Callable[[Mapping[str, str]], Settings],
         *,
-        pinned: Mapping[str, str] = _NOTHING,
-        found: Mapping[str, str] = _NOTHING,
+        pinned: Iterable[str] = (),
     ) -> None:
+        declared = list(declared)
         self._known = _known(declared)
-        self._names = [name for name in self._known if name.isupper()]  # the others are set by this program alone
         self._load = load
-        self._pinned = pinned
-        self._found = found
         self._held = self._fields_of(pinned)
-        self.start = self._with(_NOTHING)
+        self.start = load(_NOTHING)
+        self._known |= _own(declared, self.start.accounts, frozenset(self._known))
+        self._names = [name for name in self._known if name.isupper()]  # the others are set by this program alone
         self._locked = self.start.locked or ()
         self._fixed = self._fields_of(self._locked)
 
@@ -98,7 +94,7 @@ class RunTime:
             raise BadRequest(refusal, param=name, code="not_changeable")
         _, others = self.settle(Changes(0, {other: text for other, text in values.items() if other != name}))
         try:
-            self._with({**{other: values[other] for other in others.values}, name: text})
+            self._load({**{other: values[other] for other in others.values}, name: text})
         except Misconfigured as error:
             raise BadRequest(error.message, param=name, code="invalid_value") from error
 
@@ -107,7 +103,7 @@ class RunTime:
         left_out = {name: why for name in changes.values if (why := self._reason(name)) is not None}
         values = {name: text for name, text in sorted(changes.values.items()) if name not in left_out}
         try:
-            settings = self._with(values)
+            settings = self._load(values)
         except Misconfigured:
             settings, values = self._one_by_one(values, left_out)
         shown = {name: self.shown(name, text) for name, text in values.items()}
@@ -125,15 +121,12 @@ class RunTime:
         settings, kept = self.start, dict[str, str]()
         for name, text in values.items():
             try:
-                settings = self._with({**kept, name: text})
+                settings = self._load({**kept, name: text})
             except Misconfigured as error:
                 left_out[name] = error.message
             else:
                 kept[name] = text
         return settings, kept
-
-    def _with(self, values: Mapping[str, str]) -> Settings:
-        return self._load({**self._found, **values, **self._pinned})
 
     def _reason(self, name: str) -> str | None:
         """Why a stored value does not hold, before it is looked at."""
@@ -173,11 +166,25 @@ def _known(declared: Iterable[Declared]) -> dict[str, _Known]:
         also = before.fields if before else frozenset[Field]()
         found[name] = _Known(kind, also | {what}, restart)
 
-    for item in fields(Settings):
-        for name in item.metadata.get("env", ()):
-            add(name, item.metadata["kind"], ("", item.name), restart=item.name in RESTART)
+    for setting in SETTINGS:
+        for name in setting.env:
+            add(name, setting.kind, ("", setting.name), restart=not setting.live)
     for row in declared:
         for what, names in row.names.items():
             for name in names:
-                add(name, ACCOUNT_KINDS[what], (row.provider, what), restart=False)
+                add(name, ACCOUNT_KINDS.get(what, TEXT), (row.provider, what), restart=False)
     return found
+
+
+def _own(
+    declared: Iterable[Declared], accounts: Mapping[str, tuple[Account, ...]], taken: frozenset[str]
+) -> dict[str, _Known]:
+    """The names of accounts that a file has named."""
+    return {
+        name: _Known(ACCOUNT_KINDS.get(what, TEXT), frozenset({(f"{row.provider}:{one.name}", what)}), restart=False)
+        for row in declared
+        for one in accounts.get(row.provider, ())
+        if one.name != DEFAULT
+        for what in FIELDS
+        for name in names_of(row, one.name, what, taken)
+    }

@@ -53,7 +53,7 @@ class Guard:
         self._busy = busy  # generation endpoints by path: a look here saves them the framework's way to a route
         self._key = settings.api_key.reveal().encode() if settings.api_key else None
         self._loopback = loopback
-        self._simulated = any(one.simulated for accounts in settings.accounts.values() for one in accounts)
+        self._simulated = settings.simulated
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

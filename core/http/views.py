@@ -38,7 +38,7 @@ def live_providers(gateway: Gateway) -> list[str]:
 
 
 def usable(gateway: Gateway, row: Row, account: Account) -> bool:
-    return account.enabled and not gateway.registry.missing(row, account)
+    return row.usable and account.enabled and not gateway.registry.missing(row, account)
 
 
 def providers_health(gateway: Gateway) -> dict[str, bool]:

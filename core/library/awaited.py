@@ -1,16 +1,10 @@
-"""What the seeds show and this version does not do yet. One place: a line leaves it with its capability or its row."""
+"""What the seeds show and this version does not do yet. One place: a word leaves it with its capability."""
 
 from typing import NoReturn
 
 from core.capabilities import Capability
 from core.errors import NotYet
 
-# Other names → the name that the catalogue has. Their rows in core/providers/table.py will take these over.
-PROVIDERS = {
-    "anthropic": "anthropic", "claude": "anthropic",
-    "gemini": "gemini", "google": "gemini", "googleai": "gemini",
-    "cohere": "cohere", "replicate": "replicate",
-}  # fmt: skip
 _WORDS = {
     Capability.RERANK: "reranking",
     Capability.TRANSCRIBE: "transcription",

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from core.config.settings import ACCOUNT_KINDS, Account, Kind
+from core.config.accounts import ACCOUNT_KINDS
+from core.config.kinds import Kind
+from core.config.settings import Account
 from core.errors import BadRequest, Misconfigured
-from core.library import awaited
 from core.library.own import Own
 from core.library.requests import ProviderConfig
 from core.library.scope import Member, Scope
@@ -30,8 +31,7 @@ def row_of(where: Scope, name: str) -> Row | None:
 
 def name_of(where: Scope, name: str) -> str | None:
     """A provider's own name from any of its names, whether or not this version can call it."""
-    name = name.strip().lower()
-    return where.configured.registry.canonical(name) or awaited.PROVIDERS.get(name)
+    return where.configured.registry.canonical(name)
 
 
 def from_row(where: Scope, row: Row, config: ProviderConfig | None = None) -> Member:

@@ -266,7 +266,7 @@ def provider_class(title: str) -> type[Provider] | None:
         for row in Registry.with_plugins().rows.values()
         for name in (row.name, *row.aliases)
     }
-    named = names.get(stem) or (stem if stem in awaited.PROVIDERS else None)
+    named = names.get(stem)
     if not stem or named is None:
         return None
     return type(title, (Provider,), {"named": named, "__module__": __name__, "__doc__": f"{named}, as a class."})

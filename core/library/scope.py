@@ -205,7 +205,11 @@ class Scope:
                 | {member.row.name: (member.account,) for member in members}
             }
             if exact:  # the order is the caller's own, whoever the environment prefers
-                given |= dict.fromkeys(one.name for one in fields(Settings) if one.name.endswith("_provider"))
+                names = [one.name for one in fields(Settings)]
+                given |= dict.fromkeys(name for name in names if name.endswith("_provider"))
+                given |= dict.fromkeys((name for name in names if name.endswith("_chain")), ()) | {
+                    "prefer_local": False
+                }
             return replace(config, **given)
 
         made = self._built(known, adjust)

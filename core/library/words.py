@@ -4,7 +4,6 @@ from enum import Enum, StrEnum
 
 from core.capabilities import Capability
 from core.errors import BadRequest
-from core.library import awaited
 from core.providers.registry import Registry
 
 
@@ -90,7 +89,6 @@ def provider_types() -> type[StrEnum]:
     """One member for each provider, whose other names are members that mean the same."""
     registry = Registry.with_plugins()
     names = {name: row.name for row in registry.rows.values() for name in (row.name, *row.aliases)}
-    names = awaited.PROVIDERS | names
     ordered = sorted(names.items(), key=lambda one: one[0] != one[1])  # a value's first name is its own
     members = {name.upper().replace("-", "_"): value for name, value in ordered}
     made = StrEnum("ProviderType", members)  # type: ignore[misc] # its members are the table's rows

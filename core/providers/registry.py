@@ -6,10 +6,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from core.capabilities import Capability
+from core.config.accounts import DEFAULT, names_of
 from core.config.settings import Account, Declared
 from core.errors import Misconfigured
 from core.net.transport import Transport
 from core.providers.table import TABLE, Row
+from core.types.target import Place
 
 ENTRY_POINTS = "patchbay.providers"
 
@@ -48,6 +50,30 @@ class Registry:
         """A provider's name from any of its names; None when nobody has it."""
         return self._names.get(name.strip().lower())
 
+    def place(self, name: str, accounts: Mapping[str, tuple[Account, ...]] | None = None) -> Place | None:
+        """Whom a name means: a provider, its account (`provider:account`), or an account that nobody else has."""
+        name = name.strip().lower()
+        provider = self.canonical(name)
+        if provider is not None:
+            return Place(provider)
+        head, colon, account = name.partition(":")
+        owner = self.canonical(head) if colon else None
+        found = [
+            Place(row, one.name)
+            for row, ones in (self._accounts if accounts is None else accounts).items()
+            for one in ones
+            if (owner == row and one.name == account) or (not colon and one.name == name != DEFAULT)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def known(self, accounts: Mapping[str, tuple[Account, ...]] | None = None) -> list[str]:
+        """Names of providers and of their accounts, for messages."""
+        accounts = self._accounts if accounts is None else accounts
+        return [
+            *self.rows,
+            *(str(Place(row, one.name)) for row, ones in accounts.items() for one in ones if one.name != DEFAULT),
+        ]
+
     def declared(self) -> list[Declared]:
         return [row.declared() for row in self.rows.values()]
 
@@ -80,8 +106,8 @@ class Registry:
         if not account.key and account.base_url and row.base_url:
             return []  # the user's own server in place of the vendor's may need no key
         has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
-        declared = row.declared().names
-        return [declared[name][0] for name in row.needs if name not in has]
+        declared = row.declared()
+        return [_name(declared, account, name) for name in row.needs if name not in has]
 
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]
@@ -94,6 +120,12 @@ class Registry:
             account = next(one for one in self.accounts(provider) if one.name == account_name)
             live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
+
+
+def _name(declared: Declared, account: Account, field: str) -> str:
+    """What sets a field of an account."""
+    names = names_of(declared, account.name, field)
+    return names[0] if names else f"{field} of {declared.provider}:{account.name}"
 
 
 def load_adapter(row: Row) -> Callable[..., Any]:

@@ -49,6 +49,13 @@ class Row:
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
+    # Environment names that have no effect yet, and what for they are kept.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether this version can do anything with it; if not, its settings are kept for one that can."""
+        return bool(self.capabilities)
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -60,11 +67,20 @@ class Row:
             "embedding_model": f"{prefix}_EMBEDDING_MODEL",
             "enabled": f"{prefix}_ENABLED",
             "priority": f"{prefix}_PRIORITY",
+            "max_tokens": f"{prefix}_MAX_TOKENS",
+            "temperature": f"{prefix}_TEMPERATURE",
         }
-        names = dict(self.env) | {name: (*self.env.get(name, ()), env) for name, env in derived.items()}
+        names = dict(self.env) | {
+            name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
+        }
+        names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
+        models = {"model": Capability.CHAT, "embedding_model": Capability.EMBED}
+        defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
+        if self.base_url:
+            defaults["base_url"] = self.base_url
         return Declared(
-            self.name, names | {"simulated": (f"{self.name}.simulated",)}
-        )  # set at run time, never by hand
+            self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, self.later
+        )
 
 
 TABLE: tuple[Row, ...] = (
@@ -84,6 +100,12 @@ TABLE: tuple[Row, ...] = (
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
             "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
+        },
+        later={
+            "AZURE_SPEECH_KEY": "speech",
+            "AZURE_SPEECH_REGION": "speech",
+            "AZURE_TRANSLATION_KEY": "translation",
+            "AZURE_TRANSLATION_REGION": "translation",
         },
         needs=("key", "base_url"),
         key_header="api-key",
@@ -115,12 +137,22 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY,
     ),
     Row(
+        name="anthropic",
+        title="Anthropic",
+        base_url="https://api.anthropic.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        aliases=("claude",),
+    ),
+    Row(
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
+        env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
+        later={"OPENAI_TTS_VOICE": "speech"},
     ),
     Row(
         name="groq",
@@ -151,6 +183,31 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY,
     ),
     Row(
+        name="gemini",
+        title="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        aliases=("google", "google-ai"),
+        env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+    ),
+    Row(
+        name="cohere",
+        title="Cohere",
+        base_url="https://api.cohere.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
+    ),
+    Row(
+        name="replicate",
+        title="Replicate",
+        base_url="https://api.replicate.com",
+        capabilities=frozenset(),
+        features=frozenset(),
+        env={"key": ("REPLICATE_API_TOKEN",)},
+    ),
+    Row(
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
@@ -160,9 +217,11 @@ TABLE: tuple[Row, ...] = (
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
+            "models.transcribe": ("LOCAL_WHISPER_MODEL",),
             "enabled": ("LOCAL_MODELS_ENABLED",),
             "first": ("LOCAL_MODELS_ENABLED",),
         },
+        later={"LOCAL_QUANTIZATION": "serving models on own GPUs", "LOCAL_DEVICE": "serving models on own GPUs"},
         needs=("base_url",),
         max_tokens_param="max_tokens",
         extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs"}),

@@ -1,7 +1,7 @@
 """Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
 
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.accounting import pricing
 from core.capabilities import Capability, Feature
@@ -11,12 +11,13 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
+from core.routing.chains import AUTO, Chains
 from core.routing.spaces import Space, foreign, name_at, space_of, unshortened
-from core.routing.strategies import STRATEGIES, Ordering
-from core.routing.wishes import AUTO, Wish, Wishes
+from core.routing.strategies import BY_COST, STRATEGIES
+from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
-from core.types.target import Target
+from core.types.target import Place, Target
 from core.types.usage import NANO_PER_USD
 
 POLICY = "1"  # rises when the same request, settings and snapshot may give another plan
@@ -24,7 +25,9 @@ _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
 _MAX_PLANS = 1024
+_LAST = 10_001  # behind every priority
 _DEAREST = 2  # estimates of tokens err by as much: digits and other scripts take two bytes a token
+_LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
 
 
 class _Question(NamedTuple):
@@ -57,6 +60,7 @@ class Planner:
         self._catalog = catalog
         self._settings = settings
         self._wishes = Wishes(registry, catalog)
+        self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
         self._plans: dict[_Question, Plan] = {}
@@ -64,6 +68,7 @@ class Planner:
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
         options, facts, day = request.options, request.facts, int(at // DAY)
+        by_cost = self._cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
         question = _Question(
             request.capability,
             options,
@@ -74,7 +79,7 @@ class Planner:
             bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG)),
             _dimensions(request),
             day,
-            None if options.max_cost is None else (facts.input_tokens, facts.max_output, facts.answers),
+            (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -88,19 +93,22 @@ class Planner:
         if self._registry.rows[target.provider].free:
             return 0
         model = self._catalog.find(target.provider, target.model)
-        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, facts.max_output, facts.answers)
+        most = facts.max_output or self._account(target).max_tokens
+        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers)
 
     def _decide(self, request: Request, at: float) -> Plan:
         options = request.options
         strategy = self._strategy(options.strategy)
         candidates: dict[Target, Candidate] = {}
         excluded: dict[Target, Exclusion] = {}
-        chain, falls_back = self.chain(request.capability, strategy), self._falls_back(options)
+        falls_back = self._falls_back(options)
+        named = None if options.models else self._wishes.place_of(options)
+        chain = self._places(request, strategy, at, named)
         space: Space | None = None  # of embeddings: whoever comes first decides for all
         warnings = self._warnings(options)
         for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
-            for account in self._registry.accounts(wish.provider):
+            for account in self._accounts_of(wish):
                 choice = self._choice(row, account, request, wish, at, space)
                 target = choice.target
                 if target in candidates or target in excluded:
@@ -118,7 +126,6 @@ class Planner:
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
-        named = None if options.models else self._wishes.provider_of(options)
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
@@ -130,30 +137,29 @@ class Planner:
             drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
 
-    def chain(self, capability: Capability, strategy: str = "fallback", first: str | None = None) -> list[str]:
-        """Provider names in the order of the strategy."""
-        names = [row.name for row in self._registry.offering(capability)]
-        accounts = {name: self._registry.accounts(name) for name in names}
-        numbers = {
-            name: one.priority for name, ones in accounts.items() for one in ones if one.priority is not None
-        }  # the last account's number stands for the provider
-        leading = [name for name, ones in accounts.items() if any(one.first for one in ones)]
-        if numbers:
-            numbers = dict.fromkeys(leading, 0) | numbers  # a number of its own says more than being first
-        common = self._common(capability)
-        names.sort(key=lambda name: (name not in leading, not common or self._default(name, capability) != common))
-        first = first or self._first(capability)
-        return STRATEGIES[strategy](names, Ordering(first, numbers))
+    def chain(self, capability: Capability, strategy: str | None = None) -> list[str]:
+        """Names of providers in the order of the strategy, each at the place of its first account."""
+        places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy), 0.0)
+        return list(dict.fromkeys(place.provider for place in places))
 
-    def _common(self, capability: Capability) -> str | None:
-        """The default embedding model. Who has another one cannot stand in, and so comes later."""
-        if capability is not Capability.EMBED:
-            return None
-        offered = (row.default_models.get(capability) for row in self._registry.offering(capability))
-        return next(filter(None, offered), None)
+    def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
+        def cost(place: Place, account: Account) -> int | None:
+            row = self._registry.rows[place.provider]
+            choice = self._choice(row, account, request, Wish(row.name, None, ""), at, None)
+            output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
+            return self.estimate(choice.target, request.facts._replace(max_output=output), at)
 
-    def _default(self, provider: str, capability: Capability) -> str | None:
-        return self._registry.rows[provider].default_models.get(capability)
+        return self._chains.order(request.capability, strategy, cost, named=named)
+
+    def _accounts_of(self, wish: Wish) -> list[Account]:
+        found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
+        return sorted(found, key=lambda one: _LAST if one.priority is None else one.priority)
+
+    def _account(self, target: Target) -> Account:
+        return next(one for one in self._registry.accounts(target.provider) if one.name == target.account)
+
+    def _cap(self, options: Options) -> float | None:
+        return self._settings.max_cost if options.max_cost is None else options.max_cost
 
     def _preset(self, request: Request) -> Options:
         """The caller's options, with the embedding model that configuration names where the caller names nothing."""
@@ -173,15 +179,13 @@ class Planner:
 
     def _unusual(self, wish: Wish, account: Account, choice: _Choice) -> tuple[str, ...]:
         """A model that nobody chose, and that is not the one which documentation names."""
-        common, target = self._common(Capability.EMBED), choice.target
-        chosen = account.embedding_model or account.first or self._first(Capability.EMBED) == target.provider
+        common, target = self._chains.common(Capability.EMBED), choice.target
+        first = self._chains.first(Capability.EMBED)
+        ours = first is not None and first.covers(Place(target.provider, target.account))
+        chosen = account.embedding_model or account.first or ours or self._settings.chain_for(Capability.EMBED)
         if wish.named or chosen or common in {None, choice.space.model}:
             return ()
         return (f"nobody here has {common}: embeddings are those of {target}, and comparable with no other model's",)
-
-    def _first(self, capability: Capability) -> str | None:
-        name = self._settings.first_for(capability)
-        return self._registry.canonical(name) if name else None
 
     def _strategy(self, asked: str | None) -> str:
         if asked is not None and asked not in STRATEGIES:
@@ -201,8 +205,7 @@ class Planner:
         """The model of an account; where it is retired, its successor, unless that has other vectors."""
         capability, options = request.capability, request.options
         embeds = capability is Capability.EMBED
-        own = account.embedding_model if embeds else account.model
-        name = wish.model or own or row.default_models.get(capability, "")
+        name = wish.model or account.model_for(capability) or row.default_models.get(capability, "")
         if space is not None and wish.model is None:
             name = name_at(self._catalog, row.name, space, name)
         model = self._catalog.find(row.name, name)
@@ -218,10 +221,13 @@ class Planner:
 
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
+        if not row.usable:
+            return Exclusion(target, "capability", f"this version cannot use {row.title} yet", by_request=True)
         if capability not in row.capabilities:
             return Exclusion(target, "capability", f"{row.title} has no {capability}", by_request=True)
         if not account.enabled:
-            return Exclusion(target, "disabled", f"switched off by {row.declared().names['enabled'][0]}")
+            origin = self._settings.origin(row.name, account.name, "enabled")
+            return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")
         missing = self._registry.missing(row, account)
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
@@ -280,7 +286,7 @@ class Planner:
         return self._too_dear(row, target, request, at)
 
     def _too_dear(self, row: Row, target: Target, request: Request, at: float) -> Exclusion | None:
-        cap = request.options.max_cost
+        cap = self._cap(request.options)
         if cap is None or row.free:
             return None
         worst = self.estimate(target, request.facts, at)
@@ -307,7 +313,26 @@ class Planner:
             space = choice.space.model
             if choice.model is not None and choice.model.min_dimensions is None:
                 dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
-        return Candidate(target, (wish.reason,), dropped, (*_ageing(choice), *warnings), instead_of, space)
+        return Candidate(
+            target,
+            (wish.reason,),
+            dropped,
+            (*_ageing(choice), *warnings),
+            instead_of,
+            defaults=self._defaults(choice, request),
+            space=space,
+        )
+
+    def _defaults(self, choice: _Choice, request: Request) -> tuple[tuple[str, Any], ...]:
+        """What the account sets for chats that name none; nothing that the target does not take."""
+        if request.capability is not Capability.CHAT:
+            return ()
+        target, account, most = choice.target, self._account(choice.target), choice.model and choice.model.max_output
+        length = account.max_tokens
+        given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
+        facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
+        refused = self.dropped(target, facts, request.body.get("reasoning_effort"))
+        return tuple((name, given[name]) for name in sorted(facts.params - refused))
 
     def _warnings(self, options: Options) -> tuple[str, ...]:
         warnings = []

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.capabilities import Capability
-from core.types.target import Target
+from core.types.target import Place, Target
 
 
 class Candidate(NamedTuple):
@@ -13,6 +13,7 @@ class Candidate(NamedTuple):
     drop: frozenset[str] = frozenset()  # parameters that this target does not take
     warnings: tuple[str, ...] = ()
     instead_of: str | None = None  # the retired model that was asked for
+    defaults: tuple[tuple[str, Any], ...] = ()  # parameters for a request that does not name them
     space: str = ""  # whose vectors it gives: those of equal spaces can be compared
 
 
@@ -33,6 +34,6 @@ class Plan:
     candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
-    named: str | None = None  # the provider that the caller wants first
+    named: Place | None = None  # whom the caller wants first
     # What others derived from this plan; plans are memoised, so it is derived once for many requests.
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)

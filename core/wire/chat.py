@@ -1,6 +1,6 @@
 """The canonical chat request, which is OpenAI's body: validated once, and what routing must know of it. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -96,6 +96,14 @@ def without(body: Mapping[str, Any], drop: Collection[str]) -> dict[str, Any]:
             for message in kept["messages"]
         ]
     return kept
+
+
+def with_defaults(body: Mapping[str, Any], defaults: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The body with what it does not name itself; the length of the output has two names."""
+    missing = {name: value for name, value in defaults if body.get(name) is None}
+    if body.get("max_completion_tokens") is not None:
+        missing.pop("max_tokens", None)
+    return {**body, **missing}
 
 
 def _is_named(message: Mapping[str, Any]) -> bool:

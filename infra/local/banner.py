@@ -1,11 +1,12 @@
 """What `make run` prints: who answers, where, and something to try."""
 
 from core.bootstrap import Service
+from core.config.accounts import DEFAULT
 from core.providers.table import Row
 
 
 def banner(service: Service, url: str) -> str:
-    rows = list(service.registry.rows.values())
+    rows = [row for row in service.registry.rows.values() if row.usable]
     width = max(len(row.title) for row in rows)
     lines = [f"Patchbay on {url}", "", *(f"  {row.title:<{width}}  {_state(service, row)}" for row in rows), ""]
     if any(_simulated(service, row) for row in rows):
@@ -37,7 +38,8 @@ def _state(service: Service, row: Row) -> str:
         elif missing:
             states.append("not running here" if row.detect else f"off (set {' and '.join(missing)})")
         else:
-            states.append(f"live{f', {account.model}' if account.model else ''}")
+            words = f"live{f', {account.model}' if account.model else ''}"
+            states.append(words if account.name == DEFAULT else f"{account.name}: {words}")
     return "; ".join(states)
 
 

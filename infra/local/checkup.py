@@ -11,6 +11,7 @@ from yarl import URL
 
 from core.bootstrap import Service
 from core.capabilities import Capability
+from core.config.accounts import names_of
 from core.config.settings import Account
 from core.errors import (
     ConnectTimeout,
@@ -29,6 +30,7 @@ from core.providers.table import Row
 from core.routing.planner import Planner
 from core.routing.strategies import STRATEGIES
 from core.types.request import Request
+from core.types.target import Place
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
@@ -55,15 +57,15 @@ class _Listening(Transport):
 @dataclass(slots=True)
 class Checkup:
     service: Service
-    values: Mapping[str, str]  # of the environment and .env, to say under which name a key was found
     offline: bool
     patience: float
     _skews: list[float] = field(default_factory=list)
 
     async def findings(self) -> list[Finding]:
         accounts = self.service.settings.accounts
-        named = [(row, one) for row in self.service.registry.rows.values() for one in accounts.get(row.name, ())]
-        given = [(row, one) for row, one in named if one.key or one.token or one.base_url]
+        rows = [row for row in self.service.registry.rows.values() if row.usable]
+        named = [(row, one) for row in rows for one in accounts.get(row.name, ())]
+        given = [(row, one) for row, one in named if one.has_access]
         providers = await asyncio.gather(*(self._provider(row, one) for row, one in given))
         return [*providers, *self._others(named, given), *self._clock(), *await self._routing()]
 
@@ -107,7 +109,7 @@ class Checkup:
         return Finding(name, "ok", said)
 
     def _failed(self, name: str, row: Row, account: Account, error: TargetError) -> Finding:
-        key, address = self._credential(row, account), row.declared().names["base_url"][0]
+        key, address = self._credential(row, account), self._name(row, account, "base_url")
         status = f" ({error.provider_status})" if error.provider_status else ""
         said = f"{type(error).__name__}{status}: {error.message}"
         match error:
@@ -129,10 +131,13 @@ class Checkup:
 
     def _credential(self, row: Row, account: Account) -> str:
         """The name under which it was found; never what it is."""
-        names = row.declared().names
-        fields = ("token",) if account.token else ("key",) if account.key else ("base_url",)
-        candidates = [env for one in fields for env in names.get(one, ())]
-        return next((env for env in candidates if (self.values.get(env) or "").strip()), candidates[0])
+        return self._name(row, account, "token" if account.token else "key" if account.key else "base_url")
+
+    def _name(self, row: Row, account: Account, field: str) -> str:
+        """What sets a field of an account, or could."""
+        origin = self.service.settings.origin(row.name, account.name, field)
+        names = names_of(row.declared(), account.name, field)
+        return origin.name if origin else names[0] if names else f"{field} of {row.name}:{account.name}"
 
     def _others(self, named: list[tuple[Row, Account]], given: list[tuple[Row, Account]]) -> list[Finding]:
         lacking = [
@@ -185,9 +190,10 @@ class Checkup:
                 return Finding(name, "ok", "simulators")
             why = "; ".join(f"{one.target.provider}: {one.reason}" for one in plan.excluded[:3])
             return Finding(name, "warn", f"nobody can answer: {why}", "set up one of these providers")
-        wanted = settings.first_for(capability.value)
+        wanted = None if settings.chain_for(capability) else settings.first_for(capability)
+        place = self.service.registry.place(wanted) if wanted else None
         first = plan.candidates[0]
-        if wanted and self.service.registry.canonical(wanted) != first.target.provider:
+        if place is not None and not place.covers(Place(first.target.provider, first.target.account)):
             said = f"{wanted} should go first but cannot; {chain[0]} does"
             return Finding(name, "warn", said, f"set up {wanted}, or change LLM_PROVIDER")
         return Finding(name, "ok", f"{' > '.join(chain)} (first: {', '.join(first.reasons)})")

@@ -19,8 +19,9 @@ import httpx
 from core import __version__, bootstrap
 from core.bootstrap import Service
 from core.clock import SystemClock
+from core.config.files import read_dotenv
 from core.config.run_time import Changes
-from core.config.settings import Settings, read_dotenv
+from core.config.settings import Settings
 from core.errors import Misconfigured, PatchbayError
 from infra.local.checkup import Checkup
 from infra.local.door import NoServer, client_of, health, known_server
@@ -28,6 +29,7 @@ from infra.local.finding import Finding
 from infra.local.server import check_reach, detected
 from infra.local.terminal import DOTENV
 
+_ABOVE = ("simulators", "run time", "found here", "environment", ".env")  # the layers above files
 _SPARE = 2**30  # bytes of disk below which we warn
 _FULL = 50 * 2**20
 _INSTALL = "run `make run`, or pip install -e '.[local]'"
@@ -37,8 +39,6 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
     """All checks. A configuration that cannot be read ends those that need it, and only those."""
     findings = [python(), packages()]
     try:
-        given = {name: value for name, value in os.environ.items() if value.strip()}
-        values = {**read_dotenv(DOTENV), **given}
         build = partial(bootstrap.build, environ=os.environ, dotenv=DOTENV)
         service = build()
         check_reach(service.settings)
@@ -49,7 +49,7 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
         return [*findings, Finding("configuration", "fail", error.message, fix)]
     if not offline and (found := await detected(service.settings, service.registry)):
         service = build(changes=changes, found=found)
-    checkup = Checkup(service, values, offline=offline, patience=patience)
+    checkup = Checkup(service, offline=offline, patience=patience)
     return [
         *findings,
         *configuration(service.settings, changes),
@@ -114,10 +114,13 @@ def configuration(settings: Settings, changes: Changes) -> list[Finding]:
         said = f"the environment, then {DOTENV.resolve()}{won}"
     else:
         said = f"the environment; there is no {DOTENV} in {Path.cwd()}"
+    files = [one for one in dict.fromkeys(origin.layer for origin in settings.origins.values()) if one not in _ABOVE]
+    if files:
+        said = f"{said}, then {', '.join(files)}"
     if changes.values:
         said = f"changed at run time ({', '.join(sorted(changes.values))}; see `patchbay config history`), then {said}"
-    warnings = getattr(settings, "warnings", ())  # of readers of more layers than these
-    return [Finding("configuration", "ok", said), *(Finding("configuration", "warn", str(one)) for one in warnings)]
+    odd = [Finding("configuration", "warn", one) for one in settings.warnings]
+    return [Finding("configuration", "ok", said), *odd]
 
 
 async def server(service: Service, patience: float) -> Finding:

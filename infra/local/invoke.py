@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.config.settings import read_dotenv
+from core.config.files import read_dotenv
 from infra.local.runtime_api import Outcome
 from infra.local.sandbox import Say, handler_of, sandbox
 from infra.local.server import DOTENV, surroundings

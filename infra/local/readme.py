@@ -1,14 +1,17 @@
-"""The provider table of README.md, made from the rows: `python -m infra.local.readme` writes it, a test compares."""
+"""Tables of README.md, made from rows: `python -m infra.local.readme` writes them, a test compares."""
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from core.capabilities import Capability, Feature
+from core.config.examples import shown
+from core.config.settings import SETTINGS, Settings
 from core.providers.table import TABLE, Row
 
 README = Path(__file__).parents[2] / "README.md"
-_BLOCK = re.compile(r"(<!-- providers:.*?-->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = r"(<!-- {name}:.*?-->\n).*?(<!-- end -->)"
 _FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION, "JSON schema": Feature.JSON_SCHEMA}
 _CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED}
 
@@ -16,8 +19,25 @@ _CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED}
 def provider_table(rows: Iterable[Row] = TABLE) -> str:
     """Who can do what, what turns it on, and which models answer where none is named."""
     head = ["provider", "chat", *_FEATURES, "embeddings", "set", "default models"]
-    lines = [head, ["---"] * len(head), *(_cells(row) for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return _table(head, [_cells(row) for row in rows])
+
+
+def settings_table() -> str:
+    """Every setting by its names, with its default."""
+    rows = [
+        [
+            " or ".join(f"`{name}`" for name in row.env),
+            f"`{row.keys[0]}`" if row.keys else "",
+            shown(getattr(Settings(), row.name)),
+            row.doc,
+        ]
+        for row in SETTINGS
+    ]
+    return _table(["name", "key in patchbay.yaml", "default", "meaning"], rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *rows])
 
 
 def _cells(row: Row) -> list[str]:
@@ -38,6 +58,8 @@ def _set(row: Row) -> str:
 
 def _models(row: Row) -> str:
     """Where the row has none, the setting that gives one."""
+    if not row.usable:
+        return "not in this version"
     if row.detect:
         return "the first it lists"
     names = row.declared().names
@@ -47,7 +69,13 @@ def _models(row: Row) -> str:
 
 
 def rewritten(text: str) -> str:
-    return _BLOCK.sub(lambda found: found[1] + provider_table() + found[2], text)
+    for name, made in (("providers", provider_table()), ("settings", settings_table())):
+        text = re.sub(_BLOCK.format(name=name), partial(_within, made), text, flags=re.DOTALL)
+    return text
+
+
+def _within(made: str, found: re.Match[str]) -> str:
+    return found[1] + made + found[2]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ from fastapi import FastAPI
 from core import __version__, bootstrap, log
 from core.bootstrap import Service
 from core.capabilities import Capability
-from core.config.settings import MILLISECONDS, WHOLE, Account, Kind, Layers, Settings, read_dotenv
+from core.config.files import read_dotenv
+from core.config.kinds import MILLISECONDS, WHOLE, Kind
+from core.config.layers import Layers, named
+from core.config.settings import Account, Settings
 from core.errors import Misconfigured, TargetError
 from core.http.app import make_app
 from core.http.guards import is_loopback
@@ -129,7 +132,7 @@ async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterato
         fleet: Fleet | None = None
         pinned: dict[str, str] = {}
         if not found and not service.settings.configured:
-            fleet = fleet_for(Layers(("environment", environ), (".env", read_dotenv(dotenv))))
+            fleet = fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
             pinned = simulated(fleet, registry)

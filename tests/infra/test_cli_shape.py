@@ -22,7 +22,7 @@ from tests.infra.results import printed
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = Path(sys.executable).with_name("patchbay")
 # They print no data of their own.
-WITHOUT_JSON = {"completion"}
+WITHOUT_JSON = {"completion", "config example"}
 
 
 def walk(command: click.Command, *names: str) -> Iterator[tuple[str, click.Command]]:

@@ -124,7 +124,7 @@ def test_without_a_gateway_key_nobody_is_let_in(configured, tmp_path):
     [
         ("functions.chat.nothing.handler", {}, "Runtime.ImportModuleError", "functions.chat.nothing"),
         ("functions.chat.app.nothing", {}, "Runtime.HandlerNotFound", "nothing"),
-        ("", {"LLM_PROVIDER": "nobody"}, "Misconfigured", "LLM_PROVIDER: provider 'nobody' is not known"),
+        ("", {"LLM_PROVIDER": "nobody"}, "Misconfigured", "provider 'nobody' is not known"),
         ("", {"MAX_RETRIES": "many"}, "Misconfigured", "MAX_RETRIES (environment): expected a whole number"),
     ],
 )

@@ -20,8 +20,8 @@ def invoke(function: str, event: BinaryIO, verbose: bool, as_json: bool) -> None
     r"""Run a function with an event, as Lambda would.
 
     FUNCTION is a folder of functions/, EVENT a file of events/ or - for standard input. It runs under Lambda's own
-    runtime client. Its environment is yours and .env; with nothing configured simulators answer. Its log goes to standard error.
-    It takes the gateway key `local-key`. Exit code 1: the function failed, or answered 500 or more.
+    runtime client. Its environment is yours and .env; with nothing configured simulators answer. Its log goes to
+    standard error. It takes the gateway key `local-key`. Exit code 1: the function failed, or answered 500 or more.
 
     \b
     patchbay invoke chat events/chat.json

@@ -22,9 +22,11 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by 
         return
     rows = [["PROVIDER", "STATE", "MODEL", "CAPABILITIES"]]
     for provider in data["providers"]:
+        can = ", ".join(provider["capabilities"])
         for account in provider["accounts"]:
             name = provider["name"] if account["name"] == "default" else f"{provider['name']}:{account['name']}"
-            rows.append([name, _state(account), account["model"] or "-", ", ".join(provider["capabilities"])])
+            state = _state(account) if can else "not in this version"
+            rows.append([name, state, account["model"] or "-", can or "-"])
     table(rows, state="STATE")
 
 

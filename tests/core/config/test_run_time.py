@@ -44,7 +44,7 @@ class TestWhatMayBeChanged:
         [
             ("LLM_PROVIDR", "LLM_PROVIDR is not a setting; did you mean LLM_PROVIDER?"),
             ("XYZZY", "XYZZY is not a setting"),
-            ("openai.simulated", "OPENAI.SIMULATED is not a setting; did you mean OPENAI_ENABLED?"),
+            ("openai.simulated", "OPENAI.SIMULATED is not a setting; did you mean OPENAI_MAX_TOKENS?"),
         ],
     )
     def test_what_is_no_setting_is_refused_with_the_nearest_name(self, name, words):
@@ -84,7 +84,7 @@ class TestWhatMayBeChanged:
         ("name", "value", "words"),
         [
             ("MAX_RETRIES", "lots", "MAX_RETRIES (run time): expected a whole number from 0 to 100, got 'lots'"),
-            ("LLM_PROVIDER", "nope", "LLM_PROVIDER: provider 'nope' is not known"),
+            ("LLM_PROVIDER", "nope", "LLM_PROVIDER (run time): provider 'nope' is not known"),
             ("OPENAI_BASE_URL", "http://u:p@h", "expected an http:// or https:// address"),
             ("MAX_RETRIES", " ", "an empty value has no effect"),
             ("OPENAI_MODEL", "m" * 5000, "longer than 4096 characters"),

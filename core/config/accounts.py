@@ -1,0 +1,195 @@
+"""Accounts: sets of credentials at providers, read from all layers."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.capabilities import Capability
+from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind
+from core.config.layers import Found, Layers, Origin, Unset
+from core.config.secrets import Secret
+from core.errors import Misconfigured
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One set of credentials at one provider."""
+
+    name: str = DEFAULT
+    key: Secret | None = None
+    token: Secret | None = None  # a bearer token in place of the key
+    base_url: str | None = None
+    api_version: str | None = None
+    model: str | None = None
+    embedding_model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
+    enabled: bool = True
+    priority: int | None = None
+    max_tokens: int | None = None  # these two for requests that name none
+    temperature: float | None = None
+    first: bool = False  # leads the default chain
+    simulated: bool = False
+    usable: bool = True  # False: this version cannot talk to its provider
+
+    @property
+    def has_access(self) -> bool:
+        """Somebody gave it a credential or an address."""
+        return bool(self.key or self.token or self.base_url)
+
+    def model_for(self, capability: str) -> str | None:
+        own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
+        return own[Capability(capability)] if capability in own else self.models.get(capability)
+
+
+ACCOUNT_KINDS: dict[str, Kind] = {
+    "key": SECRET,
+    "token": SECRET,
+    "base_url": URL,
+    "api_version": VERSION,
+    "model": TEXT,
+    "embedding_model": TEXT,
+    "enabled": FLAG,
+    "priority": PRIORITY,
+    "max_tokens": TOKENS,
+    "temperature": TEMPERATURE,
+    "first": FLAG,
+    "simulated": FLAG,
+}
+FIELD_DOCS: Mapping[str, str] = {
+    "key": "The provider's key",
+    "token": "A bearer token, sent in place of the key",
+    "base_url": "Its address, or that of a server in its place",
+    "api_version": "Version of its API, where it has several",
+    "model": "The model of requests that name none",
+    "embedding_model": "The same for embeddings",
+    "enabled": "false switches it off",
+    "priority": "The lowest number goes first",
+    "max_tokens": "Length of answers of requests that name none",
+    "temperature": "Temperature of requests that name none",
+}
+MODELS = tuple(f"models.{one}" for one in Capability if one not in {Capability.CHAT, Capability.EMBED})
+FIELDS = (*ACCOUNT_KINDS, *MODELS)
+_ENABLED_FIRST = ("enabled", *(name for name in FIELDS if name != "enabled"))  # it decides what is needed
+# How a file spells them; of several spellings in one place the first wins.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "enabled": ("enabled",),
+    "key": ("api_key", "key"),
+    "token": ("token",),
+    "base_url": ("base_url", "endpoint"),
+    "api_version": ("api_version",),
+    "model": ("model", "default_model", "text_model", "models.chat"),
+    "priority": ("priority",),
+    "max_tokens": ("max_tokens",),
+    "temperature": ("temperature",),
+    "embedding_model": ("embedding_model", "models.embed"),
+    **{name: (name,) for name in MODELS},
+}
+_SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The settings that a provider's row reads: field of Account → environment names, the first being ours."""
+
+    provider: str
+    names: Mapping[str, tuple[str, ...]]
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    usable: bool = True
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of the account's fields, for examples
+    # Environment names without an effect in this version, and what for they are kept.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+
+def key_of(provider: str, account: str, name: str) -> str:
+    return f"providers.{provider}:{account}.{name}"
+
+
+def names_of(row: Declared, account: str, name: str, taken: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The environment names of an account's field: a named account has its name in them."""
+    if account == DEFAULT:
+        return row.names.get(name, ())
+    suffix = _SUFFIXES.get(name, name.upper())
+    if name not in KEYS or not suffix:
+        return ()
+    whole = account if account.startswith(row.provider) else f"{row.provider}_{account}"
+    made = f"{re.sub(r'[^A-Z0-9]', '_', whole.upper())}_{suffix}"
+    return () if made in taken else (made,)
+
+
+class Accounts:
+    """Reads the accounts of each row from the layers."""
+
+    def __init__(self, layers: Layers, problems: list[Misconfigured], warnings: list[str]) -> None:
+        self._layers = layers
+        self._problems = problems
+        self._warnings = warnings
+        self.origins: dict[str, Origin] = {}
+
+    def of(self, row: Declared, named: Iterable[str], taken: frozenset[str]) -> tuple[Account, ...]:
+        """The default account first; without any access of its own it gives way to those that have a name."""
+        base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
+        made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
+        self._warn(row, enabled=any(one.enabled for one in (base, *made)))
+        return (base, *made) if base.has_access or not made else tuple(made)
+
+    def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
+        """What it does not say itself it takes from its provider; a key only for the same address."""
+        found: dict[str, Found] = {}
+        needed = row.usable
+        for name in _ENABLED_FIRST:
+            names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
+            one = self._look(names, ACCOUNT_KINDS.get(name, TEXT), needed=needed)
+            if one is not None:
+                found[name] = one
+            if name == "enabled":
+                needed = needed and (one.value if one else base.enabled)
+        self._remember(row.provider, account, found)
+        own: dict[str, Any] = {name: one.value for name, one in found.items() if "." not in name}
+        models = {name.partition(".")[2]: one.value for name, one in found.items() if "." in name}
+        if "key" in own or "token" in own or own.get("base_url", base.base_url) != base.base_url:
+            base = replace(base, key=None, token=None)
+        return replace(base, name=account, models={**base.models, **models}, **own)
+
+    def _look(self, names: tuple[str, ...], kind: Kind, *, needed: bool) -> Found | None:
+        try:
+            return self._layers.look(names, kind)
+        except Unset as error:
+            if needed:
+                self._problems.append(error)
+            else:
+                self._warnings.append(error.message)
+        except Misconfigured as error:
+            self._problems.append(error)
+        return None
+
+    def _remember(self, provider: str, account: str, found: Mapping[str, Found]) -> None:
+        prefix = f"{provider}:{account}."
+        if account != DEFAULT:
+            ours = f"{provider}:{DEFAULT}."
+            inherited = {
+                prefix + name.removeprefix(ours): origin
+                for name, origin in self.origins.items()
+                if name.startswith(ours)
+            }
+            self.origins |= inherited
+        self.origins |= {prefix + name: one.origin for name, one in found.items()}
+
+    def _warn(self, row: Declared, *, enabled: bool) -> None:
+        prefix = f"{row.provider}:"
+        seen = {name: origin for name, origin in self.origins.items() if name.startswith(prefix)}
+        if seen and enabled and not row.usable:
+            words = f"{row.title or row.provider}: this version cannot use it yet; its settings are kept"
+            self._warnings.append(f"{words} ({next(iter(seen.values()))})")
+        for name, origin in seen.items():
+            capability = name.partition(".models.")[2]
+            if capability and row.usable and capability not in row.capabilities:
+                self._warnings.append(f"{origin}: kept for {capability}, which this version cannot do there yet")
+        for name, purpose in row.later.items():
+            kept = self._look((name,), TEXT, needed=False)
+            if kept is not None:
+                self._warnings.append(f"{kept.origin}: kept for {purpose}, which this version cannot do yet")

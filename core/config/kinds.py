@@ -1,0 +1,97 @@
+"""How a text becomes a value, and what is said when it does not."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from core.config.secrets import Secret
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    expects: str
+    parse: Callable[[str], Any]
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def whole(low: int, high: int) -> Kind:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(f"a whole number from {low} to {high}", parse)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.port == 0:
+        raise ValueError  # asking for the port has checked it
+    return text.rstrip("/")
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", text):
+        raise ValueError
+    return text
+
+
+def _secret(text: str) -> Secret:
+    if not text.isprintable():
+        raise ValueError
+    return Secret(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+
+
+def choice(*words: str) -> Kind:
+    return Kind("one of " + ", ".join(words), lambda text: words[words.index(text.lower())])
+
+
+TEXT = Kind("text", str)
+NAME = Kind("a name", lambda text: text.strip().lower())
+NAMES = Kind("names with commas between them", lambda text: tuple(name.lower() for name in _listed(text)))
+SETTINGS = Kind(
+    "names of settings with commas between them", lambda text: tuple(re.split(r"[\s,]+", text.strip(" ,").upper()))
+)
+LIST = Kind("a list with commas between its parts", _listed)
+FLAG = Kind("true or false", lambda text: _WORDS[text.lower()])
+SECONDS = Kind("a number of seconds above 0", _positive)
+PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))
+USD = Kind("a number of USD, 0 or more", _number(0, 10**9))
+TEMPERATURE = Kind("a number from 0 to 2", _number(0, 2))
+VERSION = Kind("letters, digits, dots and dashes", _version)
+URL = Kind("an http:// or https:// address without a user in it", _url)
+SECRET = Kind("one line of text", _secret)
+PATH = Kind("a path", lambda text: Path(text).expanduser())
+PORT = whole(0, 65535)
+COUNT = whole(0, 100)
+PRIORITY = whole(0, 10_000)
+TOKENS = whole(1, 10**9)
+WHOLE = whole(0, 2**63)
+MILLISECONDS = whole(0, 3_600_000)
+BYTES = whole(1, 2**40)

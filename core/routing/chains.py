@@ -1,0 +1,84 @@
+"""The order of accounts for a capability: explicit chain › configured first › own machines › numbers › the table."""
+
+from collections.abc import Callable
+
+from core.capabilities import Capability
+from core.config.settings import Account, Settings
+from core.providers.registry import Registry
+from core.routing.strategies import STRATEGIES, Ordering
+from core.types.target import Place
+
+AUTO = "auto"
+Cost = Callable[[Place, Account], int | None]
+
+
+class Chains:
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+
+    def order(self, capability: Capability, strategy: str, cost: Cost, *, named: Place | None = None) -> list[Place]:
+        """All accounts that offer it, or those of the explicit chain; `named` is whom the caller asks before it."""
+        rows = self._registry.offering(capability)
+        common = self.common(capability)
+        rows = sorted(rows, key=lambda row: common not in {None, row.default_models.get(capability)})
+        accounts = {Place(row.name, one.name): one for row in rows for one in self._registry.accounts(row.name)}
+        facts = self._facts(capability, accounts, cost)
+        default = STRATEGIES["fallback"](list(accounts), facts)
+        written = self._settings.chain_for(capability)
+        if written:
+            facts.explicit = True
+            return STRATEGIES[strategy](self._written(written, default), facts)
+        order = STRATEGIES[strategy](list(accounts), facts)
+        return self._promote(order, accounts, behind=0 if named else 1)
+
+    def common(self, capability: Capability) -> str | None:
+        """The default embedding model. Who has another one cannot stand in, and so comes later."""
+        if capability is not Capability.EMBED:
+            return None
+        offered = (row.default_models.get(capability) for row in self._registry.offering(capability))
+        return next(filter(None, offered), None)
+
+    def first(self, capability: Capability) -> Place | None:
+        """Whom configuration names."""
+        name = self._settings.first_for(capability)
+        return self._registry.place(name) if name else None
+
+    def _facts(self, capability: Capability, accounts: dict[Place, Account], cost: Cost) -> Ordering:
+        numbers = {place: one.priority for place, one in accounts.items() if one.priority is not None}
+        switched = [place for place, one in accounts.items() if one.first]
+        if numbers:
+            numbers = dict.fromkeys(switched, 0) | numbers  # a number of its own says more than being first
+        own = [place for place in accounts if self._registry.rows[place.provider].local]
+        return Ordering(
+            first=self.first(capability),
+            leading=own if self._settings.prefer_local else [] if numbers else switched,
+            priorities=numbers,
+            cost=lambda place: cost(place, accounts[place]),
+        )
+
+    def _written(self, names: tuple[str, ...], default: list[Place]) -> list[Place]:
+        """An explicit chain; `auto` in it is everybody who is not named in it."""
+        places = {name: self._registry.place(name) for name in names}
+        own = [place for place in places.values() if place is not None]
+        rest = [one for one in default if not any(place.covers(one) for place in own)]
+        found: list[Place] = []
+        for name, place in places.items():
+            found += rest if name == AUTO else [one for one in default if place is not None and place.covers(one)]
+        return list(dict.fromkeys(found))
+
+    def _promote(self, chain: list[Place], accounts: dict[Place, Account], *, behind: int) -> list[Place]:
+        """The configured second choice goes behind the first `behind` that could answer."""
+        name = self._settings.fallback_provider
+        second = self._registry.place(name) if name else None
+        if second is None:
+            return chain
+        others = [place for place in chain if not second.covers(place)]
+        ready = [place for place in chain if self._is_ready(place, accounts[place])][:behind]
+        if any(second.covers(place) for place in ready):
+            return chain  # it is the first choice as well
+        cut = others.index(ready[-1]) + 1 if ready else 0
+        return [*others[:cut], *(place for place in chain if second.covers(place)), *others[cut:]]
+
+    def _is_ready(self, place: Place, account: Account) -> bool:
+        return account.enabled and not self._registry.missing(self._registry.rows[place.provider], account)

@@ -1,0 +1,81 @@
+"""Whether settings fit the providers that are there: what cannot work, and what will have no effect."""
+
+from collections.abc import Iterator
+
+from core.capabilities import Capability
+from core.config.catalog import Catalog
+from core.config.settings import Settings
+from core.errors import Misconfigured
+from core.providers.registry import Registry
+from core.routing.chains import AUTO
+from core.routing.strategies import STRATEGIES
+
+_FIRST = {
+    "llm_provider": "LLM_PROVIDER",
+    "chat_provider": "CHAT_PROVIDER",
+    "embedding_provider": "EMBEDDING_PROVIDER",
+    "beautify_provider": "BEAUTIFY_PROVIDER",
+    "stt_provider": "VOICE_STT_PROVIDER",
+    "tts_provider": "VOICE_TTS_PROVIDER",
+    "translation_provider": "TRANSLATION_PROVIDER",
+}
+
+
+def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misconfigured]:
+    """Names of providers, accounts and models that nobody has."""
+    found = []
+    for setting, where, name in _names(config):
+        if registry.place(name, config.accounts) is None:
+            known = ", ".join([AUTO, *registry.known(config.accounts)])
+            found.append(Misconfigured(f"{where}: provider {name!r} is not known; known: {known}", param=setting))
+    model = config.embedding_model
+    if model is not None and not _is_known(model, config, registry, models):
+        near = [one for one in models.nearest(model) if one != model]
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        words = f"model {model!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
+        found.append(Misconfigured(f"{config.origins['embedding_model']}: {words}", param="EMBEDDING_MODEL"))
+    return found
+
+
+def _is_known(name: str, config: Settings, registry: Registry, models: Catalog) -> bool:
+    if registry.place(name.partition("/")[0], config.accounts) is not None:
+        return True
+    return any(owner in registry.rows and registry.rows[owner].usable for owner, _ in models.keys_of(name))
+
+
+def warnings(config: Settings, registry: Registry) -> list[str]:
+    found = []
+    for _, where, name in _names(config):
+        place = registry.place(name, config.accounts)
+        if place is not None and not registry.rows[place.provider].usable:
+            found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
+    if config.strategy not in STRATEGIES:
+        known, origin = ", ".join(STRATEGIES), config.origins.get("strategy", "PROVIDER_STRATEGY")
+        found.append(f"{origin}: strategy {config.strategy!r} is not known (known: {known}); using fallback")
+    elif config.strategy != "fallback" and config.first_for(Capability.CHAT):
+        first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
+        found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")
+    found += [f"{one} has no effect on {capability}: its chain is written down" for capability, one in _idle(config)]
+    return found
+
+
+def _idle(config: Settings) -> Iterator[tuple[Capability, str]]:
+    """What would choose the first of a chain that is written down."""
+    for capability in Capability:
+        if config.chain_for(capability) and config.first_for(capability):
+            own = {Capability.CHAT: "chat_provider", Capability.EMBED: "embedding_provider"}.get(capability, "")
+            yield capability, str(config.origins.get(own) or config.origins.get("llm_provider") or capability)
+
+
+def _names(config: Settings) -> Iterator[tuple[str, str, str]]:
+    """Every place where somebody is named: setting, how it was said, the name."""
+    fields = {**_FIRST, "fallback_provider": "PATCHBAY_FALLBACK_PROVIDER"}
+    for field, setting in fields.items():
+        name = getattr(config, field)
+        if name not in {None, AUTO}:
+            yield setting, str(config.origins.get(field, setting)), name
+    for capability in Capability:
+        field = f"{capability}_chain"
+        for name in config.chain_for(capability):
+            if name != AUTO:
+                yield field.upper(), str(config.origins.get(field, field.upper())), name

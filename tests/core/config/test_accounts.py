@@ -1,0 +1,248 @@
+"""Accounts of one provider: default, with names, as a list; what each takes from its provider and what it does not."""
+
+import pytest
+
+from core.config.secrets import Secret
+from core.config.settings import examine
+from core.providers.registry import Registry
+from core.types.target import Place
+
+ROWS = Registry().declared()
+WEST_AND_EAST = """
+providers:
+  azure:
+    api_version: 2024-10-21
+    default_model: gpt-5.4-mini
+    accounts:
+      west: {api_key: w, endpoint: "https://west.example.com", priority: 2}
+      East: {api_key: e, base_url: "https://east.example.com", model: other, max_tokens: 5}
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def work(text, **environ):
+        (tmp_path / "patchbay.yaml").write_text(text)
+        return examine(ROWS, environ=environ, dotenv=tmp_path / ".env")
+
+    return work
+
+
+@pytest.fixture
+def accounts(read):
+    """By name, of one provider."""
+
+    def work(provider, text, **environ):
+        config, problems = read(text, **environ)
+        assert not problems, problems
+        return {one.name: one for one in config.accounts[provider]}
+
+    return work
+
+
+class TestForms:
+    @pytest.mark.parametrize("key", ["base_url", "endpoint"])
+    def test_the_address(self, accounts, key):
+        found = accounts("openai", f"providers: {{openai: {{{key}: 'https://x/v1/'}}}}")
+        assert found["default"].base_url == "https://x/v1"
+
+    @pytest.mark.parametrize("key", ["model", "default_model", "text_model"])
+    def test_the_model(self, accounts, key):
+        assert accounts("openai", f"providers: {{openai: {{{key}: m}}}}")["default"].model == "m"
+
+    @pytest.mark.parametrize(
+        ("given", "capability"),
+        [
+            ("embedding_model: m", "embed"),
+            ("models: {embed: m}", "embed"),
+            ("models: {transcribe: m}", "transcribe"),
+            ("models: {chat: m}", "chat"),
+        ],
+    )
+    def test_models_by_capability(self, accounts, given, capability):
+        one = accounts("openai", f"providers: {{openai: {{{given}}}}}")["default"]
+        assert one.model_for(capability) == "m"
+        assert one.model_for("rerank") is None
+
+    @pytest.mark.parametrize("name", ["azure", "azure-openai", "Azure", "AZURE-OPENAI"])
+    def test_every_name_of_a_provider(self, accounts, name):
+        assert accounts("azure", f"providers: {{{name}: {{model: m}}}}")["default"].model == "m"
+
+    @pytest.mark.parametrize("name", ["claude", "anthropic"])
+    def test_of_one_that_cannot_be_used_yet(self, accounts, name):
+        assert accounts("anthropic", f"providers: {{{name}: {{model: m}}}}")["default"].usable is False
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "providers: {groq-fast: {type: groq, text_model: m, api_key: k}}",
+            "providers: {groq-fast: {provider: GROQ, text_model: m, api_key: k}}",
+            "providers: [{type: groq, name: groq-fast, text_model: m, api_key: k}]",
+            "providers: {groq: {accounts: {groq-fast: {text_model: m, api_key: k}}}}",
+            "providers: [{type: groq, accounts: {groq-fast: {text_model: m, api_key: k}}}]",
+        ],
+    )
+    def test_an_account_with_a_name(self, accounts, text):
+        found = accounts("groq", text)
+        assert list(found) == ["groq-fast"]
+        assert (found["groq-fast"].model, found["groq-fast"].key) == ("m", Secret("k"))
+
+    def test_a_list_may_have_a_provider_twice(self, accounts):
+        found = accounts("groq", "providers: [{type: groq, api_key: a}, {type: groq, name: b, api_key: b}]")
+        assert {name: one.key.reveal() for name, one in found.items()} == {"default": "a", "b": "b"}
+
+    def test_default_may_be_named(self, accounts):
+        found = accounts("groq", "providers: {groq: {model: m, accounts: {default: {api_key: k}}}}")
+        assert (found["default"].key, found["default"].model) == (Secret("k"), "m")
+
+
+class TestInheritance:
+    def test_what_an_account_does_not_say_is_its_providers(self, accounts):
+        found = accounts("azure", WEST_AND_EAST)
+        assert list(found) == ["west", "east"]
+        assert {one.api_version for one in found.values()} == {"2024-10-21"}
+        assert (found["west"].model, found["east"].model) == ("gpt-5.4-mini", "other")
+        assert (found["west"].priority, found["east"].priority) == (2, None)
+        assert (found["west"].max_tokens, found["east"].max_tokens) == (None, 5)
+
+    def test_a_key_serves_the_same_address(self, accounts):
+        found = accounts("groq", "providers: {fast: {type: groq, model: m}}", GROQ_API_KEY="k")
+        assert [one.key for one in found.values()] == [Secret("k")] * 2
+        assert list(found) == ["default", "fast"]
+
+    def test_a_key_is_not_sent_to_another_address(self, accounts):
+        found = accounts("groq", "providers: {mine: {type: groq, base_url: 'http://x'}}", GROQ_API_KEY="k")
+        assert found["mine"].key is None
+
+    def test_a_key_of_its_own_is_not_beaten_by_its_providers_token(self, accounts):
+        environ = {"AZURE_OPENAI_AD_TOKEN": "t", "AZURE_OPENAI_ENDPOINT": "https://x"}
+        found = accounts("azure", "providers: {azure: {accounts: {b: {api_key: k}}}}", **environ)
+        assert (found["b"].key, found["b"].token, found["b"].base_url) == (Secret("k"), None, "https://x")
+
+    def test_who_is_switched_off_takes_its_accounts_along(self, accounts):
+        text = "providers: {groq: {enabled: false, accounts: {a: {api_key: k}, b: {api_key: k, enabled: true}}}}"
+        assert {name: one.enabled for name, one in accounts("groq", text).items()} == {"a": False, "b": True}
+
+    def test_a_default_without_access_gives_way(self, accounts):
+        assert list(accounts("azure", WEST_AND_EAST)) == ["west", "east"]
+        environ = {"AZURE_OPENAI_KEY": "k"}
+        assert list(accounts("azure", WEST_AND_EAST, **environ)) == ["default", "west", "east"]
+
+    def test_the_file_of_the_environment_lies_below(self, accounts, tmp_path):
+        (tmp_path / "patchbay.test.yaml").write_text(
+            "providers: {azure: {accounts: {west: {model: low, priority: 9}, north: {api_key: n}}}}"
+        )
+        found = accounts("azure", WEST_AND_EAST, PATCHBAY_ENV="test")
+        assert list(found) == ["west", "east", "north"]
+        assert (found["west"].priority, found["west"].model) == (2, "low")
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ("providers: {groq-fast: {type: groq}}", "GROQ_FAST_API_KEY"),
+            ("providers: {groq: {accounts: {fast: {}}}}", "GROQ_FAST_API_KEY"),
+            ("providers: {fast: {type: groq}}", "GROQ_FAST_API_KEY"),
+            ("providers: {groq: {accounts: {eu.1: {}}}}", "GROQ_EU_1_API_KEY"),
+        ],
+    )
+    def test_an_account_has_names_of_its_own(self, accounts, text, name):
+        (one,) = accounts("groq", text, **{name: "k"}).values()
+        assert one.key == Secret("k")
+
+    def test_they_win_over_the_file(self, accounts):
+        found = accounts("azure", WEST_AND_EAST, AZURE_WEST_PRIORITY="7", AZURE_WEST_MODEL="m")
+        assert (found["west"].priority, found["west"].model) == (7, "m")
+
+    def test_they_do_not_take_a_name_that_means_something_else(self, accounts):
+        text = "providers: {azure: {accounts: {openai: {model: m}}}}"
+        found = accounts(
+            "azure", text, AZURE_OPENAI_API_KEY="k", AZURE_OPENAI_MODEL="n", AZURE_OPENAI_ENDPOINT="https://x"
+        )
+        assert (found["default"].key, found["default"].model, found["openai"].model) == (Secret("k"), "n", "m")
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("{x: {type: groqq}}", "providers.x.type: provider 'groqq' is not known; did you mean groq?"),
+            ("{openai: {type: groq}}", "providers.openai: is called like the provider openai; choose another name"),
+            ("{auto: {type: groq}}", "providers.auto: an account's name has letters, digits, dots and dashes"),
+            ("{'a/b': {type: groq}}", "providers.a/b: an account's name has"),
+            ("{groq: 5}", "providers.groq: expected a mapping, got a single value"),
+            ("{groq: {accounts: []}}", "providers.groq.accounts: expected a mapping of names, got a list"),
+            ("{groq: {accounts: {a: b}}}", "providers.groq.accounts.a: expected a mapping, got a single value"),
+            ("{groq: {models: [m]}}", "providers.groq.models: expected a mapping of capabilities to models"),
+            ("{groq: {priority: {a: 1}}}", "providers.groq.priority: expected a single value, got a mapping"),
+            (
+                "{groq: {priority: first}}",
+                "providers.groq.priority: expected a whole number from 0 to 10000, got 'first'",
+            ),
+            ("{groq: {temperature: 3}}", "providers.groq.temperature: expected a number from 0 to 2, got '3'"),
+            ('{groq: {api_key: "a\\nb"}}', "providers.groq.api_key: expected one line of text, got ***"),
+            ("[5]", "providers[0]: expected a mapping, got a single value"),
+            ("[{model: m}]", "providers[0]: needs type: <provider>"),
+        ],
+    )
+    def test_are_one_line(self, read, text, words):
+        _, (problem,) = read(f"providers: {text}")
+        assert problem.message.startswith(f"patchbay.yaml: {words}")
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("{groq: {cost_per_token: 0.1}}", "providers.groq.cost_per_token has no effect: prices belong to models"),
+            ("{groq: {rate_limit: 5}}", "providers.groq.rate_limit has no effect: this version sets no limits"),
+            ("{groq: {auth_method: cli}}", "providers.groq.auth_method: cli has no effect"),
+            (
+                "{groq: {base_url: 'http://a', endpoint: 'http://b'}}",
+                "providers.groq.endpoint has no effect beside providers.groq.base_url",
+            ),
+            ("{groqq: {}}", "providers.groqq is not known; did you mean groq?"),
+            ("{groq: {priorty: 1}}", "providers.groq.priorty is not known; did you mean priority?"),
+        ],
+    )  # fmt: skip
+    def test_or_a_warning(self, read, text, words):
+        config, problems = read(f"providers: {text}")
+        assert not problems
+        assert [one for one in config.warnings if one.startswith(f"patchbay.yaml: {words}")] == list(config.warnings)
+
+    @pytest.mark.parametrize("method", ["api_key", "token"])
+    def test_the_usual_ways_to_show_who_one_is_need_no_warning(self, read, method):
+        assert read(f"providers: {{groq: {{auth_method: {method}}}}}")[0].warnings == ()
+
+
+class TestNames:
+    TEXT = """
+providers:
+  groq-fast: {type: groq, api_key: k}
+  azure: {accounts: {west: {api_key: k}, both: {api_key: k}}}
+  openai: {accounts: {both: {api_key: k}}}
+"""
+
+    @pytest.mark.parametrize(
+        ("name", "place"),
+        [
+            ("groq-fast", Place("groq", "groq-fast")),
+            (" GROQ-Fast ", Place("groq", "groq-fast")),
+            ("groq:groq-fast", Place("groq", "groq-fast")),
+            ("west", Place("azure", "west")),
+            ("azure-openai:west", Place("azure", "west")),
+            ("both", None),
+            ("openai:both", Place("openai", "both")),
+            ("groq", Place("groq")),
+            ("openai:default", None),
+            ("default", None),
+            ("nobody", None),
+            ("azure:nobody", None),
+        ],
+    )
+    def test_mean_an_account_or_a_provider(self, read, name, place):
+        config, _ = read(self.TEXT)
+        assert Registry().place(name, config.accounts) == place
+
+    def test_of_all_for_messages(self, read):
+        config, _ = read(self.TEXT)
+        assert Registry().known(config.accounts)[-4:] == ["azure:west", "azure:both", "openai:both", "groq:groq-fast"]

@@ -1,0 +1,138 @@
+"""`patchbay config show | check | example`: what is set here, from where, and what is wrong with it."""
+
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from core.config import examples
+from core.config.settings import SETTINGS
+from core.providers.registry import Registry
+from infra.local.cli import main
+
+KEY = "sk-secret-0123456789abcdef"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command in a folder, with only the settings given."""
+    monkeypatch.chdir(tmp_path)
+    ours = {name for row in SETTINGS for name in row.env}
+    ours |= {name for row in Registry().declared() for names in row.names.values() for name in names}
+    nothing = dict.fromkeys(name for name in os.environ if name in ours)
+
+    def work(*args, **environ):
+        return CliRunner().invoke(main, ["config", *args], env={**nothing, **environ})
+
+    return work
+
+
+def rows(result):
+    assert result.exit_code == 0, result.output
+    return {row["name"]: row for row in json.loads(result.stdout)}
+
+
+class TestShow:
+    def test_every_setting_with_its_layer(self, run, tmp_path):
+        (tmp_path / ".env").write_text("MAX_RETRIES=5\n")
+        (tmp_path / "patchbay.yaml").write_text("cache: {ttl: 60}\n")
+        found = rows(run("show", "--json", PORT="1234"))
+        assert {row.env[0] for row in SETTINGS} == set(found)
+        shown = {name: (found[name]["value"], found[name]["layer"], found[name]["from"]) for name in found}
+        assert shown["PORT"] == (1234, "environment", "PORT (environment)")
+        assert shown["MAX_RETRIES"] == (5, ".env", "MAX_RETRIES (.env)")
+        assert shown["PATCHBAY_CACHE_TTL"] == (60, "patchbay.yaml", "patchbay.yaml: cache.ttl")
+        assert shown["HOST"] == ("127.0.0.1", "default", "default")
+        assert found["HOST"]["key"] == "service.host"
+
+    def test_accounts_and_models(self, run, tmp_path):
+        (tmp_path / "patchbay.yaml").write_text(
+            "providers: {groq: {api_key: '${MINE}', accounts: {fast: {model: m}}}}\nmodels: {local/x: {context: 9}}"
+        )
+        found = rows(run("show", "--json", "--set", MINE=KEY, GROQ_FAST_PRIORITY="3"))
+        assert {name: row["value"] for name, row in found.items()} == {
+            "groq:default.api_key": "***",
+            "groq:fast.api_key": "***",
+            "groq:fast.model": "m",
+            "groq:fast.priority": 3,
+            "models.local/x": {"context": 9},
+        }
+        assert found["groq:fast.api_key"]["from"] == "patchbay.yaml: providers.groq.api_key"
+        assert found["groq:fast.priority"]["from"] == "GROQ_FAST_PRIORITY (environment)"
+
+    def test_no_secret_and_no_part_of_one(self, run, tmp_path):
+        (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\nPATCHBAY_API_KEY={KEY}\nAZURE_OPENAI_AD_TOKEN={KEY}\n")
+        for args in (("show",), ("show", "--json"), ("check",), ("check", "--json")):
+            result = run(*args)
+            assert result.exit_code == 0 and "sk-" not in result.output and KEY[-4:] not in result.output
+        assert run("show").output.count("***") == 3
+
+    def test_what_is_changed_at_run_time(self, run, tmp_path):
+        assert run("set", "LLM_PROVIDER", "groq", PATCHBAY_HOME=str(tmp_path / "home")).exit_code == 0
+        found = rows(run("show", "--json", PATCHBAY_HOME=str(tmp_path / "home"), LLM_PROVIDER="azure"))
+        assert (found["LLM_PROVIDER"]["value"], found["LLM_PROVIDER"]["layer"]) == ("groq", "run time")
+
+    def test_looking_leaves_nothing_behind(self, run, tmp_path):
+        assert run("show").exit_code == run("check").exit_code == 0
+        assert list(tmp_path.iterdir()) == []
+
+    def test_for_people(self, run):
+        head, *lines = run("show", CHAT_CHAIN="groq,openai").output.splitlines()
+        assert head.split() == ["SETTING", "VALUE", "FROM"] and len(lines) == len(SETTINGS)
+        (chain,) = [line for line in lines if line.startswith("CHAT_CHAIN")]
+        assert chain.split() == ["CHAT_CHAIN", "groq,openai", "CHAT_CHAIN", "(environment)"]
+
+    def test_what_is_wrong_is_one_line(self, run):
+        result = run("show", PORT="x")
+        assert result.exit_code == 1 and result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("patchbay: PORT (environment): expected a whole number from 0 to 65535, got 'x' (")
+        assert "`patchbay config check`" in line
+
+
+class TestCheck:
+    def test_nothing_is_wrong(self, run):
+        assert run("check").output == "0 errors, 0 warnings; nothing is set\n"
+        assert json.loads(run("check", "--json").output) == {"errors": [], "warnings": []}
+
+    def test_all_errors_of_all_layers(self, run, tmp_path):
+        (tmp_path / ".env").write_text("MAX_RETRIES=many\n")
+        (tmp_path / "patchbay.yaml").write_text(
+            "cache: {ttl: 0}\nservice: {prot: 1}\nproviders: {groq: {priority: x}}\nmodels: {openai/x: {context: 0}}\n"
+        )
+        result = run("check", PORT="x", LLM_PROVIDER="nobody", CHAT_CHAIN="groq,noone")
+        assert result.exit_code == 1
+        lines = result.output.splitlines()
+        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        assert [error.split(" expected ")[0].split(" provider ")[0] for error in errors] == [
+            "PORT (environment):",
+            "MAX_RETRIES (.env):",
+            "patchbay.yaml: cache.ttl:",
+            "patchbay.yaml: providers.groq.priority:",
+            "patchbay.yaml: models: openai/x: context must be a whole number above 0",
+            "LLM_PROVIDER (environment):",
+            "CHAT_CHAIN (environment):",
+        ]
+        assert "warning: patchbay.yaml: service.prot is not known; did you mean service.port?" in lines
+        assert lines[-1].startswith("7 errors, ")
+
+    def test_a_warning_is_no_error(self, run):
+        result = run("check", AZURE_SPEECH_KEY=KEY)
+        assert result.exit_code == 0
+        assert result.output.startswith("warning: AZURE_SPEECH_KEY (environment): kept for speech")
+
+    def test_an_open_gateway_is_one(self, run):
+        result = run("check", HOST="0.0.0.0")
+        assert result.exit_code == 1 and "set PATCHBAY_API_KEY" in result.output
+
+    def test_a_stored_change_that_does_not_hold_is_a_warning(self, run, tmp_path):
+        home = str(tmp_path / "home")
+        assert run("set", "LLM_PROVIDER", "groq", PATCHBAY_HOME=home).exit_code == 0
+        result = run("check", PATCHBAY_HOME=home, PATCHBAY_LOCKED="LLM_PROVIDER")
+        assert "warning: LLM_PROVIDER is locked by PATCHBAY_LOCKED" in result.output
+
+
+@pytest.mark.parametrize(("what", "make"), [("env", examples.env_example), ("yaml", examples.yaml_example)])
+def test_examples_are_printed(run, what, make):
+    assert run("example", what).output == make(Registry().declared())
