@@ -112,10 +112,7 @@ class RunTime:
     def shown(self, name: str, text: str) -> str:
         """A value as people may see it. No secret is ever kept, but nobody need rely on it."""
         known = self._known.get(name)
-        if known is None or known.kind is SECRET:
-            return "***"
-        address, mark, _ = text.partition("?")
-        return f"{address}?***" if known.kind is URL and mark else text
+        return "***" if known is None or known.kind in {SECRET, URL} else text
 
     def _one_by_one(self, values: Mapping[str, str], left_out: dict[str, str]) -> tuple[Settings, dict[str, str]]:
         settings, kept = self.start, dict[str, str]()
@@ -143,6 +140,8 @@ class RunTime:
                 f"{name} is a secret: those stay in the environment, in secrets files or in a secrets manager, "
                 "and are never kept in the store"
             )
+        if known.kind is URL:
+            return f"{name} says where a key and requests go: set it in the environment or a file, and restart"
         if known.restart:
             return f"{name} is read once: set it in the environment and restart"
         if self.fixed or known.fields & self._fixed:

@@ -122,10 +122,7 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
 async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator["Surroundings"]:
     """What is configured or found here; else simulators, which live as long as the block."""
     registry = Registry.with_plugins()
-    service = bootstrap.build(environ=environ, dotenv=dotenv, registry=registry)
-    # What was changed at run time is configured, too.
-    changes = await bootstrap.changes_in(service)
-    build = partial(bootstrap.build, environ=environ, dotenv=dotenv, registry=registry, changes=changes)
+    build = partial(bootstrap.build, environ=environ, dotenv=dotenv, registry=registry)
     service = build()
     found = await detected(service.settings, registry)
     async with AsyncExitStack() as stack:

@@ -102,7 +102,7 @@ def test_while_the_table_does_not_answer_the_settings_stay(aws, table, two, conf
 
 def test_a_table_that_does_not_answer_stops_no_start(aws, table, two, config, tmp_path, caplog):
     config("set", "LLM_PROVIDER", "together")
-    aws.fail = [("GetItem", 500, REFUSAL)] * 4  # before the start and at it, twice each
+    aws.fail = [("GetItem", 500, REFUSAL)] * 2  # the client asks twice
     with caplog.at_level(logging.ERROR, "patchbay"), server(tmp_path, PATCHBAY_TABLE=table, **two) as running:
         assert aws.fail == []
         assert provider(running) == "openai"

@@ -213,21 +213,6 @@ class TestTraffic:
             assert answered_by(running) == "together"
             assert configuration(running)["version"] == 1
 
-    def test_what_was_changed_counts_as_configured(self, config, tmp_path):
-        """No simulators then, whose answers would be taken for those of the server that was named."""
-        with providers("local") as fleet:
-            printed(config("set", "LOCAL_BASE_URL", fleet.url("local")))
-            printed(config("set", "LOCAL_MODEL", "llama-3"))
-            with server(tmp_path, **AT_ONCE) as running:
-                answer = running.chat().json()
-                assert (answer["provider"], answer["model"], answer["simulated"]) == ("local", "llama-3", False)
-
-    def test_simulators_stay_where_they_are(self, config, tmp_path):
-        with server(tmp_path, **AT_ONCE) as running:
-            printed(config("set", "AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9/"))
-            assert answered_by(running) == "azure"
-            assert "simulators" in configuration(running)["left_out"]["AZURE_OPENAI_ENDPOINT"]
-
     def test_all_that_can_be_live_is(self, config, tmp_path):
         with server(tmp_path, **AT_ONCE) as running:
             for name, value in {

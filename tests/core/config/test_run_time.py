@@ -62,10 +62,15 @@ class TestWhatMayBeChanged:
     @pytest.mark.parametrize(
         "name",
         ["HOST", "PORT", "AI_PROVIDER_PORT", "PATCHBAY_HOME", "PATCHBAY_TABLE", "PATCHBAY_BUCKET",
-         "PATCHBAY_QUEUE", "PATCHBAY_LOCKED", "PATCHBAY_REFRESH", "PATCHBAY_USE_PROXY", "LOG_FORMAT"],
+         "PATCHBAY_LOCKED", "PATCHBAY_REFRESH", "PATCHBAY_USE_PROXY", "LOG_FORMAT"],
     )  # fmt: skip
     def test_what_needs_a_restart_is_refused(self, name):
         assert refused(name, "1").message.endswith("is read once: set it in the environment and restart")
+
+    @pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "LOCAL_BASE_URL", "PATCHBAY_QUEUE"])
+    def test_where_a_key_goes_is_not_changed(self, name):
+        """Who may write to the store must not be able to have keys sent to himself."""
+        assert "says where a key and requests go" in refused(name, "http://elsewhere").message
 
     @pytest.mark.parametrize(
         ("locked", "name", "value"),
@@ -85,7 +90,6 @@ class TestWhatMayBeChanged:
         [
             ("MAX_RETRIES", "lots", "MAX_RETRIES (run time): expected a whole number from 0 to 100, got 'lots'"),
             ("LLM_PROVIDER", "nope", "LLM_PROVIDER (run time): provider 'nope' is not known"),
-            ("OPENAI_BASE_URL", "http://u:p@h", "expected an http:// or https:// address"),
             ("MAX_RETRIES", " ", "an empty value has no effect"),
             ("OPENAI_MODEL", "m" * 5000, "longer than 4096 characters"),
         ],
@@ -136,13 +140,13 @@ class TestWhatHolds:
         assert "s3cret" not in str(in_force)
 
     def test_simulators_stay_above_changes_and_what_was_found_below(self):
-        values = {"OPENAI_BASE_URL": "http://elsewhere", "OLLAMA_BASE_URL": "http://mine"}
-        one = rules(pinned={"OPENAI_BASE_URL": "http://sim"}, found={"OLLAMA_BASE_URL": "http://found"})
-        assert one.start.accounts["ollama"][0].base_url == "http://found"
+        values = {"OPENAI_MODEL": "mine", "OLLAMA_MODEL": "mine"}
+        one = rules(pinned={"OPENAI_MODEL": "simulated"}, found={"OLLAMA_MODEL": "found"})
+        assert one.start.accounts["ollama"][0].model == "found"
         config, in_force = one.settle(Changes(1, values))
-        assert config.accounts["openai"][0].base_url == "http://sim"
-        assert config.accounts["ollama"][0].base_url == "http://mine"
-        assert "simulators" in in_force.left_out["OPENAI_BASE_URL"]
+        assert config.accounts["openai"][0].model == "simulated"
+        assert config.accounts["ollama"][0].model == "mine"
+        assert "simulators" in in_force.left_out["OPENAI_MODEL"]
 
     def test_a_file_is_read_once(self, tmp_path):
         dotenv = tmp_path / ".env"
