@@ -45,7 +45,7 @@ class Reading:
         self._declared = {row.provider: row for row in declared}
         self._instances: list[Instance] = []
         self._layers = Layers(
-            named("simulators", pinned or {}),
+            named("this process", pinned or {}),
             named("run time", run_time or {}),
             named("found here", found or {}),
             *sources.layers,

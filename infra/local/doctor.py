@@ -29,7 +29,7 @@ from infra.local.finding import Finding
 from infra.local.server import check_reach, detected
 from infra.local.terminal import DOTENV
 
-_ABOVE = ("simulators", "run time", "found here", "environment", ".env")  # the layers above files
+_ABOVE = ("this process", "run time", "found here", "environment", ".env")  # the layers above files
 _SPARE = 2**30  # bytes of disk below which we warn
 _FULL = 50 * 2**20
 _INSTALL = "run `make run`, or pip install -e '.[local]'"

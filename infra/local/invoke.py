@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.config import files
 from core.config.files import read_dotenv
+from core.config.settings import Settings
 from infra.local.runtime_api import Outcome
 from infra.local.sandbox import Say, handler_of, sandbox
 from infra.local.server import DOTENV, surroundings
@@ -12,6 +14,12 @@ from infra.local.server import DOTENV, surroundings
 # The function answers nobody but this process, so it takes the key that the events in events/ carry.
 KEY = "local-key"
 SECONDS = 60.0
+
+
+def _file(settings: Settings) -> dict[str, str]:
+    """The function runs elsewhere, so it is told where this folder's configuration is."""
+    there = files.find(Path(), settings.config, settings.env)
+    return {"PATCHBAY_CONFIG": str(there[0][1].resolve())} if there else {}
 
 
 async def invoke(
@@ -24,6 +32,7 @@ async def invoke(
             **read_dotenv(dotenv),
             **environ,
             **here.pinned,
+            **_file(here.service.settings),
             "PATCHBAY_API_KEY": KEY,
             "PATCHBAY_HOME": str(here.service.settings.home.absolute()),
         }

@@ -34,6 +34,12 @@ def test_simulators_answer_when_nothing_is_configured(invoke, tmp_path):
     assert (tmp_path / ".patchbay/state.db").exists()
 
 
+def test_the_file_of_this_folder_holds_there_too(invoke, tmp_path):
+    (tmp_path / "patchbay.yaml").write_text("routing: {llm_provider: together}")
+    done = invoke("chat", EVENTS / "chat.json")
+    assert json.loads(done.stdout.partition("\n")[2])["provider"] == "together"
+
+
 def test_headers_are_shown_when_asked_for(invoke):
     done = invoke("chat", "-v", EVENTS / "chat-stream.json")
     head, _, body = done.stdout.partition("\n\n")

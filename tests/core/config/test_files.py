@@ -12,6 +12,7 @@ from core.config.secrets import Secret
 from core.config.settings import examine, load
 from core.errors import Misconfigured
 from core.providers.registry import Registry
+from infra.local.shipped import ship
 
 ROWS = Registry().declared()
 KEY = "sk-secret-0123456789abcdef"
@@ -163,6 +164,20 @@ class TestWhichFile:
         monkeypatch.setitem(sys.modules, "yaml", None)
         monkeypatch.delattr("core.config.yamlfile")
         assert "reading YAML needs PyYAML (pip install -e '.[local]')" in folder.problem()
+
+
+def test_what_a_function_is_packed_with_says_the_same(folder):
+    """YAML here, JSON there: values, references, environments."""
+    folder.write("patchbay.yaml", "service: {port: 1}\nproviders: {azure: {api_version: 2024-10-21, api_key: '${K}'}}")
+    folder.write("patchbay.test.yaml", "cache: {enabled: off, ttl: 1.50}")
+    folder.write("patchbay.example.yaml", "service: {port: 5}")
+    environ = {"PATCHBAY_ENV": "test", "K": KEY}
+    before = folder.load(environ)
+    assert [path.name for path in ship(folder.path, folder.path)] == ["patchbay.test.json", "patchbay.json"]
+    for name in ("patchbay.yaml", "patchbay.test.yaml"):
+        (folder.path / name).unlink()
+    assert folder.load(environ) == before
+    assert (before.cache, before.cache_ttl) == (False, 1.5)
 
 
 class TestBrokenFiles:
