@@ -1,0 +1,220 @@
+"""The steps that every verb shares: a receipt, a plan, the walk along it, its settlement."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from core import log as lines
+from core.accounting import pricing
+from core.accounting.ledger import Ledger
+from core.cache.memory import Stored
+from core.clock import Clock, Ids
+from core.config.catalog import Catalog, Model
+from core.config.settings import Settings
+from core.errors import AllTargetsFailed, NoTarget, PatchbayError, StoreUnavailable, TargetError
+from core.execution.deadline import Deadline
+from core.execution.retry import Step
+from core.execution.walk import Walk, Won, failed
+from core.health.stats import Stats
+from core.providers.contract import Call
+from core.providers.registry import Registry
+from core.routing.planner import Planner
+from core.types.attempt import Attempt, Outcome
+from core.types.caller import Caller
+from core.types.plan import Candidate
+from core.types.receipt import Again, Receipt, ReceiptOutcome
+from core.types.request import Request
+from core.types.target import Place, Target
+from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
+from core.wire.chat import with_defaults, without
+
+T = TypeVar("T")
+
+log = logging.getLogger("patchbay")
+
+
+class Steps:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        registry: Registry,
+        catalog: Catalog,
+        planner: Planner,
+        walk: Walk,
+        ledger: Ledger,
+        stats: Stats,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.walk = walk
+        self._settings = settings
+        self._registry = registry
+        self._catalog = catalog
+        self._planner = planner
+        self._ledger = ledger
+        self._stats = stats
+        self._clock = clock
+        self._ids = ids
+        self._simulated = settings.simulated  # simulators stand in for all providers or for none
+
+    def deadline(self, request: Request) -> Deadline:
+        allowed = self._settings.total_timeout
+        if request.allowed is not None:
+            allowed = min(allowed, request.allowed)
+        asked = request.timeout or allowed
+        return Deadline(self._clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
+
+    async def win(
+        self,
+        caller: Caller,
+        request: Request,
+        attempt: Callable[[Candidate], Awaitable[T]],
+        deadline: Deadline,
+        cache: str,
+        spent: Callable[[], Usage] = lambda: UNKNOWN_USAGE,
+    ) -> tuple[Receipt, Won[T]]:
+        """Plan and walk. Whatever fails here is settled with its receipt; `spent` is what a failed attempt used."""
+
+        def observe(failed_one: Attempt) -> None:
+            usage = spent()
+            if usage.source != "unknown":
+                failed_one = failed_one._replace(usage=usage, cost=self._cost(failed_one.target, usage))
+            self._observe(receipt, failed_one)
+
+        receipt = self._receipt(caller, request, cache)
+        plan = receipt.plan = self._planner.plan(request, receipt.at)
+        receipt.warnings += plan.warnings
+        try:
+            if not plan.candidates:
+                raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
+            won = await self.walk.first(plan, attempt, deadline, observe)
+        except PatchbayError as error:
+            if isinstance(error, AllTargetsFailed):
+                error.attempts = tuple(receipt.attempts)
+            error.receipt = receipt
+            await self._settle(receipt, "error", error)
+            raise
+        except BaseException:
+            await self._settle(receipt, "cancelled")
+            raise
+        receipt.warnings += won.candidate.warnings
+        substitution = self._substitution(request, won.candidate, plan.named)
+        receipt.substituted = bool(substitution)
+        receipt.warnings += substitution
+        return receipt, won
+
+    async def finish(
+        self,
+        receipt: Receipt,
+        won: Won[T],
+        outcome: ReceiptOutcome,
+        usage: Usage,
+        request_id: str | None,
+        *,
+        error: TargetError | None = None,
+        first_ms: float | None = None,
+    ) -> None:
+        """The attempt that won is over, well or not: permit, statistics, cost, settlement."""
+        target, ms = won.candidate.target, (self._clock.monotonic() - won.started) * 1000
+        cost = self._cost(target, usage)
+        if error is None:
+            ended: Outcome = "ok" if outcome == "ok" else "cancelled"
+            attempt = Attempt(
+                won.number, target, ended, won.started_at, ms,
+                first_ms=first_ms, request_id=request_id, usage=usage, cost=cost,
+            )  # fmt: skip
+        else:
+            attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
+            attempt = attempt._replace(
+                first_ms=first_ms, request_id=error.request_id or request_id, usage=usage, cost=cost
+            )
+        won.permit.close(attempt.outcome)
+        receipt.target, receipt.usage = target, usage
+        self._observe(receipt, attempt)
+        await self._settle(receipt, outcome, error)
+
+    async def again(self, caller: Caller, request: Request, stored: Stored) -> Receipt:
+        """The receipt of an answer from the cache: nobody was asked, nothing is owed."""
+        receipt = self._receipt(caller, request, "hit")
+        receipt.again = Again(stored.decision, max(0.0, receipt.at - stored.at), stored.cost_nano)
+        receipt.target, receipt.usage = stored.target, stored.usage
+        receipt.warnings += stored.warnings
+        await self._settle(receipt, "ok")
+        return receipt
+
+    def call(self, candidate: Candidate, request: Request) -> Call:
+        body = request.body
+        if candidate.drop:
+            body = without(body, candidate.drop)
+        if candidate.defaults:
+            body = with_defaults(body, candidate.defaults)
+        return Call(
+            candidate.target,
+            body,
+            self._settings.idle_timeout,
+            self._settings.max_answer_bytes,
+            request.wants_usage,
+        )
+
+    def model(self, target: Target) -> Model | None:
+        return self._catalog.find(target.provider, target.model)
+
+    def _receipt(self, caller: Caller, request: Request, cache: str) -> Receipt:
+        started = self._clock.monotonic()
+        return Receipt(
+            self._ids.decision(),
+            self._clock.now(),
+            started,
+            caller,
+            request,
+            cache=cache,
+            simulated=self._simulated,
+        )
+
+    def _observe(self, receipt: Receipt, attempt: Attempt) -> None:
+        receipt.attempts.append(attempt)
+        self._stats.observe(attempt)
+        lines.attempt(receipt.id, attempt)
+
+    async def _settle(self, receipt: Receipt, outcome: ReceiptOutcome, error: PatchbayError | None = None) -> None:
+        """Exactly once per request: sums, the durable item, the log line."""
+        receipt.outcome = outcome
+        receipt.ms = (self._clock.monotonic() - receipt.started) * 1000
+        receipt.cost = _total(receipt.attempts)
+        receipt.warnings += receipt.doubts
+        if error is not None:
+            receipt.error, receipt.error_message = type(error).__name__, error.message
+        try:
+            await self._ledger.settle(receipt)
+        except StoreUnavailable as failure:
+            # The answer stands; that its record is lost must be seen by the operator.
+            log.error("no ledger item for decision %s: %s", receipt.id, failure.message)  # noqa: TRY400 - no trace needed
+        lines.request(receipt)
+
+    def _cost(self, target: Target, usage: Usage) -> Cost:
+        if self._registry.rows[target.provider].free:
+            return Cost(0)
+        return pricing.cost_of(usage, self.model(target), self._clock.now())
+
+    @staticmethod
+    def _substitution(request: Request, candidate: Candidate, named: Place | None) -> tuple[str, ...]:
+        """Never let another answer for who was named without saying so."""
+        model, target = request.options.model or "", candidate.target
+        if named is not None and not named.covers(Place(target.provider, target.account)):
+            return (f"answered by {target} instead of {request.options.provider or model}",)
+        if model.rpartition("/")[2].lower() == "auto" or not model:
+            return ()
+        # That a retired model has a successor is already said by the plan.
+        if not {model, model.partition("/")[2]}.isdisjoint({target.model, candidate.instead_of}):
+            return ()
+        return (f"answered by {target} instead of {model}",)
+
+
+def _total(attempts: list[Attempt]) -> Cost:
+    """What is owed as far as providers said what was used; unknown when that says nothing of what is owed."""
+    known = [one.cost.nano for one in attempts if one.cost.nano is not None]
+    unpriced = any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts)
+    if unpriced or (not known and any(one.billed for one in attempts)):
+        return UNKNOWN_COST
+    return Cost(sum(known))
