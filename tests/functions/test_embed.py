@@ -270,6 +270,31 @@ class TestCache:
             assert (answer.status_code, answer.headers["x-patchbay-cache"]) == (200, "miss")
 
 
+class TestSeveralMakers:
+    """Parts of one answer by two providers: its sums are those of its attempts."""
+
+    @each_route
+    def test_usage_is_what_all_of_them_used(self, gateway, route):
+        given = [f"text {number}" for number in range(10_000)]
+        gateway.fault("azure", "500", capability="embed", times=1)
+        answer = embed(gateway, route, given, dimensions=2)
+        assert answer.headers["x-patchbay-provider"] == "openai"
+        receipt = gateway.receipt(answer.headers["x-patchbay-decision"])
+        made = [one["usage"]["prompt_tokens"] for one in receipt["attempts"] if one.get("usage")]
+        assert len(made) == 2 and sum(made) == sum(-(-len(text) // 4) for text in given)
+        assert receipt["usage"]["prompt_tokens"] == answer.json()["usage"]["prompt_tokens"] == sum(made)
+        assert receipt["cost"]["nano_usd"] == 20 * sum(made)
+
+    def test_a_failure_has_used_what_its_parts_used(self, gateway):
+        given = [f"text {number}" for number in range(10_000)]
+        gateway.fault("azure", "400", capability="embed", times=1)
+        error = problem(embed(gateway, OPENAI, given, dimensions=2), 400)
+        receipt = gateway.receipt(error["decision_id"])
+        made = [one["usage"]["prompt_tokens"] for one in receipt["attempts"] if one.get("usage")]
+        assert made and receipt["usage"]["prompt_tokens"] == sum(made)
+        assert receipt["cost"]["nano_usd"] == 20 * sum(made)
+
+
 class TestTime:
     @each_route
     def test_the_callers_deadline(self, gateway, route):
@@ -280,6 +305,7 @@ class TestTime:
         )
         error = problem(answer, 504)
         assert [one["error"] for one in error["attempts"]] == ["AttemptTimeout", "AttemptTimeout"]
+        assert "shorter answer" not in error["message"] and "x-patchbay-timeout-ms" in error["message"]
 
     def test_what_was_made_before_the_time_ran_out_is_on_the_receipt(self, tmp_path):
         """Some of five parts are there when the others are waited for in vain; the next provider makes those."""
@@ -295,7 +321,11 @@ class TestTime:
             assert answer.status_code == 200, answer.text[:300]
             late, second = body["attempts"]
             assert (late["provider"], late["error"], second["provider"]) == ("azure", "AttemptTimeout", "openai")
-            assert late["usage"]["prompt_tokens"] + second["usage"]["prompt_tokens"] == body["cost"]["nano_usd"] // 20
+            used = late["usage"]["prompt_tokens"] + second["usage"]["prompt_tokens"]
+            assert used == body["cost"]["nano_usd"] // 20 == body["usage"]["prompt_tokens"]
+            receipt = gateway.receipt(body["decision_id"])
+            assert receipt["usage"]["prompt_tokens"] == used
+            assert receipt["usage"]["source"] == "reported"
             assert any("may be billed" in words for words in body["warnings"])
             assert body["embeddings"][9_999] == expected("text 9999", 2)
 
