@@ -196,7 +196,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
 
 def decision(item: Item) -> dict[str, Any]:
     """A stored receipt as its owner sees it."""
-    nano = item["cost_nano"]
+    nano = item.get("cost_nano")
     shown = {name: value for name, value in item.items() if name not in _HIDDEN}
     return {
         "decision_id": item["sk"],

@@ -48,7 +48,9 @@ def usage(days: int, by: str, as_json: bool) -> None:  # noqa: FBT001 - click pa
         note(f"the price of {data['total']['unpriced']} attempts is not known; they are not in the sum")
     if data["total"]["saved"]["nano_usd"]:
         note(f"the cache saved {usd(data['total']['saved']['nano_usd'])} USD")
-    if not data["complete"]:
+    if data["unread"]:
+        note(f"{data['unread']} receipts are in no sum: this version does not understand them")
+    elif not data["complete"]:
         note("some days have more receipts than are added up; the sums are too low")
 
 
