@@ -96,9 +96,9 @@ class Planner:
 
     def estimate(self, target: Target, facts: Facts, at: float = 0.0) -> int | None:
         """The dearest this request can become at a target, in nano-USD; None when its price is unknown."""
-        if self._registry.rows[target.provider].free:
-            return 0
         model = self._catalog.find(target.provider, target.model)
+        if self._registry.rows[target.provider].free or (model is not None and model.is_free(at)):
+            return 0
         most = facts.max_output or self._account(target).max_tokens
         return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers)
 
@@ -218,7 +218,7 @@ class Planner:
         retired = model if model is not None and model.is_retired(at) and not embeds else None
         if retired is not None:
             model = self._catalog.successor(retired, at) or retired
-        if wish.model is None and options.tier in TIERS and (model is None or model.tier != options.tier):
+        if wish.model is None and options.tier in TIERS and (model is None or model.level != options.tier):
             cheapest = self._catalog.of_tier(row.name, capability, options.tier, at)
             model, retired = (cheapest, None) if cheapest else (model, retired)
         name = model.id if model else name
@@ -282,7 +282,7 @@ class Planner:
             return unfit
         if options.tier == _LOCAL_TIER and not row.local:
             return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")
-        if options.tier in TIERS and (model is None or model.tier != options.tier):
+        if options.tier in TIERS and (model is None or model.level != options.tier):
             return Exclusion(
                 target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
             )

@@ -131,6 +131,29 @@ class TestManyInputs:
         assert found_in(answer) == [expected(str(number), 1024, E5) for number in range(250)]
         assert calls(gateway)["together"] - before["together"] == 3
 
+    @each_route
+    @pytest.mark.parametrize("encoding", ["float", "base64"])
+    def test_a_large_answer_comes_in_pieces(self, gateway, route, encoding):
+        given = [f"text {number}" for number in range(500)]
+        answer = embed(gateway, route, given, encoding_format=encoding)
+        has_receipt_headers(answer)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["transfer-encoding"] == "chunked" and "content-length" not in answer.headers
+        assert answer.json()["simulated"] is True
+        found = found_in(answer)
+        if encoding == "base64":
+            found = [list(struct.unpack("<1536f", base64.b64decode(one))) for one in found]
+        assert found == [expected(text) for text in given]
+
+    def test_who_leaves_in_the_middle_of_a_large_answer_harms_nobody(self, gateway):
+        given = [f"text {number}" for number in range(2_000)]
+        with gateway.http.stream("POST", OPENAI, json={"input": given, "cache": "off"}) as answer:
+            assert answer.status_code == 200
+            next(answer.iter_raw())
+        assert embed(gateway).status_code == 200
+        receipt = gateway.receipt(answer.headers["x-patchbay-decision"])
+        assert (receipt["outcome"], receipt["facts"]["inputs"]) == ("ok", 2_000)
+
 
 class TestOneModel:
     @each_route
@@ -341,6 +364,7 @@ class TestTime:
             assert time.monotonic() < end, "never settled"
             time.sleep(0.01)
         assert latest["attempts"][0]["outcome"] == "cancelled"
+        assert any("was cancelled but may be billed" in words for words in latest["warnings"]), latest["warnings"]
 
 
 class TestBadInput:
