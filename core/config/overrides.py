@@ -1,6 +1,7 @@
 """A user's own models over the built-in ones: checked field by field, because a wrong price is noticed late."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
@@ -55,7 +56,9 @@ def _key(name: Any, canonical: Callable[[str], str | None]) -> tuple[str, str]:
 
 def _check(name: str, field: str, value: Any) -> None:
     if field not in _FIELDS:
-        _refuse(name, field, f"is not known; known: {', '.join(sorted(_FIELDS))}")
+        near = get_close_matches(field.lower(), _FIELDS, n=1)
+        hint = f"did you mean {near[0]}? Known" if near else "known"
+        _refuse(name, field, f"is not known; {hint}: {', '.join(sorted(_FIELDS))}")
     if field in _WORDS:
         _one_of(name, field, value, _WORDS[field])
     elif field in _LISTS:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from core.capabilities import Capability
 from core.config.catalog import Catalog
+from core.config.masking import quoted
 from core.config.settings import Settings
 from core.errors import Misconfigured
 from core.providers.registry import Registry
@@ -27,12 +28,12 @@ def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misc
     for setting, where, name in _names(config):
         if registry.place(name, config.accounts) is None:
             known = ", ".join([AUTO, *registry.known(config.accounts)])
-            found.append(Misconfigured(f"{where}: provider {name!r} is not known; known: {known}", param=setting))
+            found.append(Misconfigured(f"{where}: provider {quoted(name)} is not known; known: {known}", param=setting))
     model = config.embedding_model
     if model is not None and not _is_known(model, config, registry, models):
         near = [one for one in models.nearest(model) if one != model]
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        words = f"model {model!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
+        words = f"model {quoted(model)} is no provider's here.{hint} Name one (provider/model) to use it anyway"
         found.append(Misconfigured(f"{config.origins['embedding_model']}: {words}", param="EMBEDDING_MODEL"))
     return found
 
@@ -51,7 +52,7 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
             found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
     if config.strategy not in STRATEGIES:
         known, origin = ", ".join(STRATEGIES), config.origins.get("strategy", "PROVIDER_STRATEGY")
-        found.append(f"{origin}: strategy {config.strategy!r} is not known (known: {known}); using fallback")
+        found.append(f"{origin}: strategy {quoted(config.strategy)} is not known (known: {known}); using fallback")
     elif config.strategy != "fallback" and config.first_for(Capability.CHAT):
         first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
         found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")

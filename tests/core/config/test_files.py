@@ -31,6 +31,7 @@ class Folder:
 
     def load(self, environ=None, **more):
         environ = {"PATCHBAY_SECRETS_DIR": str(self.path / "secrets"), **(environ or {})}
+        (self.path / "secrets").mkdir(exist_ok=True)
         return load(ROWS, environ=environ, dotenv=self.path / ".env", **more)
 
     def problems(self, **environ):
@@ -86,7 +87,8 @@ class TestLayers:
             "groq:default.base_url": "patchbay.yaml: providers.groq.endpoint",
             "groq:default.model": "patchbay.production.yaml: providers.groq.model",
         }
-        assert found.origin("groq", "default", "key") == Origin(str(folder.path / "secrets"), "GROQ_API_KEY")
+        key = Origin(str(folder.path / "secrets"), "GROQ_API_KEY", secret=True)
+        assert found.origin("groq", "default", "key") == key
 
     def test_an_empty_value_leaves_it_to_the_next(self, folder):
         folder.write("patchbay.production.yaml", "service: {port: 1}")
@@ -142,7 +144,10 @@ class TestWhichFile:
         folder.write("patchbay.yml", "service: {port: 1}")
         assert folder.warning() == "patchbay.yml is not read; call it patchbay.yaml"
         folder.write("patchbay.yaml", "service: {port: 2}")
-        assert "no file for the environment prod" in folder.warning(PATCHBAY_ENV="prod")
+        other = "patchbay.yml is not read: patchbay.yaml takes its place"
+        for env in ("prod", "a"):  # which is in the file's name, and not its environment
+            said, beside = folder.load({"PATCHBAY_ENV": env}).warnings
+            assert f"there is no file for the environment {env}" in said and beside == other
 
     def test_an_environments_name_is_no_path(self, folder):
         assert "expected letters, digits, dots and dashes" in folder.problem(PATCHBAY_ENV="../other")
@@ -197,7 +202,7 @@ class TestBrokenFiles:
             ),
             (
                 "service: {port: [1, 2]}",
-                "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got '1, 2'",
+                "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got a list",
             ),
             ("service: {port: 'x'}", "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got 'x'"),
             (

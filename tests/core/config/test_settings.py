@@ -162,7 +162,7 @@ class TestMisfits:
         error = refusal({name: text})
         assert error.param == name
         assert error.message.startswith(f"{name} (environment): expected {expectation}")
-        assert repr(text) in error.message
+        assert (repr(text) in error.message) is not name.endswith("_URL")  # those can hold passwords
         assert "\n" not in error.message
 
     def test_name_the_layer_they_came_from(self, dotenv):
