@@ -143,7 +143,9 @@ def _of_environment(name: str, env: str | None) -> str | None:
 
 def is_of(label: str, env: str) -> bool:
     """Whether a file that was found is an environment's own."""
-    return Path(label).stem.endswith(f".{env}") or label in {pattern.format(env=env) for _, pattern in _OLDER if pattern}
+    return Path(label).stem.endswith(f".{env}") or label in {
+        pattern.format(env=env) for _, pattern in _OLDER if pattern
+    }
 
 
 def _there(folder: Path, *names: str | None) -> list[tuple[str, Path]]:

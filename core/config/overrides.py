@@ -1,8 +1,8 @@
 """A user's own models over the built-in ones: checked field by field, because a wrong price is noticed late."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from core.capabilities import Capability, Feature

@@ -129,6 +129,7 @@ class TestOnTheCommandLine:
             "reason": None,
             "store": f"{tmp_path}/state.db",
             "within_seconds": 0.5,
+            "warnings": [],
         }
         assert data(config("unset", "MAX_RETRIES", "--json"))["old"] == "5"
         listed = data(config("history", "--json", "--limit", "1"))

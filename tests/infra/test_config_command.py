@@ -78,7 +78,7 @@ class TestShow:
         assert list(tmp_path.iterdir()) == []
 
     def test_for_people(self, run):
-        head, *lines = run("show", CHAT_CHAIN="groq,openai").output.splitlines()
+        head, *lines = run("show", CHAT_CHAIN="groq,openai").stdout.splitlines()
         assert head.split() == ["SETTING", "VALUE", "FROM"] and len(lines) == len(SETTINGS)
         (chain,) = [line for line in lines if line.startswith("CHAT_CHAIN")]
         assert chain.split() == ["CHAT_CHAIN", "groq,openai", "CHAT_CHAIN", "(environment)"]
