@@ -15,7 +15,7 @@ log = logging.getLogger("patchbay")
 
 _OURS = ("patchbay.yaml", "patchbay.json", "patchbay.toml")
 # Nearly called like ours, and what they would have to be called.
-_ALMOST = {"patchbay.yml": "patchbay.yaml", "config.toml": "patchbay.toml", "config.yaml": "patchbay.yaml"}
+_ALMOST = {"patchbay.yml": "patchbay.yaml", "config.toml": "patchbay.toml"}
 # Read unchanged where there is no file of ours; the second name is that of an environment's own file.
 _OLDER = (
     ("config/ai-provider/ai-provider.yml", "config/ai-provider/{env}.yml"),

@@ -21,7 +21,7 @@ def like_a_key(text: str) -> bool:
 
 def quoted(text: str) -> str:
     """A wrong value in a message; what looks like a key is not repeated."""
-    return "what looks like a key" if like_a_key(text) else repr(text)
+    return f"{HIDDEN} (which looks like a key)" if like_a_key(text) else repr(text)
 
 
 def address(url: str) -> str:

@@ -30,7 +30,7 @@ def _choices(config: Settings, registry: Registry) -> Iterator[str]:
         for name in config.chain_for(one):
             if name != AUTO:
                 yield from _choice(config, registry, f"{one}_chain", name, one)
-        if config.chain_for(one) and registry.offering(one) and not _anybody(config, registry, one):
+        if config.configured and config.chain_for(one) and not _anybody(config, registry, one):
             yield f"{config.origins.get(f'{one}_chain', f'{one}_chain')}: nobody in it can answer"
 
 

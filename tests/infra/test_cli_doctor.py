@@ -34,7 +34,9 @@ def examine(run, closed):
         assert found["ok"] is (result.exit_code == 0)
         assert found["ok"] is all(one["state"] != "fail" for one in found["findings"])
         assert all(one["fix"] for one in found["findings"] if one["state"] == "fail")
-        return {one["name"]: one for one in reversed(found["findings"])}  # of several of a name the first
+        said = [one["said"] for one in found["findings"] if one["state"] == "warn"]
+        by_name = {one["name"]: one for one in reversed(found["findings"])}  # of several of a name the first
+        return {**by_name, "warnings": {"said": said, "state": "ok"}}
 
     return invoke
 
@@ -65,7 +67,7 @@ def test_files_and_their_accounts(examine, openai):
         "providers: {quick: {type: openai, api_key: '${MINE}'}, claude: {api_key: k, base_url: 'http://127.0.0.1:9'}}"
     )
     found = examine(OPENAI_BASE_URL=openai["OPENAI_BASE_URL"], MINE=KEY, LLM_PROVIDER="quick")
-    assert found["configuration"]["state"] == "warn"  # the last of what it has to say
+    assert any("service.prot is not known" in one for one in found["warnings"]["said"])
     assert found["openai:quick"]["said"].startswith("providers.quick.api_key works")
     assert not [name for name in found if "anthropic" in name]
     assert found["chat chain"]["said"].startswith("openai:quick/")
@@ -121,6 +123,20 @@ def test_a_provider_that_does_not(examine, openai, gateway, fault, state, words,
     gateway.fault("openai", fault)
     found = examine("--timeout", "0.5", **openai)["openai"]
     assert found["state"] == state and words in found["said"] and fix in found["fix"]
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("${MINE}", "set MINE, which patchbay.yaml: providers.openai.accounts.west.api_key refers to"),
+        (KEY, "write it in patchbay.yaml at providers.openai.accounts.west.api_key"),
+    ],
+)
+def test_a_refused_key_is_mended_where_it_lies(examine, gateway, openai, key, fix):
+    gateway.fault("openai", "401")
+    Path("patchbay.yaml").write_text(f"providers: {{openai: {{accounts: {{west: {{api_key: '{key}'}}}}}}}}")
+    found = examine(OPENAI_BASE_URL=openai["OPENAI_BASE_URL"], MINE=KEY)
+    assert fix in found["openai:west"]["fix"]
 
 
 def test_offline_calls_nobody(examine, openai, gateway):

@@ -88,8 +88,8 @@ def config_check(as_json: bool) -> None:  # noqa: FBT001 - click passes options 
             for one in words:
                 click.echo(f"{kind}: {one}")
         layers = dict.fromkeys([*(origin.layer for origin in settings.origins.values()), *found.files])
-        read = f"read from {', '.join(layers)}" if layers else "nothing is set"
-        click.echo(f"{len(errors)} errors, {len(warnings)} warnings; {read}")
+        read = f"; read from {', '.join(layers)}" if layers else "" if errors else "; nothing is set"
+        click.echo(f"{len(errors)} errors, {len(warnings)} warnings{read}")
     if errors:
         raise click.exceptions.Exit(1)
 
