@@ -9,7 +9,8 @@ from core.config.secrets import Secret
 HIDDEN = "***"
 # How keys begin, and what has no blanks and no words in it but letters and digits at great length.
 _KEY = re.compile(
-    r"(?:sk|rk|pk|gsk|hf|xai|r8|tgp|key|ghp|api)[-_][A-Za-z0-9_-]{8,}"
+    r"(?:sk|rk|pk|gsk|xai|key|api)[-_][A-Za-z0-9_-]{8,}"
+    r"|[a-z][a-z0-9]{1,3}_[A-Za-z0-9]{16,}"
     r"|AIza[A-Za-z0-9_-]{16,}|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_.-]{16,}"
     r"|(?=[A-Za-z+/=]*[0-9])(?=[0-9+/=]*[A-Za-z])[A-Za-z0-9+/=]{28,}",
 )
