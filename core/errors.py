@@ -8,6 +8,7 @@ PatchbayError
 │   ├── NotFound              404
 │   ├── MethodNotAllowed      405
 │   ├── BodyTooLarge          413
+│   ├── CallsItself           508  it has come through too many gateways
 │   └── WrongMediaType        415
 ├── GatewayError                   ours, or how we are set up
 │   ├── NoTarget              503  nothing configured can serve this request
@@ -38,6 +39,7 @@ PatchbayError
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
+    ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
 Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
@@ -105,6 +107,10 @@ class BodyTooLarge(CallerError):
 
 class WrongMediaType(CallerError):
     status = 415
+
+
+class CallsItself(CallerError):
+    status = 508
 
 
 class GatewayError(PatchbayError):
@@ -296,6 +302,13 @@ class Overloaded(TargetError):
 class BrokenOff(Overloaded):
     billed = True
     advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
+
+
+class Circle(TargetError):
+    status = 508
+    fault = "account"
+    again = False
+    advice = "Check the provider's base URL: it leads back to this gateway, or through too many others."
 
 
 class ServerFault(TargetError):

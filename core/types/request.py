@@ -43,3 +43,4 @@ class Request(NamedTuple):
     route: str = ""
     timeout: float | None = None  # seconds, from the caller
     allowed: float | None = None  # seconds that are left where this runs
+    hop: int = 0  # gateways it came through before this one
