@@ -18,8 +18,7 @@ def banner(service: Service, url: str) -> str:
         ]
     elif not any(_live(service, row) for row in rows):
         lines += [
-            "Nobody can answer; simulators would, on loopback and with no key at all configured.",
-            "Put a key into .env (OPENAI_API_KEY=...) and start again.",
+            "Nobody can answer yet: put a key into .env (OPENAI_API_KEY=...) and start again.",
             "",
         ]
     lines += [

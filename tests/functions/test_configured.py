@@ -44,8 +44,8 @@ def test_a_price_of_ones_own_counts_on_own_machines(tmp_path, price, nano):
             ]
             plan = gateway.http.post("/api/ai/route", json=HELLO).json()["candidates"][0]
     used = body["usage"]
-    assert used["input"] and used["output"]
-    assert body["cost"]["nano_usd"] == nano * used["input"] + 2 * nano * used["output"]
+    assert used["input_tokens"] and used["output_tokens"]
+    assert body["cost"]["nano_usd"] == nano * used["input_tokens"] + 2 * nano * used["output_tokens"]
     assert one["free"] is (nano == 0)
     assert (plan["cost_estimate_nano"] == 0) is (nano == 0)
 

@@ -190,6 +190,5 @@ def test_a_key_in_another_coding_is_cut(key, before):
     for coded in (key.upper(), base64.b64encode(given).decode(), base64.urlsafe_b64encode(given).decode()):
         said = redact(f"no such key: {coded}.", key)
         assert "***" in said and said.startswith("no such key: ")
-        assert (
-            len(said) < len("no such key: .***") + 11 + len(before) * 4 / 3
-        )  # of base64 its rims are left, which hold no three letters
+        rims = 11  # of base64 they are left, and hold no three letters
+        assert len(said) < len("no such key: .***") + rims + len(before) * 4 / 3
