@@ -9,6 +9,7 @@ PatchbayError
 │   ├── MethodNotAllowed      405
 │   ├── BodyTooLarge          413
 │   ├── AnswerTooLarge        413  what was asked for cannot be returned where this runs
+│   ├── CallsItself           508  it has come through too many gateways
 │   └── WrongMediaType        415
 ├── GatewayError                   ours, or how we are set up
 │   ├── NoTarget              503  nothing configured can serve this request
@@ -39,6 +40,7 @@ PatchbayError
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
+    ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
 Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
@@ -110,6 +112,10 @@ class AnswerTooLarge(CallerError):
 
 class WrongMediaType(CallerError):
     status = 415
+
+
+class CallsItself(CallerError):
+    status = 508
 
 
 class GatewayError(PatchbayError):
@@ -305,6 +311,13 @@ class Overloaded(TargetError):
 class BrokenOff(Overloaded):
     billed = True
     advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
+
+
+class Circle(TargetError):
+    status = 508
+    fault = "account"
+    again = False
+    advice = "Check the provider's base URL: it leads back to this gateway, or through too many others."
 
 
 class ServerFault(TargetError):
