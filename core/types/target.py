@@ -23,4 +23,4 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         where = self.provider if self.account == "default" else f"{self.provider}:{self.account}"
-        return f"{where}/{self.model}"
+        return f"{where}/{self.model}" if self.model else where

@@ -126,7 +126,7 @@ class TestFirst:
 
     def test_who_has_no_embeddings_is_said_to_have_none(self):
         found = plan(provider="groq")
-        assert found.excluded[0].reason == "Groq has no embed"
+        assert found.excluded[0].reason == "Groq has no embeddings in this version"
         assert status(plan(model="groq/some", fallback=False)) == 400
 
     @pytest.mark.parametrize("name", [LARGE, f"openai/{LARGE}"])
