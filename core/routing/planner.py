@@ -178,7 +178,7 @@ class Planner:
         if not (wish.named and wish.model and options.model) or options.models or model is None:
             return
         if model.capability != request.capability:
-            words = f"{choice.target} is a model for {NOUNS[model.capability]}, not for {NOUNS[request.capability]}"
+            words = f"{options.model} is a model for {NOUNS[model.capability]}, not for {NOUNS[request.capability]}"
             raise BadRequest(f"{words}. Name another one.", param="model", code="wrong_capability")
 
     @staticmethod

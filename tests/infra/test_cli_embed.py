@@ -47,7 +47,9 @@ def test_every_option_is_sent(embed):
 def test_errors_have_the_command_lines_own_words(stand_in, run):
     stand_in.status = 502
     stand_in.says({"error": {"message": "Allow more time (x-patchbay-timeout-ms) or lower max_tokens."}})
-    assert line(run("embed", "a", PORT=stand_in.port)) == "patchbay: Allow more time (--timeout) or lower --max-tokens."
+    assert (
+        line(run("embed", "a", PORT=stand_in.port)) == "patchbay: Allow more time (--timeout) or lower --max-tokens."
+    )
 
 
 def test_who_has_no_embeddings(patchbay):

@@ -20,6 +20,7 @@ from threading import Thread
 import httpx
 import pytest
 
+from infra.local.place import announced
 from tests.aws import ENVIRON
 from tests.harness import HELLO
 

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local.place import noted
 from tests.functions.helpers import providers
 from tests.harness import HELLO
 
