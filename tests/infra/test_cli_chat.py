@@ -197,7 +197,7 @@ def test_what_cannot_be_asked(patchbay, gateway, tmp_path, raw, word, how):
 )  # fmt: skip
 def test_a_wrong_command_line(patchbay, arguments):
     result = patchbay("chat", *arguments)
-    assert result.exit_code == 2 and "Usage" in result.stderr and result.stdout == ""
+    assert "--help" in line(result, 2)
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"], ["--no-stream"]], ids=str)

@@ -118,7 +118,7 @@ def completed(*words: str) -> list[str]:
         (["chat", "--tier", "a"], ["advanced"]),
         (["chat", "-m", "azure/gpt-5.4-m"], ["azure/gpt-5.4-mini"]),
         (["models", "--capability", "ch"], ["chat"]),
-        (["models", "--tier", ""], ["advanced", "fast", "standard"]),
+        (["models", "--tier", ""], ["fast", "standard", "advanced"]),
         (["models", "--skill", "co"], ["code", "complex_reasoning"]),
         (["usage", "--by", "provider,mo"], ["provider,model"]),
         (["simulate", "fault", "az"], ["azure"]),
