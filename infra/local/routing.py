@@ -8,7 +8,6 @@ from core.config.settings import Settings
 from core.errors import PatchbayError
 from core.net.transport import Transport
 from core.routing.planner import Planner
-from core.routing.strategies import STRATEGIES
 from core.types.request import Request
 from core.types.target import Place
 from infra.local.finding import Finding
@@ -38,7 +37,7 @@ def _running_strategy(status: dict[str, Any], settings: Settings) -> Finding:
         _strategy(status["strategy"], status["fallback"]),
         _strategy(settings.strategy, settings.enable_fallback),
     )
-    if said == ours or settings.strategy not in STRATEGIES:
+    if said == ours:
         return Finding("strategy", "ok", f"{said} (the running server)")
     return Finding("strategy", "warn", f"{said} in the running server; here it would be {ours}", _ELSEWHERE)
 
@@ -73,9 +72,6 @@ class _Here:
 
     def strategy(self) -> Finding:
         settings = self._service.settings
-        if settings.strategy not in STRATEGIES:
-            said = f"PROVIDER_STRATEGY {settings.strategy!r} is not known, so fallback is used"
-            return Finding("strategy", "warn", said, f"set it to one of {', '.join(STRATEGIES)}")
         return Finding("strategy", "ok", _strategy(settings.strategy, settings.enable_fallback))
 
     def providers(self, capability: Capability) -> list[str]:
