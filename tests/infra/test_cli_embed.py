@@ -142,5 +142,5 @@ def test_usage_without_a_server(run, closed):
 
 
 def test_usage_of_what_is_no_group(patchbay):
-    assert "capability" in line(patchbay("usage", "--by", "colour"))
+    assert "capability" in line(patchbay("usage", "--by", "colour"), 2)
     assert patchbay("usage", "--days", "0").exit_code == 2
