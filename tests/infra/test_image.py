@@ -278,7 +278,7 @@ class TestRunning:
             _, errors = running.communicate(timeout=20)
         assert running.returncode == 1
         assert errors.strip() == (
-            "patchbay: HOST is 0.0.0.0, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1"
+            "patchbay: HOST (environment) is 0.0.0.0, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1"
         )
 
     def test_a_server_that_is_ill_or_hangs_is_unhealthy(self, image):
