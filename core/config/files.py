@@ -153,7 +153,7 @@ def _there(folder: Path, *names: str | None) -> list[tuple[str, Path]]:
 
 
 def read(label: str, path: Path) -> Tree:
-    """A mapping from a YAML or JSON file."""
+    """A mapping from a YAML, JSON or TOML file."""
     try:
         if path.stat().st_size > _LARGEST:
             raise Misconfigured(f"{label} is larger than {_LARGEST // 2**20} MiB")
