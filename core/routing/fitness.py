@@ -49,6 +49,11 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
         place = registry.place(name, config.accounts)
         if place is not None and not registry.rows[place.provider].usable:
             found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
+    if config.table and not config.bucket and config.cache:
+        table = config.origins.get("table", "PATCHBAY_TABLE")
+        found.append(
+            f"{table}: without PATCHBAY_BUCKET answers above 32 KB are kept in the memory of one process alone"
+        )
     if config.strategy not in STRATEGIES:
         known, origin = ", ".join(STRATEGIES), config.origins.get("strategy", "PROVIDER_STRATEGY")
         found.append(f"{origin}: strategy {config.strategy!r} is not known (known: {known}); using fallback")

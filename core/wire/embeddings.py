@@ -48,7 +48,7 @@ class Embeddings(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it takes in base64."""
-        return len(self.vectors) * _packed_bytes(self.dimensions)
+        return packed_bytes(len(self.vectors), self.dimensions)
 
 
 class Limits(NamedTuple):
@@ -164,12 +164,13 @@ def most_inputs(dimensions: int | None, max_bytes: int, *, packed: bool) -> int:
     """How many vectors fit into an answer."""
     if dimensions is None:
         return max_bytes
-    each = _packed_bytes(dimensions) if packed else dimensions * _FLOAT_BYTES + _ITEM_BYTES
+    each = packed_bytes(1, dimensions) if packed else dimensions * _FLOAT_BYTES + _ITEM_BYTES
     return max(1, max_bytes // each)
 
 
-def _packed_bytes(dimensions: int) -> int:
-    return dimensions * 16 // 3 + _ITEM_BYTES
+def packed_bytes(count: int, dimensions: int) -> int:
+    """About how many bytes so many vectors take in base64."""
+    return count * (dimensions * 16 // 3 + _ITEM_BYTES)
 
 
 def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Embeddings:

@@ -205,7 +205,7 @@ class TestTraffic:
         printed(config("set", "LLM_PROVIDER", "together"))
         with server(tmp_path, PATCHBAY_REFRESH="0") as running:
             assert answered_by(running) == "together"
-            assert running.service.due == float("inf")
+            assert running.service._lasting.watch.due == float("inf")
 
     def test_a_start_begins_with_what_was_changed(self, config, tmp_path):
         printed(config("set", "LLM_PROVIDER", "together"))
@@ -281,7 +281,7 @@ class TestLocks:
         printed(config("set", "LLM_PROVIDER", "together"))
         with server(tmp_path, **AT_ONCE, PATCHBAY_LOCKED="*") as running:
             assert answered_by(running) == "azure"
-            assert running.service.due == float("inf")
+            assert running.service._lasting.watch.due == float("inf")
 
 
 class Held(BaseHTTPRequestHandler):
