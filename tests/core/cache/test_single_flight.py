@@ -200,7 +200,7 @@ class TestLeases:
             giving = asyncio.create_task(lease.give_back(failed=True))
             await asyncio.sleep(0)
             go_on.set()
-            await giving
+            await asyncio.gather(giving, lease._renewal)
             assert (await two.look(key))["failed"]
 
         place(scene)
