@@ -147,7 +147,7 @@ class Service:
                 configuration=_fingerprint(config),
                 owner=f"{chance.getrandbits(64):016x}",
             ),
-            ledger=Ledger(store, clock),
+            ledger=Ledger(store, clock, reach),
             report=Report(store, clock),
             stats=self.stats,
             gate=InFlight(),

@@ -56,6 +56,16 @@ class Reach:
         self._heard(answered=True)
         return found
 
+    async def demand(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Asked in any case; that it was in vain spares others. That it went well may be a buffer's word alone."""
+        began = asyncio.get_running_loop().time()
+        try:
+            return await work()
+        except StoreUnavailable:
+            if asyncio.get_running_loop().time() - began >= _SLOW:
+                self._heard(answered=False)
+            raise
+
     def _heard(self, *, answered: bool) -> None:
         self._lost = not answered
         self._again = -NEVER if answered else self._clock.monotonic() + _SILENCE

@@ -96,6 +96,28 @@ def test_one_who_asks_in_vain_begins_another_while(lost):
     run(scene())
 
 
+def test_what_has_to_be_asked_is_asked_and_tells_the_others(monkeypatch):
+    monkeypatch.setattr(module, "_SLOW", 0.0)
+
+    async def scene():
+        reach, backend = Reach(FakeClock()), Backend()
+        assert await reach.demand(backend) == "answer" and reach.open
+        backend.failure = StoreUnavailable("too late")
+        for number in (2, 3):
+            with pytest.raises(StoreUnavailable, match="too late"):
+                await reach.demand(backend)
+            assert backend.asked == number and not reach.open
+            with pytest.raises(NotAsked):
+                await reach.ask(backend, 60)
+        monkeypatch.setattr(module, "_SLOW", 60)
+        other = Reach(FakeClock())
+        with pytest.raises(StoreUnavailable):
+            await other.demand(backend)
+        assert other.open
+
+    run(scene())
+
+
 @pytest.mark.parametrize("failure", [StoreUnavailable("refused"), ValueError("a word on the item")])
 def test_a_failure_that_comes_at_once_costs_nobody_anything(monkeypatch, failure):
     monkeypatch.setattr(module, "_SLOW", 60)
