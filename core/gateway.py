@@ -163,7 +163,10 @@ class Gateway:
         if large and self._cache is not None and request.options.cache not in {None, "off"}:
             receipt.warnings.append(f"cache={request.options.cache} had no effect: so many embeddings are not kept")
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
-        return Answer(won.value.value, receipt)
+        value = won.value.value
+        if receipt.usage != value.usage:
+            value = value._replace(usage=receipt.usage, raw=None)  # others made a part of it, and are paid for theirs
+        return Answer(value, receipt)
 
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
@@ -189,7 +192,7 @@ class Gateway:
             first = next(iter(self.plan(request).candidates), None)
             model = None if first is None else self._steps.model(first.target)
             dimensions = None if model is None else model.dimensions
-        return dimensions is not None and embeddings.packed_bytes(count, dimensions) > LARGEST
+        return dimensions is not None and count * embeddings.vector_bytes(dimensions, packed=True) > LARGEST
 
     def _ticket(self, caller: Caller, request: Request, deadline: Deadline) -> Ticket | None:
         return None if self._cache is None else self._cache.ticket(caller, request, deadline.at)

@@ -12,7 +12,7 @@ from core.config.run_time import InForce
 from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
-from core.types.plan import Plan
+from core.types.plan import Candidate, Plan
 from core.types.request import Facts
 
 _HIDDEN = {"pk", "sk", "exp"}
@@ -140,7 +140,8 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
 
 
 def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
-    price, rates = one.price(now), one.rates(now)
+    period, price, rates = one.period(now), one.price(now), one.rates(now)
+    free = free or one.is_free(now)
     return {
         "provider": one.provider,
         "id": one.id,
@@ -160,6 +161,10 @@ def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
         "live": live,
         "free": free,
         "price": None if free or price is None else prices.shown(price),
+        "peak": None
+        if free or period is None or period.peak is None
+        else prices.shown_peak(period.peak, period.price),
+        "price_changes": [prices.shown_change(later) for later in one.prices if later.since > now],
         "cost_per_1k_input": 0 if free else _per_1k(rates.input if rates else None),
         "cost_per_1k_output": 0 if free else _per_1k(rates.output if rates else None),
         "as_of": one.as_of,
@@ -171,6 +176,11 @@ def _per_1k(rate: int | None) -> float | None:
     return None if rate is None else rate / 1_000_000_000
 
 
+def _bounded(facts: Facts, one: Candidate) -> Facts:
+    """With the length of answer that is sent for who names none."""
+    return facts._replace(max_output=facts.max_output or dict(one.defaults).get("max_tokens"))
+
+
 def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
     now = gateway.clock.now()
     return {
@@ -180,7 +190,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
         "candidates": [
             {
                 **ledger.candidate(each),
-                "cost_estimate_nano": gateway.planner.estimate(each.target, facts, now),
+                "cost_estimate_nano": gateway.planner.estimate(each.target, _bounded(facts, each), now),
                 "warnings": each.warnings,
             }
             for each in one.candidates
@@ -196,7 +206,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
 
 def decision(item: Item) -> dict[str, Any]:
     """A stored receipt as its owner sees it."""
-    nano = item["cost_nano"]
+    nano = item.get("cost_nano")
     shown = {name: value for name, value in item.items() if name not in _HIDDEN}
     return {
         "decision_id": item["sk"],

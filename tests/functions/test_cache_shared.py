@@ -47,6 +47,10 @@ OF_ACCOUNTS = {
 }  # fmt: skip
 
 
+def cache_of(service):
+    return service._lasting.cache
+
+
 def fingerprint(pinned=None, **environ):
     return _fingerprint(build(environ={**KEYS, **environ}, pinned=pinned).settings)
 
@@ -138,7 +142,7 @@ def test_a_server_that_stops_says_so_and_makes_nobody_wait(tmp_path, state, requ
         assert stopped.status_code == 503 and stopped.headers["retry-after"] == "1"
         error = stopped.json()["error"]
         assert (error["fault"], error["type"]) == ("gateway", "stopping") and "Ask again" in error["message"]
-        assert two.on_loop(two.service._lasting.cache.look(key)) is None, "nothing that others would wait for"
+        assert two.on_loop(cache_of(two.service).look(key)) is None, "nothing that others would wait for"
         again = pool.submit(ask, two)
         until(lambda: provider.calls == 2)
         provider.open.set()
@@ -195,12 +199,11 @@ def test_what_is_over_is_swept_while_requests_come(tmp_path):
         await folder.put(name, b"{}", "application/json")
         try:
             await service.open()
-            sweeper = service._lasting.cache._shelf._sweeper
-            await sweeper
+            await cache_of(service)._shelf._sweeper
             assert await folder.list() == [name] and service.due == clock.monotonic() + 600
             clock.advance(600)
             await service.current()
-            await service._lasting.cache._shelf._sweeper
+            await cache_of(service)._shelf._sweeper
             assert await folder.list() == [] and service.due == clock.monotonic() + 600
         finally:
             await service.close()
