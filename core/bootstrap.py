@@ -9,13 +9,15 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from core import log as lines
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
 from core.backends.ports import Blobs, Queue, Store
+from core.backends.reach import Reach
 from core.cache.layered import Cache
-from core.clock import Clock, Ids, SystemClock, seeded
+from core.clock import NEVER, Clock, Ids, SystemClock, seeded
 from core.config.catalog import Catalog
 from core.config.run_time import Changes, RunTime
 from core.config.settings import Settings
@@ -28,11 +30,14 @@ from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import POLICY, Planner
-from core.switches import NEVER, Switches, Watch
+from core.switches import Switches, Watch
 
 log = logging.getLogger("patchbay")
 
 STATE = "state.db"  # below PATCHBAY_HOME
+# Seconds that requests may take to end when the service closes, and to settle after they were cancelled.
+_SETTLE_SECONDS = 3.0
+_CANCEL_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Service:
     stats: Stats = field(default_factory=Stats)
     gateway: Gateway | None = None
     due: float = -NEVER  # from then on a request goes by way of `current`
+    under_way: set[asyncio.Task[Any]] = field(default_factory=set)  # requests
     _lasting: _Lasting | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _said: set[str] = field(default_factory=set)
@@ -73,35 +79,40 @@ class Service:
                 self._lasting = lasting = await self._open()
                 changes = await lasting.watch.look()
                 self.gateway = self._made(lasting, changes or Changes())
-                self.due = lasting.watch.due
+                self._tend(lasting)
         return self.gateway
 
     async def current(self) -> Gateway:
-        """The gateway after a look whether settings were changed. What is under way ends on the one it began with."""
+        """The gateway after what has to be done now and then: a look whether settings were changed, sweeping.
+
+        What is under way ends on the gateway it began with.
+        """
         gateway, lasting = self.gateway, self._lasting
         if gateway is None or lasting is None:
             return await self.open()
         self.due = NEVER
         try:
-            changes = await lasting.watch.look()
+            changes = await lasting.watch.look() if lasting.watch.due < NEVER else None
             if changes is not None and self.gateway is not None:
                 gateway = self.gateway = self._made(lasting, changes)
         except Exception:
             log.exception("settings of the newest version cannot be put in force; those before stay")
         finally:
-            self.due = lasting.watch.due
+            self._tend(lasting)
         return gateway
 
     async def renew(self) -> None:
         """After a pause of everything: connections of before may be dead, and other clocks may have stood still."""
         if self._lasting is not None:
             await self._lasting.transport.renew()
-            self.due = -NEVER
+            self.due = self._lasting.watch.due = -NEVER
 
     async def close(self) -> None:
+        """The store last: whoever is still under way settles there, and gives back what it holds for others."""
         self.gateway = None
         self.due = -NEVER
         if self._lasting is not None:
+            await self._settled()
             await self._lasting.transport.close()
             await self._lasting.cache.close()
             await self._lasting.store.close()
@@ -117,28 +128,46 @@ class Service:
 
     async def _open(self) -> _Lasting:
         config, clock, chance = self.settings, self.clock, seeded()
-        store = await open_store(config, clock)
+        store, reach = await open_store(config, clock), Reach(clock)
         transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
         return _Lasting(
             transport=transport,
             store=store,
             # What nobody can change need not be looked for.
-            watch=Watch(Switches(store, clock, self.rules), clock, 0 if self.rules.fixed else config.refresh),
+            watch=Watch(Switches(store, clock, self.rules), reach, clock, 0 if self.rules.fixed else config.refresh),
             cache=Cache(
                 store=store,
-                open_blobs=partial(open_blobs, config),
+                reach=reach,
+                # A folder beside a table would hold what other instances look for and do not find.
+                open_blobs=None if config.table and not config.bucket else partial(open_blobs, config),
+                sweeps=not config.bucket,
                 clock=clock,
                 ttl=config.cache_ttl,
                 configuration=_fingerprint(config),
                 owner=f"{chance.getrandbits(64):016x}",
             ),
-            ledger=Ledger(store, clock),
+            ledger=Ledger(store, clock, reach),
             report=Report(store, clock),
             stats=self.stats,
             gate=InFlight(),
             chance=chance,
             ids=Ids(clock, chance),
         )
+
+    async def _settled(self) -> None:
+        """Requests have ended, or are given up. Who stops a server has let them go on, and has then cancelled them."""
+        mine = {asyncio.current_task()}
+        for patience in (_SETTLE_SECONDS, _CANCEL_SECONDS):
+            if not (left := self.under_way - mine):
+                return
+            _, late = await asyncio.wait(left, timeout=patience)
+            for one in late:
+                one.cancel()
+
+    def _tend(self, lasting: _Lasting) -> None:
+        if self.clock.monotonic() >= lasting.cache.due:
+            lasting.cache.sweep()
+        self.due = min(lasting.watch.due, lasting.cache.due)
 
     def _made(self, lasting: _Lasting, changes: Changes) -> Gateway:
         """A gateway on these changes."""
@@ -211,8 +240,8 @@ async def changes_in(service: Service) -> Changes:
 
 
 def _fingerprint(config: Settings) -> str:
-    """Stands for all settings: any of them may change who answers. Keys print as `***`; a new key answers the same."""
-    return sha256(f"{POLICY} {config!r}".encode()).hexdigest()[:16]
+    """Stands for the settings that decide who answers. Keys print as `***`; a new key answers the same."""
+    return sha256(f"{POLICY} {config.deciding!r}".encode()).hexdigest()[:16]
 
 
 # Only the chosen backend is imported, so that nobody pays for another one.

@@ -5,6 +5,8 @@ import time
 from random import Random
 from typing import Protocol
 
+NEVER = float("inf")  # on a clock
+
 
 class Clock(Protocol):
     def now(self) -> float: ...

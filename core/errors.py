@@ -16,6 +16,7 @@ PatchbayError
 │   ├── Misconfigured         500  a setting cannot be used
 │   ├── DeadlinePassed        504  the caller's time ran out before any attempt could start
 │   ├── StoreUnavailable      503  the state store does not answer
+│   ├── Stopping              503  this gateway ends before the answer came
 │   ├── NotYet                501  this version does not do it
 │   └── InternalError         500
 ├── AllTargetsFailed               every attempt is listed; its status is that of what the caller should do
@@ -154,6 +155,17 @@ class DeadlinePassed(GatewayError):
 class StoreUnavailable(GatewayError):
     status = 503
     type = "store_unavailable"
+
+
+class Stopping(GatewayError):
+    """What was under way when the process was told to end. Another instance, or the next one, answers."""
+
+    status = 503
+    type = "stopping"
+    retry_after: ClassVar[float] = 1
+
+    def __init__(self) -> None:
+        super().__init__("This gateway is stopping and gave the request up. Ask again.", code="stopping")
 
 
 class NotYet(GatewayError):

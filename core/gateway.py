@@ -11,6 +11,7 @@ import orjson
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
 from core.answers import Answer, LiveAnswer, ReplayedAnswer
+from core.cache.key import mode_of
 from core.cache.layered import LARGEST, Cache, Ticket
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MANY = 16  # embeddings; fewer are never too large to be kept
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 
 log = logging.getLogger("patchbay")
@@ -96,9 +98,10 @@ class Gateway:
         from core.wire import embeddings  # noqa: PLC0415 - whoever only chats need not load it
 
         deadline = self._steps.deadline(request)
-        ticket = self._ticket(caller, request, deadline)
+        large = self._too_large(request)
+        ticket = None if large else self._ticket(caller, request, deadline)
         if ticket is None:
-            return await self._embed(caller, request, deadline)
+            return await self._embed(caller, request, deadline, large=large)
         async with ticket:
             stored = await ticket.read()
             if stored is not None:
@@ -138,7 +141,7 @@ class Gateway:
         return Answer(won.value.value, receipt)
 
     async def _embed(
-        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
+        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off", *, large: bool = False
     ) -> Answer["Embeddings"]:
         from core.execution.batch import Batch, room_at  # noqa: PLC0415 - see embed
 
@@ -157,6 +160,8 @@ class Gateway:
 
         receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, batch.spent)
         receipt.warnings += batch.warnings
+        if large and self._cache is not None and request.options.cache not in {None, "off"}:
+            receipt.warnings.append(f"cache={request.options.cache} had no effect: so many embeddings are not kept")
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         value = won.value.value
         if receipt.usage != value.usage:
@@ -175,6 +180,19 @@ class Gateway:
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
         return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
+
+    def _too_large(self, request: Request) -> bool:
+        """Whether it is known beforehand that the answer cannot be kept, so that nobody need look or wait for it."""
+        from core.wire import embeddings  # noqa: PLC0415 - see embed
+
+        count, dimensions = request.facts.inputs, request.body.get("dimensions")
+        if self._cache is None or count < _MANY or (mode_of(request) == "off"):
+            return False
+        if dimensions is None:
+            first = next(iter(self.plan(request).candidates), None)
+            model = None if first is None else self._steps.model(first.target)
+            dimensions = None if model is None else model.dimensions
+        return dimensions is not None and count * embeddings.vector_bytes(dimensions, packed=True) > LARGEST
 
     def _ticket(self, caller: Caller, request: Request, deadline: Deadline) -> Ticket | None:
         # What comes from a gateway may come from this one, and would then wait for itself.

@@ -4,12 +4,12 @@ The newest change lies with the values, in one write, and is filed before the ne
 no moment at which a change has been made and is not recorded.
 """
 
-import asyncio
 import logging
 from typing import Any, NamedTuple
 
 from core.backends.ports import ConditionFailed, Item, Store, When
-from core.clock import Clock
+from core.backends.reach import Reach
+from core.clock import NEVER, Clock
 from core.config.run_time import Changes, RunTime
 from core.errors import BadRequest, Misconfigured, PatchbayError, StoreUnavailable
 
@@ -22,9 +22,8 @@ _FILED = "change#"
 _TRIES = 200
 _LONGEST = 500  # characters of who and why
 _NEW = When(exists=False)
-_PATIENCE = 1.0  # seconds until a store that hangs counts as one that does not answer
+_PATIENCE = 1.0  # seconds; who looks is on the way of a request and has not long to wait
 _LATER = 10.0  # seconds until the next look after one that failed
-NEVER = float("inf")
 
 
 class Change(NamedTuple):
@@ -44,12 +43,8 @@ class Switches:
         self._rules = rules
 
     async def current(self) -> Changes:
-        """One read, whatever has been changed; who asks is on the way of a request and has not long to wait."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                version, values, _ = _read(await self._store.get(_PK, _HEAD))
-        except TimeoutError as error:
-            raise StoreUnavailable(f"no answer in {_PATIENCE:g} s") from error
+        """One read, whatever has been changed."""
+        version, values, _ = _read(await self._store.get(_PK, _HEAD))
         return Changes(version, values)
 
     async def set(self, name: str, value: str, who: str, reason: str | None = None) -> Change:
@@ -103,9 +98,10 @@ class Watch:
     One request looks; those that come meanwhile go on with the settings there are.
     """
 
-    def __init__(self, switches: Switches, clock: Clock, every: float) -> None:
+    def __init__(self, switches: Switches, reach: Reach, clock: Clock, every: float) -> None:
         self.due = -NEVER  # on the clock: from then on a request looks
         self._switches = switches
+        self._reach = reach
         self._clock = clock
         self._every = every or NEVER
         self._seen: Changes | None = None
@@ -116,7 +112,7 @@ class Watch:
         self.due = NEVER
         pause = self._every
         try:
-            found = await self._switches.current()
+            found = await self._reach.ask(self._switches.current, _PATIENCE)
         except PatchbayError as error:
             pause = _LATER
             self._fails(error.message)

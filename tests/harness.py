@@ -34,6 +34,7 @@ class Server:
     def __init__(self, running: Running, loop: asyncio.AbstractEventLoop) -> None:
         self.url = running.url
         self.service = running.service
+        self.uvicorn = running.server
         self._fleet = running.fleet
         self._loop = loop
         self.http = httpx.Client(base_url=running.url, trust_env=False, timeout=20)

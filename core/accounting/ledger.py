@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.backends.ports import Item, Store
+from core.backends.reach import Reach
 from core.clock import Clock
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
@@ -23,12 +24,14 @@ _NOTHING_ASKED = Options()
 
 
 class Ledger:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, reach: Reach | None = None) -> None:
         self._store = store
+        self._reach = reach or Reach(clock)
         self._clock = clock
 
     async def settle(self, receipt: Receipt) -> None:
-        await self._store.append(item(receipt))
+        made = item(receipt)
+        await self._reach.demand(lambda: self._store.append(made))
 
     async def find(self, org: str, decision: str) -> Item | None:
         """An organisation's own receipt; the id says in which partition it lies."""

@@ -16,14 +16,17 @@ _DELIVERY = frozenset({"stream", "stream_options", "encoding_format"})
 # What asking does beside answering, or answers that change with the world: asked again unless the caller says so.
 _FRESH = ("web_search_options", "store")
 # What is not kept: the pieces of streamed sound do not add up to a whole.
-_UNKEPT = frozenset({"modalities", "audio"})
+_SOUND = ("modalities", "audio")
 _LARGEST_WHOLE = 2**53  # from here on a float is no exact number
 
 
 def mode_of(request: Request) -> str:
-    """Off, read, write or on: as the caller says, else on where asking again should give the same answer."""
+    """Off, read, write or on: as the caller says, else on where asking again should give the same answer.
+
+    Only the request's own temperature counts: an account's is not known before somebody has answered.
+    """
     body = request.body
-    if not _UNKEPT.isdisjoint(body):
+    if has_sound(body):
         return "off"
     if request.options.cache is not None:
         return request.options.cache
@@ -40,10 +43,17 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
         options.max_cost, options.fallback, options.strict,
     )  # fmt: skip
     digest = sha256(orjson.dumps((_VERSION, caller.org, caller.project, request.capability, configuration, named)))
-    # Parameters have no order, but what they hold does: a schema's names are answered in the order they came in.
-    body = {name: _number(request.body[name]) for name in sorted(request.body) if name not in _DELIVERY}
-    digest.update(orjson.dumps(body))  # by itself: it may be as deep as the encoder goes
+    # Parameters and messages have no order of names, but what other parameters hold has: a schema's names are answered
+    # in the order they came in. A null is what is not there.
+    given = {name: value for name, value in sorted(request.body.items()) if value is not None}
+    messages = given.pop("messages", None)
+    digest.update(orjson.dumps({name: _number(given[name]) for name in given if name not in _DELIVERY}))
+    digest.update(orjson.dumps(messages, option=orjson.OPT_SORT_KEYS))  # by itself: as deep as the encoder goes
     return digest.hexdigest()
+
+
+def has_sound(body: Mapping[str, Any]) -> bool:
+    return any(body.get(name) is not None for name in _SOUND)
 
 
 def _is_fresh(body: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """Answers kept for a while: in this process, in the store, and in blobs where they are large."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from copy import copy
@@ -8,11 +7,12 @@ from math import ceil
 from typing import Any, Self, TypeVar
 
 from core.backends.ports import Blobs, Item, Store
+from core.backends.reach import NotAsked, Reach
 from core.cache.key import key_of, mode_of
 from core.cache.memory import Memory, Stored
 from core.cache.shelf import Shelf
-from core.cache.single_flight import LEASE_SECONDS, Ended, Flights, Lease, is_under_way
-from core.clock import Clock
+from core.cache.single_flight import PATIENCE, Ended, Flights, Lease, is_under_way
+from core.clock import NEVER, Clock
 from core.errors import Misconfigured, StoreUnavailable
 from core.types.caller import Caller
 from core.types.receipt import Receipt
@@ -34,11 +34,15 @@ log = logging.getLogger("patchbay")
 
 
 class Cache:
+    """Without a place for blobs, large answers stay in this process."""
+
     def __init__(
         self,
         *,
         store: Store,
-        open_blobs: Callable[[], Awaitable[Blobs]],
+        reach: Reach,
+        open_blobs: Callable[[], Awaitable[Blobs]] | None,
+        sweeps: bool = False,
         clock: Clock,
         ttl: float,
         configuration: str,
@@ -47,7 +51,8 @@ class Cache:
         self.clock = clock
         self.flights = Flights()
         self._store = store
-        self._shelf = Shelf(open_blobs, clock)
+        self.reach = reach
+        self._shelf = None if open_blobs is None else Shelf(open_blobs, clock, sweeps=sweeps)
         self._ttl = ttl
         self._configuration = configuration
         self._owner = owner  # names this process in leases
@@ -66,8 +71,18 @@ class Cache:
         made._ttl, made._configuration = ttl, configuration  # noqa: SLF001 - its own
         return made
 
+    @property
+    def due(self) -> float:
+        """From then on, on the clock, somebody should sweep."""
+        return NEVER if self._shelf is None else self._shelf.due
+
+    def sweep(self) -> None:
+        if self._shelf is not None:
+            self._shelf.sweep()
+
     async def close(self) -> None:
-        await self._shelf.close()
+        if self._shelf is not None:
+            await self._shelf.close()
 
     async def look(self, key: str) -> Item | None:
         return await self._store.get(_pk(key), _SK)
@@ -76,15 +91,18 @@ class Cache:
         return Lease(self._store, self.clock, SCHEMA, _pk(key), _SK, self._owner)
 
     def near(self, key: str) -> Stored | None:
-        return self._memory.get(key, self.clock.now())
+        return self._in_time(self._memory.get(key, self.clock.now()))
 
-    async def read(self, key: str, item: Item) -> Stored | None:
+    async def read(self, key: str, item: Item, seconds: float) -> Stored | None:
         """The answer in an item, if it is one that this version can read."""
         if "owner" in item or item.get("v", 0) > SCHEMA:
             return None
         try:
-            raw = item["raw"].encode() if "raw" in item else await self._shelf.get(item)
-            stored = None if raw is None else _stored(item, raw)
+            if "raw" in item:
+                raw: bytes | None = item["raw"].encode()
+            else:
+                raw = None if self._shelf is None else await self._shelf.get(item, seconds)
+            stored = None if raw is None else self._in_time(_stored(item, raw))
             if stored is None or not stored.is_good(self.clock.now()):
                 return None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -103,13 +121,21 @@ class Cache:
             raw, receipt.target, receipt.usage, receipt.cost.nano, receipt.id, now, ceil(now + self._ttl), warnings
         )
         self._memory.put(key, stored)
-        await self._store.append({**_facts(key, stored), **await self._place(key, stored)})
+        place = await self._place(key, stored)
+        if place is None:
+            return False
+        item = {**_facts(key, stored), **place}
+        await self.reach.ask(lambda: self._store.append(item), _STORE_SECONDS)
         return True
 
-    async def _place(self, key: str, stored: Stored) -> dict[str, Any]:
-        if len(stored.raw) > _INLINE_BYTES:
-            return await self._shelf.put(key, stored.raw, stored.until)
-        return {"raw": stored.raw.decode()}
+    async def _place(self, key: str, stored: Stored) -> dict[str, Any] | None:
+        if len(stored.raw) <= _INLINE_BYTES:
+            return {"raw": stored.raw.decode()}
+        return None if self._shelf is None else await self._shelf.put(key, stored.raw, stored.until)
+
+    def _in_time(self, stored: Stored | None) -> Stored | None:
+        """Who wrote it may have kept answers for longer than is wanted here and now."""
+        return None if stored is None or self.clock.now() >= ceil(stored.at + self._ttl) else stored
 
 
 class Ticket:
@@ -124,7 +150,7 @@ class Ticket:
         self._waits = mode == "on" and not stream
         self._deadline = deadline
         now = cache.clock.monotonic()
-        self._until = now + min(LEASE_SECONDS, (deadline - now) / 2)  # then there is still time to ask
+        self._until = now + min(PATIENCE, (deadline - now) / 2)  # then there is still time to ask
         self._lease: Lease | None = None
         self._leading = False
 
@@ -135,8 +161,7 @@ class Ticket:
         how = self._how(kind)
         try:
             if self._lease is not None and self._lease.held:
-                work = _soon(self._lease.give_back(failed=how is Ended.FAILED))
-                await _unharmed(work, "a lease of the cache stays until it runs out")
+                await _unharmed(self._give_back(self._lease, how), "a lease of the cache stays until it runs out")
         finally:
             if self._leading:
                 self._cache.flights.end(self._key, how)
@@ -161,9 +186,15 @@ class Ticket:
         """Keep an answer. That it could not be kept is no reason to withhold it."""
         if not self.writes:
             return
-        work = _soon(self._cache.write(self._key, raw, receipt))
+        work = self._cache.write(self._key, raw, receipt)
         if await _unharmed(work, "an answer is not kept") and self._lease is not None:
-            self._lease.held = False  # the answer has replaced it
+            self._lease.release()
+
+    async def _give_back(self, lease: Lease, how: Ended) -> None:
+        # An answer that others cannot see is to them as if there were none.
+        failed = how is not Ended.ABANDONED
+        lease.release()
+        await self._ask(lambda: lease.give_back(failed=failed), _STORE_SECONDS)
 
     def _left(self) -> float:
         return self._until - self._cache.clock.monotonic()
@@ -185,14 +216,14 @@ class Ticket:
         item = await self._look()
         if self._waits:
             item = await self._led(item)
-        return None if item is None else await _soon(self._cache.read(self._key, item), self._left())
+        return None if item is None else await self._cache.read(self._key, item, self._left())
 
     async def _led(self, item: Item | None) -> Item | None:
         """What is there once nobody is at it any more; None when this one is to ask, with the lease in its hands."""
         lease = self._lease = self._cache.lease(self._key)
         while (left := self._left()) > 0:
             if item is None:
-                item = await _soon(lease.take(), left)
+                item = await self._ask(lease.take, left)
                 if lease.held:
                     return None
             elif is_under_way(item):
@@ -202,22 +233,19 @@ class Ticket:
         return item
 
     async def _look(self) -> Item | None:
-        return await _soon(self._cache.look(self._key), self._left())
+        return await self._ask(lambda: self._cache.look(self._key), self._left())
 
-
-async def _soon(work: Awaitable[T], left: float = _STORE_SECONDS) -> T:
-    """A store that hangs is a store that is not there."""
-    try:
-        async with asyncio.timeout(min(left, _STORE_SECONDS)):
-            return await work
-    except TimeoutError:
-        raise StoreUnavailable("the state store does not answer in time") from None
+    async def _ask(self, work: Callable[[], Awaitable[T]], left: float) -> T:
+        """A store that hangs is a store that is not there."""
+        return await self._cache.reach.ask(work, min(left, _STORE_SECONDS))
 
 
 async def _unharmed(work: Awaitable[T], otherwise: str) -> T | None:
     """The cache is a help: while its store fails, requests are answered without it."""
     try:
         return await work
+    except NotAsked:
+        return None  # that it is not there has been said
     except (StoreUnavailable, Misconfigured) as failure:
         log.warning("%s: %s", otherwise, failure.message)
         return None

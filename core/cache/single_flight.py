@@ -1,6 +1,7 @@
 """Of those who ask the same at once, one asks the provider. Between instances the store holds the lease."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from math import ceil
@@ -8,12 +9,17 @@ from typing import Any
 
 from core.backends.ports import ConditionFailed, Item, Store, When
 from core.clock import Clock
+from core.errors import StoreUnavailable
 
-LEASE_SECONDS = 30  # who takes longer is no longer waited for
+PATIENCE = 30  # seconds; who takes longer is no longer waited for
+LEASE_SECONDS = 6  # for which others wait for one that has died
+_RENEW_SECONDS = 2.0  # on the loop's clock: a loop that stands still renews nothing, and is as good as dead
 _FAILED_SECONDS = 1  # that a lease still says how it ended
 _FIRST_LOOK = 0.05  # seconds until others look again whether the answer has come; doubles
 _LONGEST_LOOK = 1.0
 _ABSENT = When(exists=False)
+
+log = logging.getLogger("patchbay")
 
 
 class Ended(Enum):
@@ -59,13 +65,16 @@ def is_under_way(item: Item) -> bool:
 
 
 class Lease:
-    """Between instances: an item in the answer's own place, which the answer replaces."""
+    """Between instances: an item in the answer's own place, which the answer replaces; renewed while it is held."""
 
     def __init__(self, store: Store, clock: Clock, schema: int, pk: str, sk: str, owner: str) -> None:
         self._store = store
         self._clock = clock
         self._fixed: dict[str, Any] = {"pk": pk, "sk": sk, "v": schema, "owner": owner}
+        self._ours = When(equals={"owner": owner})
         self.held = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     async def take(self) -> Item | None:
         """Hold it, or say what is there instead."""
@@ -75,17 +84,25 @@ class Lease:
         except ConditionFailed as refusal:
             self.held = False
             return refusal.item
+        self._renew_later()
         return None
+
+    def release(self) -> None:
+        """From here on it is not renewed: the answer lies in its place, or will not."""
+        self.held = False
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def give_back(self, *, failed: bool) -> None:
         """The next one may have it; or, where asking failed, nobody need wait for anybody."""
-        self.held = False
-        ours = When(equals={"owner": self._fixed["owner"]})
+        self.release()
+        if self._renewal is not None and not self._renewal.done():
+            await asyncio.wait([self._renewal])  # else it could undo what comes now
         try:
             if failed:
-                await self._store.put({**self._item(_FAILED_SECONDS), "failed": True}, ours)
+                await self._store.put({**self._item(_FAILED_SECONDS), "failed": True}, self._ours)
             else:
-                await self._store.delete(self._fixed["pk"], self._fixed["sk"], ours)
+                await self._store.delete(self._fixed["pk"], self._fixed["sk"], self._ours)
         except ConditionFailed:
             return  # it ran out, and another holds it or has answered
 
@@ -102,6 +119,22 @@ class Lease:
             if item is None or not is_under_way(item):
                 break
         return item
+
+    def _renew_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_RENEW_SECONDS, self._start_renewal)
+
+    def _start_renewal(self) -> None:
+        self._renewal = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        try:
+            await self._store.put(self._item(LEASE_SECONDS), self._ours)
+        except ConditionFailed:
+            self.held = False  # it ran out, and another holds it or has answered
+        except StoreUnavailable as failure:
+            log.info("a lease of the cache is not renewed: %s", failure.message)
+        if self.held:
+            self._renew_later()
 
     def _item(self, seconds: int) -> Item:
         return {**self._fixed, "exp": ceil(self._clock.now() + seconds)}

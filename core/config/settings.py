@@ -1,7 +1,7 @@
 """The settings: a row each with environment names, key in a file, kind, default and meaning. Read once, passed in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,20 @@ _BY_LLM = ("chat", "embed", "beautify")
 
 
 def _setting(
-    env: str, kind: Kind, default: Any, doc: str, key: str = "", *, live: bool = True, only: str | None = None
+    env: str,
+    kind: Kind,
+    default: Any,
+    doc: str,
+    key: str = "",
+    *,
+    live: bool = True,
+    only: str | None = None,
+    decides: bool = False,
 ) -> Any:
-    """`env` and `key` are names with blanks between them; `only` is the capability it is about."""
+    """`env` and `key` are names with blanks between them; `only` is the capability it is about.
+
+    `decides`: with another value another one may answer, or otherwise; answers kept before are then not repeated.
+    """
     metadata = {
         "env": tuple(env.split()),
         "key": tuple(key.split()),
@@ -32,6 +43,7 @@ def _setting(
         "doc": doc,
         "live": live and kind is not SECRET,
         "only": only,
+        "decides": decides,
     }
     if callable(default):
         return field(default_factory=default, metadata=metadata)
@@ -39,12 +51,12 @@ def _setting(
 
 
 def _provider(env: str, doc: str, key: str, only: str | None = None) -> Any:
-    return _setting(env, NAME, None, doc, f"routing.{key} {key}", only=only)
+    return _setting(env, NAME, None, doc, f"routing.{key} {key}", only=only, decides=True)
 
 
 def _chain(capability: str) -> Any:
-    doc = f"Who is asked for {capability} in which order, in place of the default chain"
-    return _setting(f"{capability.upper()}_CHAIN", NAMES, (), doc, f"chains.{capability}", only=capability)
+    env, doc = f"{capability}_CHAIN", f"Who is asked for {capability} in which order, in place of the default chain"
+    return _setting(env.upper(), NAMES, (), doc, f"chains.{capability}", only=capability, decides=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,7 @@ class Settings:
         "Embedding model where a request names none, at all who have it",
         "routing.embedding_model",
         only="embed",
+        decides=True,
     )
     beautify_provider: str | None = _provider(
         "BEAUTIFY_PROVIDER", "The same for beautifying answers", "beautify_provider", "beautify"
@@ -129,24 +142,28 @@ class Settings:
     diarize_chain: tuple[str, ...] = _chain("diarize")
     speak_chain: tuple[str, ...] = _chain("speak")
     translate_chain: tuple[str, ...] = _chain("translate")
-    strategy: str = _setting("PROVIDER_STRATEGY", NAME, "fallback", "How candidates are ordered", "routing.strategy")
-    prefer_local: bool = _setting(
-        "PATCHBAY_PREFER_LOCAL", FLAG, False, "Whether own machines lead the default chain", "routing.prefer_local"
+    strategy: str = _setting(
+        "PROVIDER_STRATEGY", NAME, "fallback", "How candidates are ordered", "routing.strategy", decides=True
     )
+    prefer_local: bool = _setting(
+        "PATCHBAY_PREFER_LOCAL", FLAG, False, "Whether own machines lead the default chain", "routing.prefer_local",
+        decides=True,
+    )  # fmt: skip
     max_cost: float | None = _setting(
         "PATCHBAY_MAX_COST",
         kinds.USD,
         None,
         "max_cost of requests that name none, in USD",
         "routing.max_cost_per_task",
+        decides=True,
     )
     fallback_provider: str | None = _setting(
         "PATCHBAY_FALLBACK_PROVIDER", NAME, None, "Provider that follows right after the first",
-        "routing.fallback_provider",
+        "routing.fallback_provider", decides=True,
     )  # fmt: skip
     enable_fallback: bool = _setting(
         "ENABLE_FALLBACK", FLAG, True, "Whether a failed provider is followed by the next",
-        "routing.enable_fallback enable_fallback",
+        "routing.enable_fallback enable_fallback", decides=True,
     )  # fmt: skip
     max_retries: int = _setting(
         "MAX_RETRIES", COUNT, 2, "Further tries at a target when no other is left", "routing.max_retries max_retries"
@@ -252,6 +269,17 @@ class Settings:
         return self.origins.get(f"{provider}:{account}.{name}")
 
     @property
+    def deciding(self) -> dict[str, Any]:
+        """All that decides who answers and how, the same wherever it is configured alike."""
+        # A simulator has another address at every start, and what it says does not depend on it.
+        accounts = {
+            name: tuple(replace(one, base_url=None) if one.simulated else one for one in ones)
+            for name, ones in self.accounts.items()
+        }
+        said = {row.name: getattr(self, row.name) for row in SETTINGS if row.decides}
+        return {**said, "accounts": accounts, "models": self.models}
+
+    @property
     def configured(self) -> bool:
         """Whether anybody was given a credential or an address, be he of use or not: if not, simulators may answer."""
         return any(one.has_access for accounts in self.accounts.values() for one in accounts)
@@ -263,7 +291,7 @@ class Settings:
 
 
 SETTINGS = tuple(
-    Setting(one.name, *(one.metadata[part] for part in ("env", "key", "kind", "doc", "live", "only")))
+    Setting(one.name, *(one.metadata[part] for part in ("env", "key", "kind", "doc", "live", "only", "decides")))
     for one in fields(Settings)
     if one.metadata
 )

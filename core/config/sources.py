@@ -31,6 +31,7 @@ class Setting(NamedTuple):
     doc: str
     live: bool  # may change without a restart
     capability: str | None  # the only one it is about
+    decides: bool  # who answers, or how
 
 
 @dataclass(frozen=True, slots=True)

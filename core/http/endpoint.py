@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
 from core.answers import Answer, LiveAnswer, ReplayedAnswer
-from core.errors import InternalError, PatchbayError
+from core.errors import InternalError, PatchbayError, Stopping
 from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
@@ -45,22 +45,32 @@ class Endpoint(Generic[T]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gateway = await gateway_of(scope)
+        under_way, task = scope["app"].state.service.under_way, asyncio.current_task()
+        under_way.add(task)
         try:
             await self._serve(gateway, scope, receive, send)
         except CallerLeft:
             return
         except PatchbayError as error:
-            if error.receipt is None:
-                lines.refusal(scope["method"], scope["path"], error)
-            extra = self._surface.beside_error(error.receipt)
-            await send_problem(send, error, simulated=gateway.simulated, extra=extra)
+            await self._refuse(gateway, scope, send, error)
         except Exception:
             log.exception("a request failed inside the gateway")
             await send_problem(send, _broken(), simulated=gateway.simulated)
+        finally:
+            under_way.discard(task)
+
+    async def _refuse(self, gateway: Gateway, scope: Scope, send: Send, error: PatchbayError) -> None:
+        if error.receipt is None:
+            lines.refusal(scope["method"], scope["path"], error)
+        extra = self._surface.beside_error(error.receipt)
+        await send_problem(send, error, simulated=gateway.simulated, extra=extra)
 
     async def _serve(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["patchbay.headers"]
-        body = await read_json(receive, headers, gateway.settings.max_body_bytes)
+        try:
+            body = await read_json(receive, headers, gateway.settings.max_body_bytes)
+        except asyncio.CancelledError:
+            raise _stopped() from None
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
         if hop := options.hop(headers):
             request = request._replace(hop=hop)
@@ -114,6 +124,10 @@ class ChatEndpoint(Endpoint[Completion]):
                     if live.receipt.simulated:
                         raw = marked(raw)
                     await send({"type": "http.response.body", "body": raw, "more_body": True})
+            except asyncio.CancelledError:
+                if leaving.left:
+                    raise
+                error = _stopped()
             except Exception:
                 log.exception("a stream failed inside the gateway")
                 error = _broken()
@@ -131,7 +145,7 @@ class _Leaving:
         self._receive = receive
         self._block = asyncio.current_task()
         self._gone: asyncio.Future[Message] | None = None
-        self._open, self._left = True, False
+        self._open, self.left = True, False
         self._patience = patience
         # Not from the start: most answers of a fast provider are there before a watch would have paid for itself.
         self._timer = loop.call_later(_WATCH_AFTER, self._watch)
@@ -140,10 +154,13 @@ class _Leaving:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        waits = self._open
         self.over()
-        if kind is asyncio.CancelledError and self._left and self._block is not None:
+        if kind is asyncio.CancelledError and self.left and self._block is not None:
             self._block.uncancel()
             raise CallerLeft
+        if kind is asyncio.CancelledError and waits:
+            raise _stopped() from None
 
     def over(self) -> None:
         """From here on the caller may leave."""
@@ -159,8 +176,16 @@ class _Leaving:
 
     def _interrupt(self) -> None:
         if self._open and self._block is not None:
-            self._open, self._left = False, True
+            self._open, self.left = False, True
             self._block.cancel()
+
+
+def _stopped() -> Stopping:
+    """In place of a cancellation: nobody but a server that ends interrupts a request whose caller still waits."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    return Stopping()
 
 
 def _broken() -> InternalError:

@@ -1,4 +1,4 @@
-"""The headers of every answer: who answered, after how many attempts, at what cost."""
+"""The headers of every answer: who answered, after how many attempts, at what cost; whose decision a hit repeats."""
 
 from core.types.receipt import Receipt
 
@@ -23,9 +23,12 @@ def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
     target = receipt.target
     streaming = receipt.outcome == "pending"
     attempts = len(receipt.attempts) + (1 if streaming else 0)
+    again = receipt.again
+    repeats = [(b"x-patchbay-cached-decision", again.decision.encode())] if again else []
     warnings = [(b"x-patchbay-warnings", _printable("; ".join(receipt.warnings)))] if receipt.warnings else []
     return [
         *warnings,
+        *repeats,
         (b"x-patchbay-provider", target.provider.encode() if target else b""),
         (b"x-patchbay-model", _printable(target.model) if target else b""),
         (b"x-patchbay-attempts", b"%d" % attempts),

@@ -1,6 +1,7 @@
 """What a web app holds on to: a gateway that is opened on the loop that serves."""
 
-from typing import Protocol
+import asyncio
+from typing import Any, Protocol
 
 from starlette.types import Scope
 
@@ -14,6 +15,7 @@ class Service(Protocol):
     gateway: Gateway | None
     clock: Clock
     due: float
+    under_way: set[asyncio.Task[Any]]
 
     async def open(self) -> Gateway: ...
     async def current(self) -> Gateway: ...

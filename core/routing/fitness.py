@@ -55,6 +55,11 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
         place = registry.place(name, config.accounts)
         if place is not None and not registry.rows[place.provider].usable:
             found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
+    if config.table and not config.bucket and config.cache:
+        table = config.origins.get("table", "PATCHBAY_TABLE")
+        found.append(
+            f"{table}: without PATCHBAY_BUCKET answers above 32 KB are kept in the memory of one process alone"
+        )
     if config.strategy != "fallback" and config.first_for(Capability.CHAT):
         first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
         found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")

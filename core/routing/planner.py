@@ -4,6 +4,7 @@ from bisect import bisect_left
 from typing import Any, NamedTuple
 
 from core.accounting import pricing
+from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
 from core.config.prices import DAY, day_of
@@ -43,6 +44,7 @@ class _Question(NamedTuple):
     unknown_params: frozenset[str]
     params: frozenset[str]
     reasons: bool
+    sound: bool
     length: int
     dimensions: int | None
     day: int  # models retire and prices change at midnight
@@ -84,6 +86,7 @@ class Planner:
             facts.unknown_params,
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
+            has_sound(request.body),
             length,
             _dimensions(request),
             day,
@@ -115,7 +118,7 @@ class Planner:
         named = None if options.models else self._wishes.place_of(options)
         chain = self._places(request, strategy, at, named)
         space: Space | None = None  # of embeddings: whoever comes first decides for all
-        warnings = self._warnings(options)
+        warnings = self._warnings(request)
         for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
@@ -416,10 +419,13 @@ class Planner:
         refused = self.dropped(target, facts, request.body.get("reasoning_effort"))
         return tuple((name, given[name]) for name in sorted(facts.params - refused))
 
-    def _warnings(self, options: Options) -> tuple[str, ...]:
-        warnings = []
-        if options.cache not in {None, "off"} and not self._settings.cache:
-            warnings.append(f"cache={options.cache} had no effect: PATCHBAY_CACHE is off")
+    def _warnings(self, request: Request) -> tuple[str, ...]:
+        warnings, options = [], request.options
+        if options.cache not in {None, "off"}:
+            if not self._settings.cache:
+                warnings.append(f"cache={options.cache} had no effect: PATCHBAY_CACHE is off")
+            elif has_sound(request.body):
+                warnings.append(f"cache={options.cache} had no effect: answers with modalities or audio are not kept")
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)

@@ -16,6 +16,8 @@ _ONCE = frozenset({"id", "type", "role", "name", "index"})  # said again, not co
 _TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
 # What a whole answer says elsewhere, or what says something of a chunk alone, as noise that hides its length does.
 _OF_A_CHUNK = frozenset({"object", "choices", "usage", "obfuscation"})
+# What every chunk says. All else a vendor says once.
+_OF_EACH_CHUNK = frozenset({"id", "created", "model", "system_fingerprint", "service_tier"})
 
 
 class _Pieces(list[str]):
@@ -26,16 +28,20 @@ def completion_of(raws: Iterable[bytes], usage: Usage) -> bytes | None:
     """The whole answer that a stream's events add up to; None when they do not, or when a choice has no end."""
     head: Body = {}
     choices: dict[int, Body] = {}
+    reported: Body | None = None
     try:
         for raw in raws:
             for event in sse.events(raw):
                 data = sse.data_of(event)
                 if data is not None and data != b"[DONE]":
-                    _read(orjson.loads(data), head, choices)
+                    chunk = orjson.loads(data)
+                    _read(chunk, head, choices)
+                    reported = chunk.get("usage") or reported
         if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
             return None
         made = [_choice(index, choices[index]) for index in sorted(choices)]
-        body = {**head, "object": "chat.completion", "choices": made, "usage": usage_body(usage)}
+        said = reported if usage.source == "reported" and reported else usage_body(usage)
+        body = {**head, "object": "chat.completion", "choices": made, "usage": said}
         return orjson.dumps(body)
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         return None  # output is passed on without a look, so this is the first one
@@ -43,12 +49,14 @@ def completion_of(raws: Iterable[bytes], usage: Usage) -> bytes | None:
 
 def frames_of(body: Body, *, wants_usage: bool) -> Iterator[Frame]:
     """The answer as a provider would have streamed it, without the end marker."""
-    head = {name: value for name, value in body.items() if name not in _OF_A_CHUNK}
+    head = {name: value for name, value in body.items() if name in _OF_EACH_CHUNK}
     head["object"] = "chat.completion.chunk"
+    once = {name: value for name, value in body.items() if name not in _OF_EACH_CHUNK | _OF_A_CHUNK}
     for choice in body["choices"]:
         index, message = choice.get("index", 0), choice["message"]
         start = {"role": message.get("role", "assistant"), "content": None if message.get("content") is None else ""}
-        yield _frame(head, index, start, kind=Kind.META)
+        yield _frame({**head, **once}, index, start, kind=Kind.META)
+        once = {}
         for delta in _deltas(message):
             yield _frame(head, index, delta)
         end = {name: value for name, value in choice.items() if name not in {"index", "message"}}
@@ -59,19 +67,19 @@ def frames_of(body: Body, *, wants_usage: bool) -> Iterator[Frame]:
 
 
 def usage_body(usage: Usage) -> Body | None:
-    """What a provider reported, in the dialect's own form; an estimate is ours and does not go in its answer."""
+    """What a provider reported, in the dialect's own form; an estimate is ours and does not go in its answer.
+
+    Nor does a zero: who reported nothing of a kind may not know it.
+    """
     if usage.source != "reported":
         return None
-    prompt = {"cached_tokens": usage.cached_input}
-    if usage.cache_write:
-        prompt["cache_write_tokens"] = usage.cache_write
-    return {
-        "prompt_tokens": usage.input_total,
-        "completion_tokens": usage.output_total,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": prompt,
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    counts = {"prompt_tokens": usage.input_total, "completion_tokens": usage.output_total, "total_tokens": usage.total}
+    prompt = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.cache_write}
+    details = {
+        "prompt_tokens_details": {name: count for name, count in prompt.items() if count},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning} if usage.reasoning else {},
     }
+    return {**counts, **{name: parts for name, parts in details.items() if parts}}
 
 
 def _read(chunk: Body, head: Body, choices: dict[int, Body]) -> None:

@@ -11,11 +11,12 @@ import pytest
 from core import switches as module
 from core.backends.aws.dynamodb import DynamoStore
 from core.backends.embedded.sqlite import SqliteStore
+from core.backends.reach import Reach
 from core.bootstrap import build
-from core.clock import SystemClock
+from core.clock import NEVER, SystemClock
 from core.config.run_time import Changes
 from core.errors import BadRequest, Misconfigured, StoreUnavailable
-from core.switches import NEVER, Switches, Watch
+from core.switches import Switches, Watch
 from tests.core.fakes import FakeClock, run
 
 WHO = "ann@desk"
@@ -214,7 +215,7 @@ class TestWatch:
 
     @pytest.fixture
     def watch(self, stub, clock):
-        return Watch(Switches(stub, clock, build(environ={}).rules), clock, 2.0)
+        return Watch(Switches(stub, clock, build(environ={}).rules), Reach(clock), clock, 2.0)
 
     def test_only_what_is_new_is_given(self, watch, stub, clock):
         async def scene():
@@ -231,7 +232,7 @@ class TestWatch:
         assert stub.reads == 5  # one each
 
     def test_zero_is_only_at_the_start(self, stub, clock):
-        watch = Watch(Switches(stub, clock, build(environ={}).rules), clock, 0)
+        watch = Watch(Switches(stub, clock, build(environ={}).rules), Reach(clock), clock, 0)
         run(watch.look())
         assert watch.due == NEVER
 
@@ -254,7 +255,7 @@ class TestWatch:
 
     def test_a_start_without_an_answer_looks_again_whatever_is_configured(self, stub, clock):
         stub.error = StoreUnavailable("no")
-        watch = Watch(Switches(stub, clock, build(environ={}).rules), clock, 0)
+        watch = Watch(Switches(stub, clock, build(environ={}).rules), Reach(clock), clock, 0)
         assert run(watch.look()) is None
         assert watch.due == clock.at + 10
 

@@ -79,6 +79,18 @@ def test_read_write_and_on(gateway):
     assert gateway.chat(body).json()["cache"] == "off"
 
 
+@pytest.mark.parametrize("fields", [{"modalities": ["text"]}, {"audio": {"voice": "a"}}])
+def test_what_is_never_kept_is_said_to_who_wanted_it(gateway, fields):
+    body = words("Sing")
+    said = gateway.chat(body, **fields, cache="on").json()
+    assert said["cache"] == "off"
+    wanted = "cache=on had no effect: answers with modalities or audio are not kept"
+    assert wanted in said["warnings"]
+    for cache in ("off", None):
+        assert wanted not in gateway.chat(body, **fields, cache=cache).json()["warnings"]
+    assert wanted not in gateway.chat(body, cache="on").json()["warnings"]
+
+
 def test_errors_and_substitutes_are_not_kept(gateway):
     body = words("Who answers?", model="azure/gpt-5.4-mini")
     gateway.fault("azure", "500")
@@ -105,13 +117,16 @@ def test_a_broken_stream_is_not_kept(gateway):
 def test_a_hit_says_of_itself_what_it_is(gateway, route):
     """That it is a hit and whose, and that it was simulated: in headers, body and every event."""
     body = words(f"Say what you are at {route}", stream_options={"include_usage": True})
-    first = gateway.http.post(route, json=body).headers["x-patchbay-decision"]
+    miss = gateway.http.post(route, json=body).headers
+    first = miss["x-patchbay-decision"]
+    assert "x-patchbay-cached-decision" not in miss
     whole, stream = [gateway.http.post(route, json={**body, "stream": stream}) for stream in (False, True)]
     for answer in (whole, stream):
         said = answer.headers
         assert (said["x-patchbay-cache"], said["x-patchbay-simulated"], said["x-patchbay-attempts"]) == (
             "hit", "true", "0",
         )  # fmt: skip
+        assert said["x-patchbay-cached-decision"] == first
         assert gateway.receipt(said["x-patchbay-decision"])["cached"]["decision_id"] == first
     events = sse(stream.text)
     assert events.pop() == "[DONE]"

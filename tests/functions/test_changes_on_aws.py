@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 from click.testing import CliRunner
 
+from core.backends.reach import Reach
 from infra.local.cli import main
 from tests.functions.helpers import providers
 from tests.harness import server
@@ -85,6 +86,12 @@ def provider(running):
     return answer.json()["provider"]
 
 
+def later(running):
+    """When the next look is due, and the table has been left alone for a while."""
+    running.service._lasting.watch._reach = Reach(running.service.clock)
+    running.service.due = 0.0
+
+
 def test_while_the_table_does_not_answer_the_settings_stay(aws, table, two, config, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "patchbay"), server(tmp_path, PATCHBAY_TABLE=table, **two) as running:
         config("set", "LLM_PROVIDER", "together")
@@ -94,7 +101,7 @@ def test_while_the_table_does_not_answer_the_settings_stay(aws, table, two, conf
         assert provider(running) == "together"
         assert aws.fail == []
         assert provider(running) == "together"  # the next look is later
-        running.service.due = 0.0
+        later(running)
         assert provider(running) == "openai"
     assert caplog.text.count("settings changed at run time cannot be read") == 1
     assert "InternalServerError" in caplog.text and "can be read again" in caplog.text
@@ -106,6 +113,6 @@ def test_a_table_that_does_not_answer_stops_no_start(aws, table, two, config, tm
     with caplog.at_level(logging.ERROR, "patchbay"), server(tmp_path, PATCHBAY_TABLE=table, **two) as running:
         assert aws.fail == []
         assert provider(running) == "openai"
-        running.service.due = 0.0
+        later(running)
         assert provider(running) == "together"
     assert caplog.text.count("settings changed at run time cannot be read") == 1

@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 from starlette.routing import Route
 
+from core.cache import shelf
 from core.config.settings import Settings
 from core.providers.table import TABLE
 from infra.local.sandbox import handler_of, known
@@ -117,6 +118,7 @@ def test_a_functions_environment_is_settings_that_exist_and_no_secret(resources)
         assert given.keys() <= names | SOURCES
         assert not given.keys() & (secret | {"PATCHBAY_API_KEY"})
         assert given["PATCHBAY_TABLE"] == {"Ref": "Table"}
+        assert given["PATCHBAY_BUCKET"] == {"Ref": "Bucket"}  # who has a table alone is warned
         assert given["PATCHBAY_SECRETS"] == {"Fn::Sub": "secretsmanager:${Secrets}"}
 
 
@@ -135,9 +137,16 @@ def test_every_function_may_do_what_it_needs_and_on_its_own_things_only(resource
         actions = [actions] if isinstance(actions, str) else actions
         assert not [action for action in actions if "*" in action]
         where = statement["Resource"]
-        assert where in ({"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}, {"Ref": "Secrets"})
+        if actions == ["s3:ListBucket"]:
+            assert where == {"Fn::GetAtt": ["Bucket", "Arn"]}
+            assert statement["Condition"] == {"StringLike": {"s3:prefix": "cache/*"}}
+        else:
+            assert where in ({"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}, {"Ref": "Secrets"})
         granted.setdefault(role, set()).update(actions)
-    answers = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "s3:PutObject", "s3:GetObject"}
+    answers = {
+        "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+        "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket",
+    }  # fmt: skip
     for function, one in functions(resources).items():
         role = one["Role"]["Fn::GetAtt"][0]
         assert granted[role] >= {"dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue"}
@@ -173,6 +182,11 @@ def test_the_table_is_what_the_store_expects(resources):
     }
     assert {one["AttributeType"] for one in table["Properties"]["AttributeDefinitions"]} == {"S"}
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "exp", "Enabled": True}
+
+
+def test_answers_of_the_cache_leave_the_bucket_by_themselves_and_nothing_else_does(resources):
+    (rule,) = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["Prefix"], rule["ExpirationInDays"]) == ("Enabled", shelf._BLOBS, 1)
 
 
 def test_the_bucket_is_nobody_elses(resources):

@@ -65,8 +65,13 @@ class Calls:
             self._threads, self._work, work, expects, once, time.monotonic()
         )
         self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
+        future.add_done_callback(self._over)
         return await asyncio.shield(future)
+
+    def _over(self, future: "asyncio.Future[Any]") -> None:
+        self._pending.discard(future)
+        if not future.cancelled():
+            future.exception()  # heard, also when whoever asked has left: else the loop would log its trace
 
     def check(self) -> None:
         if self._closed:

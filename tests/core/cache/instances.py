@@ -2,6 +2,7 @@
 
 import asyncio
 
+from core.backends.reach import Reach
 from core.bootstrap import open_blobs, open_store
 from core.cache.layered import Cache
 from core.http.surfaces import chat_request
@@ -54,7 +55,8 @@ class Place:
             store = await self.store()
         self._made += 1
         facts = {"ttl": 300, "configuration": "c", "owner": f"instance {self._made}", **more}
-        cache = Cache(store=store, open_blobs=lambda: open_blobs(self.settings), clock=self.clock, **facts)
+        facts = {"open_blobs": lambda: open_blobs(self.settings), "reach": Reach(self.clock), **facts}
+        cache = Cache(store=store, clock=self.clock, **facts)
         self._stack.push_async_callback(cache.close)
         return cache
 

@@ -53,6 +53,7 @@ def test_nothing_else_is():
     same: list[dict[str, Any]] = [
         {"temperature": 0.0}, {"temperature": -0.0},
         {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}},
+        {"seed": None}, {"tools": None}, {"messages": [{"content": "Hi", "role": "user"}]},
         {"cache": "on"}, {"cache": "write"}, {"fallback": True}, {"provider": None},
     ]  # fmt: skip
     assert {key(**fields) for fields in same} == {key()}
@@ -69,6 +70,19 @@ def test_the_order_of_a_schema_is_the_order_of_its_answer():
         return key(response_format={"type": "json_schema", "json_schema": schema})
 
     assert shaped("why", "what") != shaped("what", "why")
+
+
+def test_the_order_of_names_in_a_message_is_nothing():
+    picture = {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}
+
+    def turned(value):
+        if isinstance(value, dict):
+            return {name: turned(one) for name, one in reversed(value.items())}
+        return [turned(one) for one in value] if isinstance(value, list) else value
+
+    messages = [{"role": "user", "content": [picture]}, {"role": "assistant", "content": "A", "name": "b"}]
+    assert key(messages=messages) == key(messages=turned(messages))
+    assert key(messages=messages) != key(messages=messages[::-1])
 
 
 def test_whose_it_is():
@@ -128,6 +142,7 @@ def test_a_body_as_deep_as_can_be_sent():
         ({"store": True}, "off"),
         ({"store": False}, "on"),
         ({"store": None}, "on"),
+        ({"modalities": None, "audio": None}, "on"),
         ({"modalities": ["text", "audio"], "audio": {"voice": "a"}, "cache": "on"}, "off"),
     ],
 )

@@ -5,8 +5,10 @@ import logging
 
 import pytest
 
+from core.backends import reach
 from core.cache import layered
 from core.cache.key import key_of
+from core.clock import NEVER
 from core.errors import Misconfigured, StoreUnavailable
 from core.types.caller import ALL_SCOPES, LOCAL, Caller
 from tests.core.cache.instances import TARGET, USAGE, Provider, ask, request
@@ -172,6 +174,27 @@ def test_a_store_that_is_down_costs_no_answer(place, monkeypatch, hangs, caplog)
     assert "the cache is not read: " in caplog.text and "an answer is not kept: " in caplog.text
 
 
+def test_a_store_that_hangs_is_waited_for_once_in_a_while(place, monkeypatch, caplog):
+    monkeypatch.setattr(layered, "_STORE_SECONDS", 0.02)
+    monkeypatch.setattr(reach, "_SLOW", 0.01)
+
+    async def scene(place):
+        store = Down(hangs=True)
+        cache, provider = await place.instance(store), Provider()
+        for number in range(5):
+            assert (await ask(cache, provider, seed=number))[0] == "miss"
+        assert store.asked == 1, "neither the others' reads nor anybody's write"
+        assert [(await ask(cache, provider, seed=number))[0] for number in range(5)] == ["hit"] * 5
+        place.clock.advance(5)
+        for number in range(5, 8):
+            assert (await ask(cache, provider, seed=number))[0] == "miss"
+        assert store.asked == 2
+
+    with caplog.at_level(logging.WARNING, "patchbay"):
+        place(scene)
+    assert caplog.text.count("the cache is not read: ") == 2 and "not kept" not in caplog.text
+
+
 def test_a_store_that_hangs_leaves_half_of_the_time_for_the_provider(place, monkeypatch):
     monkeypatch.setattr(layered, "_STORE_SECONDS", 60)
 
@@ -193,7 +216,8 @@ def test_a_place_for_blobs_that_cannot_be_opened_costs_no_answer(place):
 
         cache._shelf._open_blobs = refuse
         assert await ask(cache, Provider(LARGE)) == ("miss", LARGE)
-        assert await stored(place) is None, "neither an answer nor a lease that others would wait for"
+        assert (await stored(place))["failed"], "no lease that others would wait for"
+        assert (await ask(await place.instance(), Provider()))[0] == "miss" and place.clock.slept == []
 
     place(scene)
 
@@ -203,6 +227,60 @@ def test_blobs_are_opened_once(place):
         cache = await place.instance()
         first, second = await asyncio.gather(cache._shelf._opened(), cache._shelf._opened())
         assert first is second
+
+    place(scene)
+
+
+def test_without_a_place_for_blobs_large_answers_stay_in_this_process(place):
+    async def scene(place):
+        one, two = await place.instance(open_blobs=None), await place.instance(open_blobs=None)
+        provider = Provider(LARGE)
+        assert [(await ask(one, provider))[0] for _ in range(2)] == ["miss", "hit"]
+        assert (await stored(place))["failed"], "nothing that others could not find"
+        assert [(await ask(two, provider))[0] for _ in range(2)] == ["miss", "hit"]
+        assert place.clock.slept == [], "nor anything that they would wait for"
+        assert await (await place.blobs()).list() == []
+        small = Provider()
+        assert [(await ask(cache, small, text="small"))[0] for cache in (one, two)] == ["miss", "hit"]
+
+    place(scene)
+
+
+def test_what_another_one_s_place_holds_is_a_miss_here(place):
+    async def scene(place):
+        assert (await ask(await place.instance(), Provider(LARGE)))[0] == "miss"
+        assert (await ask(await place.instance(open_blobs=None), Provider(LARGE)))[0] == "miss"
+
+    place(scene)
+
+
+def test_who_keeps_answers_for_less_time_repeats_none_that_is_older(place):
+    async def scene(place):
+        one = await place.instance()
+        assert (await ask(one, Provider()))[0] == "miss"
+        place.clock.advance(20)
+        for cache in (one.under(10, "c"), await place.instance(ttl=10)):
+            assert await ask(cache, Provider(), cache="read") == ("miss", b'{"a":1}')
+        assert (await ask(one, Provider()))[0] == "hit"
+
+    place(scene)
+
+
+def test_whoever_sweeps_unasked_does_so_at_once_and_every_ten_minutes(place):
+    async def scene(place):
+        blobs, now = await place.blobs(), int(place.clock.now())
+        names = [f"cache/{now + seconds:012d}/x" for seconds in (-1, 300, 9999)]
+        for name in names:
+            await blobs.put(name, b"", "text/plain")
+        asked, cache = await place.instance(), await place.instance(sweeps=True)
+        assert asked.due == NEVER
+        for rest, seconds in ((names[1:], 600), (names[2:], 600)):
+            assert cache.due <= place.clock.monotonic()
+            cache.sweep()
+            await cache._shelf._sweeper
+            assert list(await blobs.list()) == rest
+            assert cache.due == place.clock.monotonic() + seconds
+            place.clock.advance(seconds)
 
     place(scene)
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.cache.single_flight import LEASE_SECONDS, Ended
+from core.cache import single_flight
+from core.cache.single_flight import LEASE_SECONDS, PATIENCE, Ended
 from core.clock import SystemClock
 from core.errors import StoreUnavailable
 from core.types.caller import LOCAL
@@ -146,15 +147,61 @@ class TestLeases:
     def test_one_of_a_dead_process_runs_out(self, place):
         async def scene(place):
             dead, key = await self._left_by_a_dead_process(place)
-            place.clock.advance(20)
+            place.clock.advance(3)
             cache, provider = await place.instance(), Provider(closed=True)
             task = asyncio.create_task(ask(cache, provider))
             await provider.started.wait()
-            assert LEASE_SECONDS - 20 <= sum(place.clock.slept) <= LEASE_SECONDS - 18
+            assert LEASE_SECONDS - 3 <= sum(place.clock.slept) <= LEASE_SECONDS - 1
             assert (await dead.look(key))["owner"] == cache._owner, "who comes next waits for this one"
             provider.open.set()
             assert (await task)[0] == "miss"
             assert "owner" not in await dead.look(key)
+
+        place(scene)
+
+    def test_one_of_who_is_at_work_is_renewed(self, place, monkeypatch):
+        monkeypatch.setattr(single_flight, "_RENEW_SECONDS", 0.01)
+
+        async def scene(place):
+            one, two = await place.instance(), await place.instance()
+            provider = Provider(closed=True)
+            (leader,) = asking(1, one, provider)
+            await provider.started.wait()
+            key = one.ticket(LOCAL, request(), 0)._key
+            for _ in range(5):
+                place.clock.advance(LEASE_SECONDS - 1)
+                least = place.clock.now() + LEASE_SECONDS
+                while (await two.look(key))["exp"] < least:  # noqa: ASYNC110 - nothing rings at a renewal
+                    await asyncio.sleep(0.002)
+            provider.open.set()
+            assert (await leader)[0] == "miss"
+            assert (await ask(two, Provider()))[0] == "hit", "and no renewal has come over the answer"
+
+        place(scene)
+
+    def test_a_renewal_under_way_does_not_undo_what_comes_after_it(self, place, monkeypatch):
+        monkeypatch.setattr(single_flight, "_RENEW_SECONDS", 0.0)
+
+        async def scene(place):
+            store = await place.store()
+            one, two = await place.instance(store), await place.instance()
+            lease = one.lease(key := one.ticket(LOCAL, request(), 0)._key)
+            await lease.take()
+            put, waits, go_on = store.put, asyncio.Event(), asyncio.Event()
+
+            async def slow(*arguments):
+                waits.set()
+                await go_on.wait()
+                await put(*arguments)
+
+            store.put = slow
+            await waits.wait()
+            store.put = put
+            giving = asyncio.create_task(lease.give_back(failed=True))
+            await asyncio.sleep(0)
+            go_on.set()
+            await asyncio.gather(giving, lease._renewal)
+            assert (await two.look(key))["failed"]
 
         place(scene)
 
@@ -238,7 +285,7 @@ class TestLeases:
             )
             cache, provider = await place.instance(), Provider()
             assert (await ask(cache, provider))[0] == "miss"
-            assert sum(place.clock.slept) == pytest.approx(LEASE_SECONDS)
+            assert sum(place.clock.slept) == pytest.approx(PATIENCE)
             assert (await ask(await place.instance(), Provider()))[0] == "hit", "its answer has replaced the lease"
 
         place(scene)

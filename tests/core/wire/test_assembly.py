@@ -219,6 +219,27 @@ def test_usage_that_no_provider_reported_is_not_put_into_its_mouth(usage):
     assert all(b'"usage"' not in frame.raw for frame in frames_of(body, wants_usage=True))
 
 
+def test_what_a_provider_did_not_report_is_not_said_for_it():
+    counts = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+    plain = [event(piece(content="a")), event(piece(finish="stop"))]
+    assert whole(*plain, usage=Usage("reported", input=3, output=5))["usage"] == counts
+    for said in (counts, {**counts, "prompt_tokens_details": {"cached_tokens": 0}, "queue_time": 0.1}):
+        body = whole(*plain, event(usage=said), usage=Usage("reported", input=3, output=5))
+        assert body["usage"] == said
+    assert whole(*plain, event(usage={"tokens": 8}), usage=Usage("estimated", input=3))["usage"] is None
+
+
+def test_what_a_vendor_says_of_the_whole_is_said_once():
+    filtered = [{"prompt_index": 0, "content_filter_results": {}}]
+    body = whole(
+        event(prompt_filter_results=filtered), event(piece(content="a" * 500), system_fingerprint="fp"),
+        event(piece(finish="stop")),
+    )  # fmt: skip
+    chunks = [chunk_of(frame.raw) for frame in frames_of(body, wants_usage=True)]
+    assert [chunk.get("prompt_filter_results") for chunk in chunks] == [filtered] + [None] * (len(chunks) - 1)
+    assert len(chunks) > 4 and {chunk["system_fingerprint"] for chunk in chunks} == {"fp"}
+
+
 def test_usage_only_for_who_asks():
     body = whole(event(piece(content="a")), event(piece(finish="stop")))
     assert b'"usage"' not in b"".join(frame.raw for frame in frames_of(body, wants_usage=False))
