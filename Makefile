@@ -12,7 +12,8 @@ help:  ## this list
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8787 (PORT, HOST, PATCHBAY_HOME)
 	@exec $(BIN)/patchbay serve
 
-invoke: $(VENV)/.invoke  ## one event through a function as Lambda runs it, e.g. FN=chat EVENT=events/chat.json
+invoke: $(if $(and $(FN),$(EVENT)),$(VENV)/.invoke)  ## one event through a function as Lambda runs it, e.g. FN=chat EVENT=events/chat.json
+	@test -n "$(FN)" -a -n "$(EVENT)" || { echo "Say which function and which event: make invoke FN=chat EVENT=events/chat.json"; exit 2; }
 	@$(BIN)/patchbay invoke $(FN) $(EVENT)
 
 test: $(VENV)/.test  ## run the tests; K=words selects, e.g. make test K=openai

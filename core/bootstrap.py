@@ -99,6 +99,14 @@ class Service:
             await self._lasting.transport.renew()
             self.due = -NEVER
 
+    async def flush(self) -> None:
+        """What was appended is durable when it returns, for who may be frozen or ended then."""
+        if self._lasting is not None:
+            try:
+                await self._lasting.store.flush()
+            except StoreUnavailable as error:
+                log.error("state may be lost: %s", error.message)  # noqa: TRY400 - no trace needed
+
     async def close(self) -> None:
         self.gateway = None
         self.due = -NEVER

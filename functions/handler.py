@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
@@ -87,6 +88,8 @@ class Handler(Mangum):
         return answer
 
     def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
+        if wrong := _wrong_in(event):
+            raise UnknownEvent(f"{wrong}. API Gateway and function URLs send no such event.")
         try:
             shape = super().infer(event, context)
             shape.scope, shape.body  # noqa: B018 - what is missing in them is said here
@@ -101,11 +104,45 @@ class Handler(Mangum):
         await asyncio.sleep(0)  # the loop hears here what was closed since the last invocation
         left = scope["aws.context"].get_remaining_time_in_millis() / 1000
         scope["patchbay.allowed"] = max(0.0, left - MARGIN)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await self._service.flush()  # once the answer is handed over, Lambda may stop everything
+
+
+def _wrong_in(event: Any) -> str | None:
+    """What has another type in an event than those who send events give it."""
+    if not isinstance(event, dict):
+        return None
+    body = event.get("body")
+    if body is not None and not isinstance(body, str):
+        return f"body must be a string, not {_kind(body)}: JSON goes into it as text"
+    if event.get("isBase64Encoded") and body:
+        try:
+            b64decode(body, validate=True)
+        except ValueError:
+            return "isBase64Encoded is true and the body is not base64"
+    for part in ("headers", "multiValueHeaders"):
+        given = event.get(part)
+        if given is not None and not isinstance(given, dict):
+            return f"{part} must be an object, not {_kind(given)}"
+        for name, value in (given or {}).items():
+            if part == "headers" and not isinstance(value, str):
+                return f"header {name[:_LONGEST_NAME]} must be a string, not {_kind(value)}"
+            if part != "headers" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+                return f"header {name[:_LONGEST_NAME]} in multiValueHeaders must be a list of strings"
+    return None
+
+
+def _kind(value: Any) -> str:
+    """In JSON's words."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return {dict: "an object", list: "a list", str: "a text"}.get(type(value), "a number")
 
 
 def _described(event: Any) -> str:
     if not isinstance(event, dict):
-        return f"a {type(event).__name__}"
+        return _kind(event)
     names = ", ".join(str(name)[:_LONGEST_NAME] for name in list(event)[:_MOST_NAMES])
     return f"an object with {names or 'nothing in it'}"
