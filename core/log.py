@@ -191,7 +191,7 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, gather: b
 
 
 def leave_to_program() -> None:
-    """Whose own logging decides, unless somebody configured lines: all is an ordinary record of the logger `patchbay`."""
+    """Whose own logging decides, unless somebody configured lines: all are records of the logger `patchbay`."""
     LINES.leave()
     if not _LOGGER.handlers:
         _LOGGER.addHandler(logging.NullHandler())

@@ -138,7 +138,8 @@ def _kind(value: Any) -> str:
     """In JSON's words."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return {dict: "an object", list: "a list", str: "a text"}.get(type(value), "a number")
+    known: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+    return known.get(type(value), "a number")
 
 
 def _described(event: Any) -> str:

@@ -43,7 +43,9 @@ def test_the_file_of_this_folder_holds_there_too(invoke, tmp_path):
 def test_what_it_did_is_in_the_records(invoke, tmp_path):
     """The process ends with its answer, and what it wrote must be there then."""
     done = [invoke("chat", "-v", EVENTS / "chat.json") for _ in range(3)]
-    made = {line.partition(": ")[2] for one in done for line in one.stdout.splitlines() if "x-patchbay-decision" in line}
+    made = {
+        line.partition(": ")[2] for one in done for line in one.stdout.splitlines() if "x-patchbay-decision" in line
+    }
     told = subprocess.run(
         [sys.executable, "-m", "infra.local.cli", "decisions", "--json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=50,

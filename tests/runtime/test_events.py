@@ -147,7 +147,10 @@ def test_an_unknown_route_names_the_functions_own(functions):
     told = json.loads(functions("chat").answer(wanted)["body"])["error"]["message"]
     assert told.endswith("there are POST /v1/chat/completions, POST /api/ai/chat.")
     wanted = {**event("catalog-status"), "path": "/docs/nothing"}
-    assert "GET /api/ai/decisions/{decision}" in json.loads(functions("catalog").answer(wanted)["body"])["error"]["message"]
+    assert (
+        "GET /api/ai/decisions/{decision}"
+        in json.loads(functions("catalog").answer(wanted)["body"])["error"]["message"]
+    )
 
 
 def test_receipts_lie_in_the_table_and_the_other_function_finds_them(functions, chat):

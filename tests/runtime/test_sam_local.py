@@ -18,7 +18,9 @@ OWN = {f"functions.{name}.app.handler": name for name in known()}
 def variables(name: str) -> dict[str, Any]:
     """What the template names for a function."""
     (own,) = [
-        one["Properties"] for one in TEMPLATE["Resources"].values() if OWN.get(one["Properties"].get("Handler")) == name
+        one["Properties"]
+        for one in TEMPLATE["Resources"].values()
+        if OWN.get(one["Properties"].get("Handler")) == name
     ]
     given: dict[str, Any] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     return {**given, **own.get("Environment", {}).get("Variables", {})}
@@ -39,7 +41,12 @@ def by_sam(name: str, shell: dict[str, str], overrides: dict[str, str]) -> dict[
     """SAM's rule: only what the template names, from the file, or else the shell, or else the template."""
     named = variables(name)
     made = {one: overrides.get(one, shell.get(one, resolved(value))) for one, value in named.items()}
-    return {"AWS_SAM_LOCAL": "true", "AWS_ACCESS_KEY_ID": "defaultkey", "AWS_SECRET_ACCESS_KEY": "defaultsecret", **made}
+    return {
+        "AWS_SAM_LOCAL": "true",
+        "AWS_ACCESS_KEY_ID": "defaultkey",
+        "AWS_SECRET_ACCESS_KEY": "defaultsecret",
+        **made,
+    }
 
 
 def started(name, tmp_path, shell, overrides=OVERRIDES, **more):
@@ -89,4 +96,3 @@ def test_no_secret_has_a_value_in_the_template():
         "PATCHBAY_API_KEY": "",
         "OPENAI_API_KEY": "",
     }
-
