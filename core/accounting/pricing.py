@@ -31,6 +31,16 @@ def estimate(
     return max(known) if len(known) == len(found) else None
 
 
+def affordable(model: Model | None, at: float, input_tokens: int, nano: float, answers: int = 1) -> int | None:
+    """The longest answer in tokens that cannot cost more than that, any hour of the day; None without a price."""
+    period = None if model is None else model.period(at)
+    if period is None:
+        return None
+    rooms = [_room(price, input_tokens, nano, answers) for price in period.prices]
+    known = [room for room in rooms if room is not None]
+    return min(known) if known and len(known) == len(rooms) else None
+
+
 def _pico(usage: Usage, price: Price) -> int | None:
     """The sum over the units it is sold in; none is a price that nobody knows."""
     if price.per_character is None and price.per_hour is None:
@@ -75,6 +85,14 @@ def _dearest(price: Price, input_tokens: int, output: int | None, answers: int) 
         return None
     dearest_input = max(rates.input, rates.cache_write or 0)
     return -(-(input_tokens * dearest_input + answers * (output or 0) * (rates.output or 0)) // _PER_NANO)
+
+
+def _room(price: Price, input_tokens: int, nano: float, answers: int) -> int | None:
+    rates = _applying(price, input_tokens)
+    if rates is None or not rates.output:
+        return None
+    left = nano * _PER_NANO - input_tokens * max(rates.input, rates.cache_write or 0)
+    return max(0, int(left // (answers * rates.output)))
 
 
 def _applying(price: Price, input_tokens: int) -> Rates | None:

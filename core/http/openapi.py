@@ -16,7 +16,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "models": {"type": "array", "items": {"type": "string"}, "description": "Exactly these, in this order."},
     "strategy": {"type": "string", "description": "How candidates are ordered."},
     "cache": {"enum": ["off", "read", "write", "on"]},
-    "max_cost": {"type": "number", "minimum": 0, "description": "USD; dearer targets are left out."},
+    "max_cost": {
+        "type": "number",
+        "minimum": 0,
+        "description": "USD; bounds the answer; dearer targets are left out.",
+    },
     "tier": {"enum": ["fast", "standard", "advanced", "local"]},
     "strict": {
         "type": "boolean",

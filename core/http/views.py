@@ -12,7 +12,7 @@ from core.config.run_time import InForce
 from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
-from core.types.plan import Plan
+from core.types.plan import Candidate, Plan
 from core.types.request import Facts
 
 _HIDDEN = {"pk", "sk", "exp"}
@@ -171,6 +171,11 @@ def _per_1k(rate: int | None) -> float | None:
     return None if rate is None else rate / 1_000_000_000
 
 
+def _bounded(facts: Facts, one: Candidate) -> Facts:
+    """With the length of answer that is sent for who names none."""
+    return facts._replace(max_output=facts.max_output or dict(one.defaults).get("max_tokens"))
+
+
 def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
     now = gateway.clock.now()
     return {
@@ -180,7 +185,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
         "candidates": [
             {
                 **ledger.candidate(each),
-                "cost_estimate_nano": gateway.planner.estimate(each.target, facts, now),
+                "cost_estimate_nano": gateway.planner.estimate(each.target, _bounded(facts, each), now),
                 "warnings": each.warnings,
             }
             for each in one.candidates

@@ -24,6 +24,7 @@ POLICY = "1"  # rises when the same request, settings and snapshot may give anot
 _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
+_SHORTEST = 100  # tokens; a cap that leaves less to an answer leaves the target out
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
 _DEAREST = 2  # estimates of tokens err by as much: digits and other scripts take two bytes a token
@@ -121,7 +122,7 @@ class Planner:
                 if refusal is not None:
                     excluded[target] = refusal
                 else:
-                    candidates[target] = self._candidate(choice, wish, request)
+                    candidates[target] = self._candidate(choice, wish, request, at)
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
@@ -289,24 +290,40 @@ class Planner:
         cap = self._cap(request.options)
         if cap is None or row.free:
             return None
-        worst = self.estimate(target, request.facts, at)
+        room = self._room(target, request, at)
+        if room is not None and room >= _SHORTEST:
+            return None
+        facts = request.facts if room is None else request.facts._replace(max_output=_SHORTEST)
+        worst = self.estimate(target, facts, at)
+        if worst is not None and worst <= cap * NANO_PER_USD:
+            return None
         if worst is None:
-            return Exclusion(
-                target,
-                "max_cost",
-                "its price is not known, so max_cost cannot be kept",
-                by_request=True,
-                param="max_cost",
-            )
-        if worst > cap * NANO_PER_USD:
+            reason = "its price is not known, so max_cost cannot be kept"
+        elif room is None:
             reason = f"may cost up to {worst / NANO_PER_USD:.6f} USD; lower max_tokens or raise max_cost"
-            return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
-        return None
+        else:
+            reason = f"{_SHORTEST} tokens of answer may cost up to {worst / NANO_PER_USD:.6f} USD; raise max_cost"
+        return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
 
-    def _candidate(self, choice: _Choice, wish: Wish, request: Request) -> Candidate:
-        target = choice.target
+    def _room(self, target: Target, request: Request, at: float) -> int | None:
+        """The tokens that an answer may have under the cap where nobody limits it; None: they need no limit."""
+        cap, facts = self._cap(request.options), request.facts
+        row = self._registry.rows[target.provider]
+        if cap is None or row.free or request.capability is not Capability.CHAT:
+            return None
+        worst = self.estimate(target, facts, at)
+        said = facts.max_output or self._account(target).max_tokens
+        if said or (worst is not None and worst <= cap * NANO_PER_USD):
+            return None
+        model = self._catalog.find(target.provider, target.model)
+        return pricing.affordable(model, at, _DEAREST * facts.input_tokens, cap * NANO_PER_USD, facts.answers)
+
+    def _candidate(self, choice: _Choice, wish: Wish, request: Request, at: float) -> Candidate:
+        target, room = choice.target, self._room(choice.target, request, at)
         dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
+        if room is not None:
+            warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
         instead_of = None if choice.retired is None else choice.retired.id
         space = ""
         if request.capability is Capability.EMBED:
@@ -319,16 +336,16 @@ class Planner:
             dropped,
             (*_ageing(choice), *warnings),
             instead_of,
-            defaults=self._defaults(choice, request),
+            defaults=self._defaults(choice, request, room),
             space=space,
         )
 
-    def _defaults(self, choice: _Choice, request: Request) -> tuple[tuple[str, Any], ...]:
-        """What the account sets for chats that name none; nothing that the target does not take."""
+    def _defaults(self, choice: _Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
+        """What the account sets and the cap leaves for chats that name none; nothing the target does not take."""
         if request.capability is not Capability.CHAT:
             return ()
         target, account, most = choice.target, self._account(choice.target), choice.model and choice.model.max_output
-        length = account.max_tokens
+        length = account.max_tokens if room is None else room
         given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
         facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
         refused = self.dropped(target, facts, request.body.get("reasoning_effort"))

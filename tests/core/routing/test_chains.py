@@ -268,5 +268,5 @@ class TestCap:
         assert order(made, {"max_tokens": 1000}, max_cost=1.0)[0] == "azure"
 
     def test_counts_the_accounts_own_length(self, planner):
-        text = KEYS.replace("openai: {", "openai: {max_tokens: 1, ") + "routing: {max_cost_per_task: 0.0001}"
+        text = KEYS.replace("openai: {", "openai: {max_tokens: 1, ") + "routing: {max_cost_per_task: 0.00005}"
         assert order(planner(text)) == ["openai"]

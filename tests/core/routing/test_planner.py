@@ -541,6 +541,25 @@ class TestMoney:
         assert providers(body={"max_tokens": 100}, max_cost=most / NANO_PER_USD)[0] == "azure"
         assert "azure" not in providers(body={"max_tokens": 100}, max_cost=(most - 1000) / NANO_PER_USD)
 
+    def test_who_names_no_length_is_given_what_the_cap_leaves(self):
+        made = plan(max_cost=0.01)
+        first = made.candidates[0]
+        room = dict(first.defaults)["max_tokens"]
+        assert f"at most {room} tokens" in first.warnings[-1]
+        for length, within in ((room, True), (room + 1, False)):
+            most = self.estimate("azure", "gpt-5.4-mini", {"max_tokens": length})
+            assert most is not None
+            assert (most <= 0.01 * NANO_PER_USD) is within
+
+    def test_a_cap_that_bounds_nothing_says_nothing(self):
+        first = plan(max_cost=100).candidates[0]
+        assert first.defaults == () and not any("max_cost" in one for one in first.warnings)
+
+    def test_a_cap_that_leaves_no_answer_leaves_the_target_out(self):
+        made = plan(max_cost=0.0001)
+        (out,) = [one for one in made.excluded if one.target.provider == "azure"]
+        assert "100 tokens of answer may cost up to" in out.reason and "raise max_cost" in out.reason
+
     def test_a_cap_of_nothing_excludes_everybody_who_costs(self):
         environ = {**KEYS, "OLLAMA_BASE_URL": "http://localhost:11434", "OLLAMA_MODEL": "llama3.2"}
         assert order(environ, max_cost=0) == ["ollama/llama3.2"]
