@@ -27,9 +27,9 @@ class OwnAdapter:
         self._own = own
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
-        if not self._own.ready:
-            raise _own(Unreachable(f"{call.target.provider} says that it is not available"))
         try:
+            if not self._own.ready:
+                raise _own(Unreachable(f"{call.target.provider} says that it is not available"))  # noqa: TRY301 - or its own code fails here
             said = await self._own.answer(call)
             if inspect.isasyncgen(said) or isinstance(said, AsyncIterator):
                 said = "".join([_text_in(piece) or "" async for piece in said])
