@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
@@ -17,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from core.bootstrap import Service, build
 from core.config.settings import Settings
 from core.http.guards import on_lambda
+from functions.events import described, wrong_in
 from functions.telemetry import Telemetry
 
 log = logging.getLogger("patchbay")
@@ -25,7 +25,6 @@ log = logging.getLogger("patchbay")
 MARGIN = 1.0
 # Seconds after which a connection is not trusted: a frozen sandbox does not hear that the other end has gone.
 PAUSE = 10.0
-_MOST_NAMES, _LONGEST_NAME = 8, 40
 _HOME = Path(gettempdir()) / "patchbay"
 
 
@@ -88,13 +87,13 @@ class Handler(Mangum):
         return answer
 
     def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
-        if wrong := _wrong_in(event):
+        if wrong := wrong_in(event):
             raise UnknownEvent(f"{wrong}. API Gateway and function URLs send no such event.")
         try:
             shape = super().infer(event, context)
             shape.scope, shape.body  # noqa: B018 - what is missing in them is said here
         except (RuntimeError, KeyError, TypeError, AttributeError, ValueError):
-            words = f"This function answers events of API Gateway and of function URLs; this is {_described(event)}."
+            words = f"This function answers events of API Gateway and of function URLs; this is {described(event)}."
             raise UnknownEvent(words) from None  # which Lambda logs; the trace would be Mangum's
         return shape
 
@@ -108,42 +107,3 @@ class Handler(Mangum):
             await self._app(scope, receive, send)
         finally:
             await self._service.flush()  # once the answer is handed over, Lambda may stop everything
-
-
-def _wrong_in(event: Any) -> str | None:
-    """What has another type in an event than those who send events give it."""
-    if not isinstance(event, dict):
-        return None
-    body = event.get("body")
-    if body is not None and not isinstance(body, str):
-        return f"body must be a string, not {_kind(body)}: JSON goes into it as text"
-    if event.get("isBase64Encoded") and body:
-        try:
-            b64decode(body, validate=True)
-        except ValueError:
-            return "isBase64Encoded is true and the body is not base64"
-    for part in ("headers", "multiValueHeaders"):
-        given = event.get(part)
-        if given is not None and not isinstance(given, dict):
-            return f"{part} must be an object, not {_kind(given)}"
-        for name, value in (given or {}).items():
-            if part == "headers" and not isinstance(value, str):
-                return f"header {name[:_LONGEST_NAME]} must be a string, not {_kind(value)}"
-            if part != "headers" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-                return f"header {name[:_LONGEST_NAME]} in multiValueHeaders must be a list of strings"
-    return None
-
-
-def _kind(value: Any) -> str:
-    """In JSON's words."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    known: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
-    return known.get(type(value), "a number")
-
-
-def _described(event: Any) -> str:
-    if not isinstance(event, dict):
-        return _kind(event)
-    names = ", ".join(str(name)[:_LONGEST_NAME] for name in list(event)[:_MOST_NAMES])
-    return f"an object with {names or 'nothing in it'}"
