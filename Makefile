@@ -69,7 +69,7 @@ build-%Function:
 	mkdir -p "$(ARTIFACTS_DIR)/functions"
 	cp -R core "$(ARTIFACTS_DIR)/"
 	cp -R functions/*.py functions/$(FN_$*) "$(ARTIFACTS_DIR)/functions/"
-	$(if $(wildcard patchbay*.json),cp patchbay*.json "$(ARTIFACTS_DIR)/")
+	$(if $(SHIPPED),cp $(SHIPPED) "$(ARTIFACTS_DIR)/")
 	$(if $(OWN),$(SHIP))
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
 	$(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m compileall -q -j 0 \
@@ -83,6 +83,7 @@ sed -n '/^pyyaml==/,/[^\\]$$/p' infra/local/requirements.txt > "$(ARTIFACTS_DIR)
 	rm -rf "$(ARTIFACTS_DIR)/yaml" "$(ARTIFACTS_DIR)/yaml.txt"
 endef
 
+SHIPPED := $(wildcard patchbay*.json patchbay*.toml)
 UV ?= uv
 FOR ?= lambda
 OWN := $(filter-out patchbay.example.yaml,$(wildcard patchbay*.yaml))

@@ -107,7 +107,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("entry", "field", "words"),
         [
-            ({"tiers": "fast"}, "tiers", "known: .*tier"),
+            ({"tiers": "fast"}, "tiers", "did you mean tier.* known: .*"),
             ({"id": "x"}, "id", "not known"),
             ({"tier": "FASTER"}, "tier", "fast, standard, advanced"),
             ({"capability": "dance"}, "capability", "transcribe"),
