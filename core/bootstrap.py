@@ -20,6 +20,7 @@ from core.config.catalog import Catalog
 from core.config.run_time import Changes, RunTime
 from core.config.settings import Settings
 from core.configuration import Configuration
+from core.errors import StoreUnavailable
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
 from core.execution.walk import Walk
