@@ -9,6 +9,7 @@ PatchbayError
 │   ├── MethodNotAllowed      405
 │   ├── BodyTooLarge          413
 │   ├── AnswerTooLarge        413  what was asked for cannot be returned where this runs
+│   ├── CallsItself           508  it has come through too many gateways
 │   └── WrongMediaType        415
 ├── GatewayError                   ours, or how we are set up
 │   ├── NoTarget              503  nothing configured can serve this request
@@ -40,6 +41,7 @@ PatchbayError
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
     ├── OwnCodeFailed                     a provider of the program's own raised something
+    ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
 Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
@@ -111,6 +113,10 @@ class AnswerTooLarge(CallerError):
 
 class WrongMediaType(CallerError):
     status = 415
+
+
+class CallsItself(CallerError):
+    status = 508
 
 
 class GatewayError(PatchbayError):
@@ -306,6 +312,13 @@ class Overloaded(TargetError):
 class BrokenOff(Overloaded):
     billed = True
     advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
+
+
+class Circle(TargetError):
+    status = 508
+    fault = "account"
+    again = False
+    advice = "Check the provider's base URL: it leads back to this gateway, or through too many others."
 
 
 class ServerFault(TargetError):

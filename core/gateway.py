@@ -177,7 +177,8 @@ class Gateway:
         return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
 
     def _ticket(self, caller: Caller, request: Request, deadline: Deadline) -> Ticket | None:
-        return None if self._cache is None else self._cache.ticket(caller, request, deadline.at)
+        # What comes from a gateway may come from this one, and would then wait for itself.
+        return None if self._cache is None or request.hop else self._cache.ticket(caller, request, deadline.at)
 
     async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
         """Not what stands in for a model that was named and failed, nor what is no whole answer."""

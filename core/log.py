@@ -114,7 +114,7 @@ def request(receipt: Receipt) -> None:
         "capability": wanted.capability,
         "route": wanted.route,
         "stream": wanted.stream,
-        "chain": [one.target.provider for one in plan.candidates] if plan else [],
+        "chain": [str(one.target.place) for one in plan.candidates] if plan else [],
         "outcome": receipt.outcome,
         "target": str(receipt.target) if receipt.target else None,
         "attempts": len(receipt.attempts),

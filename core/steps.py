@@ -156,6 +156,7 @@ class Steps:
             self._settings.idle_timeout,
             self._settings.max_answer_bytes,
             request.wants_usage,
+            request.hop,
         )
 
     def model(self, target: Target) -> Model | None:
@@ -196,9 +197,10 @@ class Steps:
         lines.request(receipt)
 
     def _cost(self, target: Target, usage: Usage) -> Cost:
-        if self._registry.rows[target.provider].free:
+        model, now = self.model(target), self._clock.now()
+        if pricing.is_free(model, now, own=self._registry.rows[target.provider].free):
             return Cost(0)
-        return pricing.cost_of(usage, self.model(target), self._clock.now())
+        return pricing.cost_of(usage, model, now)
 
     @staticmethod
     def _substitution(request: Request, candidate: Candidate, named: Place | None) -> tuple[str, ...]:

@@ -9,6 +9,13 @@ _PER_NANO = 1000
 _HOUR_MS = 3_600_000
 
 
+def is_free(model: Model | None, at: float, *, own: bool) -> bool:
+    """Its price is 0, or it runs on the user's own machines and nobody has set a price for it."""
+    if model is None or model.period(at) is None:
+        return own
+    return model.is_free(at)
+
+
 def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
     """What the provider charges; each unit that the model is sold in must have been measured."""
     price = None if model is None else model.price(at)

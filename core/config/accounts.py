@@ -33,11 +33,12 @@ class Account:
     first: bool = False  # leads the default chain
     simulated: bool = False
     usable: bool = True  # False: this version cannot talk to its provider
+    elsewhere: bool = True  # False: its base_url is the vendor's own, where nobody gets in without a key
 
     @property
     def has_access(self) -> bool:
         """Somebody gave it a credential or an address."""
-        return bool(self.key or self.token or self.base_url)
+        return bool(self.key or self.token or (self.base_url and self.elsewhere))
 
     def model_for(self, capability: str) -> str | None:
         own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
@@ -100,7 +101,8 @@ class Declared:
     aliases: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     usable: bool = True
-    defaults: Mapping[str, str] = field(default_factory=dict)  # of the account's fields, for examples
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of the account's fields
+    keyed: bool = True  # nobody gets in there without a key
     # Environment names without an effect in this version, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -151,11 +153,12 @@ class Accounts:
         self.origins: dict[str, Origin] = {}
 
     def of(self, row: Declared, named: Iterable[str], taken: frozenset[str]) -> tuple[Account, ...]:
-        """The default account first; without any access of its own it gives way to those that have a name."""
+        """The default account first; without a key it gives way to those that have a name and go where it goes."""
         base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
         self._warn(row, enabled=any(one.enabled for one in (base, *made)))
-        return (base, *made) if base.has_access or not made else tuple(made)
+        shared = not (base.key or base.token) and any(one.base_url == base.base_url for one in made)
+        return (base, *made) if not made or (base.has_access and not shared) else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
         """What it does not say itself it takes from its provider; a key only for the same address."""
@@ -172,9 +175,12 @@ class Accounts:
         self._remember(row.provider, account, found)
         own: dict[str, Any] = {name: one.value for name, one in found.items() if "." not in name}
         models = {name.partition(".")[2]: one.value for name, one in found.items() if "." in name}
-        if "key" in own or "token" in own or own.get("base_url", base.base_url) != base.base_url:
+        vendors = row.defaults.get("base_url", "").casefold()
+        address = own.get("base_url", base.base_url)
+        if "key" in own or "token" in own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
-        return replace(base, name=account, models={**base.models, **models}, **own)
+        elsewhere = not (row.keyed and address and address.casefold() == vendors)
+        return replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
 
     def _look(self, names: tuple[str, ...], kind: Kind, *, needed: bool) -> Found | None:
         try:

@@ -176,7 +176,7 @@ class Catalog:
     def list_models(
         self, query: Query, at: float, free: Collection[str] = (), *, retired: bool = False
     ) -> list[Model]:
-        """Those that fit, in the catalogue's order; at a provider in `free` everything costs nothing."""
+        """Those that fit, in the catalogue's order; at a provider in `free` what has no price costs nothing."""
         query = _checked(query, self.providers)
         words = {word for word in (query.capability, query.skill) if word is not None}
         return [
@@ -260,7 +260,7 @@ def _checked(query: Query, providers: list[str]) -> Query:
 
 def _within(model: Model, most: float, at: float, free: Collection[str]) -> bool:
     """An unknown price is within nothing."""
-    if model.provider in free or model.is_free(at):
+    if model.is_free(at) or (model.provider in free and model.period(at) is None):
         return True
     rates = model.rates(at)
     return most > 0 and rates is not None and rates.input <= most * 1_000_000_000

@@ -110,6 +110,7 @@ class Spreader:
 
     def _take(self, label: str, made: Spread, instance: Instance, given: Mapping[Any, Any]) -> None:
         provider, account, where = instance
+        self._check_structure(label, instance, given)
         if account != DEFAULT:
             made.instances.append(instance)
         inner = given.get("accounts") if account == DEFAULT else None
@@ -121,10 +122,29 @@ class Spreader:
             if not isinstance(one, Mapping | None):
                 self._refuse(label, place, f"expected a mapping, got {shape(one)}")
             elif str(name).lower() == DEFAULT:
+                self._check_structure(label, Instance(provider, DEFAULT, place), one or {})
                 self._values(label, made, Instance(provider, DEFAULT, place), one or {})
             elif named := self._named(label, provider, str(name), place):
                 self._take(label, made, named, one or {})
         self._values(label, made, instance, given)
+
+    def _check_structure(self, label: str, instance: Instance, given: Mapping[Any, Any]) -> None:
+        """What says whose an account is must not be overlooked: its key would go to somebody else."""
+        provider, account, where = instance
+        for word in ("type", "provider"):
+            said = given.get(word)
+            if said is not None and self._names.get(str(said).lower()) != provider:
+                words = f"{said!r} is another provider than {provider}, whose account this is"
+                self._refuse(label, f"{where}.{word}", words)
+        inside = ".accounts." in where
+        if given.get("accounts") is not None and (inside or account != DEFAULT):
+            words = f"an account has no accounts of its own: write them below providers.{provider}.accounts"
+            self._refuse(label, f"{where}.accounts", words)
+        name = given.get("name")
+        if name is not None and not where.endswith("]") and str(name).lower() != where.rpartition(".")[2].lower():
+            self._refuse(
+                label, f"{where}.name", f"it is called {where.rpartition('.')[2]} here: remove its other name"
+            )
 
     def _values(self, label: str, made: Spread, instance: Instance, given: Mapping[Any, Any]) -> None:
         provider, account, where = instance

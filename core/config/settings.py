@@ -98,7 +98,7 @@ class Settings:
     )
     embedding_provider: str | None = _provider(
         "EMBEDDING_PROVIDER",
-        "The same for embeddings; its model is then the one that answers",
+        "The same for embeddings, even where its vectors are others; LLM_PROVIDER never changes those",
         "embedding_provider",
         "embed",
     )
@@ -228,7 +228,12 @@ class Settings:
 
     def first_for(self, capability: str) -> str | None:
         """Whom configuration puts first, or None for auto."""
-        own = {
+        chosen = self.chosen_for(capability) or (self.llm_provider if capability in _BY_LLM else None)
+        return None if chosen in {None, _AUTO} else chosen
+
+    def chosen_for(self, capability: str) -> str | None:
+        """Whom the capability's own setting puts first; auto is a choice, too."""
+        return {
             "chat": self.chat_provider,
             "embed": self.embedding_provider,
             "beautify": self.beautify_provider,
@@ -236,8 +241,6 @@ class Settings:
             "speak": self.tts_provider,
             "translate": self.translation_provider,
         }.get(capability)
-        chosen = own or (self.llm_provider if capability in _BY_LLM else None)
-        return None if chosen in {None, _AUTO} else chosen
 
     def chain_for(self, capability: str) -> tuple[str, ...]:
         """The names of an explicit chain; none leaves it to the default one."""
@@ -250,8 +253,8 @@ class Settings:
 
     @property
     def configured(self) -> bool:
-        """Whether anybody that can be used has a credential or a base URL: if not, simulators may answer."""
-        return any(one.usable and one.has_access for accounts in self.accounts.values() for one in accounts)
+        """Whether anybody was given a credential or an address, be he of use or not: if not, simulators may answer."""
+        return any(one.has_access for accounts in self.accounts.values() for one in accounts)
 
     @property
     def simulated(self) -> bool:

@@ -62,6 +62,8 @@ class Endpoint(Generic[T]):
         headers = scope["patchbay.headers"]
         body = await read_json(receive, headers, gateway.settings.max_body_bytes)
         request = self._surface.decode(body, scope["path"], options.timeout(headers))
+        if hop := options.hop(headers):
+            request = request._replace(hop=hop)
         if "patchbay.allowed" in scope:
             request = request._replace(allowed=scope["patchbay.allowed"], most_bytes=scope["patchbay.most_bytes"])
         caller = scope["patchbay.caller"]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import BadRequest
+from core.errors import BadRequest, CallsItself
+from core.providers.contract import HOP
 from core.types.request import Options
 from core.wire.chat import check_type
 
@@ -15,6 +16,8 @@ _NAMES = frozenset(_FIELDS)
 _CACHE = ("off", "read", "write", "on")
 _TIERS = ("fast", "standard", "advanced", "local")
 _TIMEOUT_HEADER = b"x-patchbay-timeout-ms"
+_HOP_HEADER = HOP.encode()
+_MOST_HOPS = 3  # gateways before gateways are legal; a circle has no end
 _LONGEST_NAME = 300
 _MOST_MODELS = 50
 _MOST_DIGITS = 12  # 30 years
@@ -58,6 +61,23 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
             code="invalid_value",
         )
     return int(text) / 1000
+
+
+def hop(headers: Mapping[bytes, bytes]) -> int:
+    """How many gateways it came through."""
+    text = headers.get(_HOP_HEADER)
+    if text is None:
+        return 0
+    if not text.isdigit():
+        raise BadRequest(f"{HOP} must be a whole number", param=HOP, code="invalid_value")
+    if len(text) > 1 or int(text) > _MOST_HOPS:
+        raise CallsItself(
+            f"The request has come through more than {_MOST_HOPS} gateways: one of them has its own address, or"
+            " that of one before it, as a provider's base URL. Correct that.",
+            param=HOP,
+            code="circle",
+        )
+    return int(text)
 
 
 def _check_length(name: str, value: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core import __version__
-from core.accounting import ledger
+from core.accounting import ledger, pricing
 from core.backends.ports import Item
 from core.capabilities import Capability
 from core.config import prices
@@ -50,14 +50,13 @@ def providers_health(gateway: Gateway) -> dict[str, bool]:
 def status(gateway: Gateway) -> dict[str, Any]:
     config, planner = gateway.settings, gateway.planner
     chains = {one.value: planner.chain(one) for one in Capability if gateway.registry.offering(one)}
-    live = set(live_providers(gateway))
     return {
         "version": __version__,
         "configuration": _configuration(gateway.in_force),
         "simulated": gateway.simulated,
         "strategy": config.strategy,
         "fallback": config.enable_fallback,
-        "chains": {name: [one for one in chain if one in live] for name, chain in chains.items()},
+        "chains": {name: [str(place) for place in chain] for name, chain in chains.items()},
         "providers": {row.name: _state(gateway, row) for row in gateway.registry.rows.values()},
         "timeouts": {
             "connect": config.connect_timeout,
@@ -136,12 +135,16 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
         query = query._replace(provider=gateway.registry.canonical(query.provider) or query.provider)
     found = gateway.catalog.list_models(query, now, free, retired=retired)
     live = set(live_providers(gateway))
-    return {"models": [_model(one, now, free=one.provider in free, live=one.provider in live) for one in found]}
+    return {
+        "models": [
+            _model(one, now, free=pricing.is_free(one, now, own=one.provider in free), live=one.provider in live)
+            for one in found
+        ]
+    }
 
 
 def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
     period, price, rates = one.period(now), one.price(now), one.rates(now)
-    free = free or one.is_free(now)
     return {
         "provider": one.provider,
         "id": one.id,

@@ -42,7 +42,7 @@ class ProviderFactory:
     def get_fallback_chain(capability: object) -> list[str]:
         """Who would be tried, in this order: with fallback switched off, the first alone."""
         here = scope.current()
-        chain = here.available(capability_of(capability))
+        chain = [str(place) for place in here.chain(capability_of(capability))]
         return chain if here.desk.settings.enable_fallback else chain[:1]
 
     @staticmethod

@@ -29,7 +29,7 @@ def estimate(scope: Scope, body: Body, name: str) -> dict[str, Any]:
     target = plan.candidates[0].target
     output = 0 if request.capability is Capability.EMBED else facts.max_output or _USUAL_OUTPUT
     found = desk.catalog.find(target.provider, target.model)
-    free = desk.registry.rows[target.provider].free
+    free = pricing.is_free(found, now, own=desk.registry.rows[target.provider].free)
     nano = 0 if free else pricing.estimate(found, now, facts.input_tokens, output, facts.answers)
     return {
         "provider": target.provider,
@@ -46,13 +46,18 @@ def listed(scope: Scope, query: Query, names: Collection[str]) -> list[ModelInfo
     desk, now = scope.desk, scope.configured.clock.now()
     free = {row.name for row in desk.registry.rows.values() if row.free}
     found = desk.catalog.list_models(query, now, free)
-    return [ModelInfo.of(one, now, free=one.provider in free) for one in found if one.provider in names]
+    return [
+        ModelInfo.of(one, now, free=pricing.is_free(one, now, own=one.provider in free))
+        for one in found
+        if one.provider in names
+    ]
 
 
 def info(scope: Scope, name: str, model: str) -> ModelInfo | None:
     desk, now = scope.desk, scope.configured.clock.now()
     found, row = desk.catalog.find(name, model), desk.registry.rows.get(name)
-    return None if found is None else ModelInfo.of(found, now, free=row is not None and row.free)
+    free = pricing.is_free(found, now, own=row is not None and row.free)
+    return None if found is None else ModelInfo.of(found, now, free=free)
 
 
 def config_of(scope: Scope, name: str, given: ProviderConfig | None = None) -> ProviderConfig:
@@ -63,7 +68,7 @@ def config_of(scope: Scope, name: str, given: ProviderConfig | None = None) -> P
     account = accounts[0] if accounts else Account(enabled=False)
     model = account.model or (row.default_models.get(Capability.CHAT) if row else None)
     found = desk.catalog.find(name, model) if model else None
-    rates = found.rates(now) if found and row and not row.free else None
+    rates = found.rates(now) if found and row else None
     seen = [stats for target, stats in scope.stats.targets.items() if target.provider == name]
     requests = sum(one.ok + one.failed for one in seen)
     timed = [(one.ms, one.ok) for one in seen if one.ms is not None]

@@ -23,6 +23,7 @@ from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing.planner import Planner
+from core.types.target import Place
 
 _DOTENV = Path(".env")
 _LOGGING = {"log_level", "log_format"}  # who sets one of them wants our lines; else a program's own logging decides
@@ -143,8 +144,13 @@ class Scope:
     def available(self, capability: Capability | None = None) -> list[str]:
         """Who could answer, in the order of the chain."""
         desk = self.desk
-        names = list(desk.registry.rows) if capability is None else desk.planner.chain(capability)
-        return [name for name in names if desk.usable(name) and self._ready(name)]
+        if capability is not None:
+            return list(dict.fromkeys(place.provider for place in self.chain(capability)))
+        return [name for name in desk.registry.rows if desk.usable(name) and self._ready(name)]
+
+    def chain(self, capability: Capability) -> list[Place]:
+        """The accounts that could answer, in order."""
+        return [place for place in self.desk.planner.chain(capability) if self._ready(place.provider)]
 
     def owner(self, name: str) -> Own | None:
         member = self._members.get(name)

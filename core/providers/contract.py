@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # a registry of chat alone need not load it
 
 T = TypeVar("T")
 
+HOP = "x-patchbay-hop"  # on every request of ours: how many gateways it has come through
+
 
 class Call(NamedTuple):
     """One attempt's request: canonical body, already without what the target does not take."""
@@ -22,6 +24,7 @@ class Call(NamedTuple):
     idle: float  # seconds a stream may be silent
     max_bytes: int
     wants_usage: bool = False
+    hop: int = 0  # gateways the request came through before this one
 
 
 class Reply(NamedTuple, Generic[T]):

@@ -12,7 +12,7 @@ from yarl import URL
 from core.config.settings import Account
 from core.errors import Malformed, RequestRefused, TargetError
 from core.net.transport import Incoming, Transport, address
-from core.providers.contract import Call, Reply
+from core.providers.contract import HOP, Call, Reply
 from core.providers.table import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
@@ -48,7 +48,7 @@ class OpenAIDialect:
         self._urls = {path: address(base + path + query) for path in (_CHAT, _EMBEDDINGS)}
         self._models_url = address(base + "/models")
         self._headers = {"accept": "*/*", "user-agent": "patchbay", **self._credentials(row, key, token)}
-        self._post_headers = {**self._headers, "content-type": "application/json"}
+        self._post_headers = {**self._headers, "content-type": "application/json", HOP: "1"}
 
     @staticmethod
     def base_url(row: Row, account: Account) -> str:
@@ -152,7 +152,10 @@ class OpenAIDialect:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
-        answer = await self._transport.send("POST", self._url(call, path), self._post_headers, raw, idle=call.idle)
+        headers = self._post_headers
+        if call.hop:
+            headers = {**headers, HOP: str(call.hop + 1)}
+        answer = await self._transport.send("POST", self._url(call, path), headers, raw, idle=call.idle)
         if not 200 <= answer.status < 300:
             refusal = await self._refusal(answer)
             if refusal.param in _LENGTHS and refusal.param not in call.body:

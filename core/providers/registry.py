@@ -7,6 +7,7 @@ from typing import Any
 
 from core.capabilities import Capability
 from core.config.accounts import DEFAULT, names_of
+from core.config.masking import quoted
 from core.config.settings import Account, Declared
 from core.errors import Misconfigured
 from core.net.transport import Transport
@@ -52,19 +53,33 @@ class Registry:
 
     def place(self, name: str, accounts: Mapping[str, tuple[Account, ...]] | None = None) -> Place | None:
         """Whom a name means: a provider, its account (`provider:account`), or an account that nobody else has."""
+        found = self._places(name, self._accounts if accounts is None else accounts)
+        return found[0] if len(found) == 1 else None
+
+    def unknown(self, name: str, accounts: Mapping[str, tuple[Account, ...]] | None = None, *more: str) -> str:
+        """Why a name means nobody, or nobody in particular."""
+        found = self._places(name, self._accounts if accounts is None else accounts)
+        if found:
+            owners, names = (
+                " and of ".join(one.provider for one in found),
+                " or ".join(f"{one.provider}:{one.account}" for one in found),
+            )
+            return f"{quoted(name)} is an account of {owners}; write {names}"
+        return f"provider {quoted(name)} is not known; known: {', '.join([*more, *self.known(accounts)])}"
+
+    def _places(self, name: str, accounts: Mapping[str, tuple[Account, ...]]) -> list[Place]:
         name = name.strip().lower()
         provider = self.canonical(name)
         if provider is not None:
-            return Place(provider)
+            return [Place(provider)]
         head, colon, account = name.partition(":")
         owner = self.canonical(head) if colon else None
-        found = [
+        return [
             Place(row, one.name)
-            for row, ones in (self._accounts if accounts is None else accounts).items()
+            for row, ones in accounts.items()
             for one in ones
             if (owner == row and one.name == account) or (not colon and one.name == name != DEFAULT)
         ]
-        return found[0] if len(found) == 1 else None
 
     def known(self, accounts: Mapping[str, tuple[Account, ...]] | None = None) -> list[str]:
         """Names of providers and of their accounts, for messages."""
@@ -103,7 +118,7 @@ class Registry:
 
     def missing(self, row: Row, account: Account) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
-        if not account.key and account.base_url and row.base_url:
+        if not account.key and account.base_url and row.base_url and account.elsewhere:
             return []  # the user's own server in place of the vendor's may need no key
         has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
         declared = row.declared()

@@ -79,8 +79,9 @@ class Row:
         if self.base_url:
             defaults["base_url"] = self.base_url
         return Declared(
-            self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, self.later
-        )
+            self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, "key" in self.needs,
+            self.later,
+        )  # fmt: skip
 
 
 TABLE: tuple[Row, ...] = (

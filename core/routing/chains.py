@@ -5,11 +5,13 @@ from collections.abc import Callable
 from core.capabilities import Capability
 from core.config.settings import Account, Settings
 from core.providers.registry import Registry
-from core.routing.strategies import STRATEGIES, Ordering
+from core.providers.table import Row
+from core.routing.strategies import STRATEGIES, Order, Ordering
 from core.types.target import Place
 
 AUTO = "auto"
 Cost = Callable[[Place, Account], int | None]
+Vectors = Callable[[Place, Account], str]  # whose they are; empty where it has no model
 
 
 class Chains:
@@ -17,13 +19,26 @@ class Chains:
         self._registry = registry
         self._settings = settings
 
-    def order(self, capability: Capability, strategy: str, cost: Cost, *, named: Place | None = None) -> list[Place]:
-        """All accounts that offer it, or those of the explicit chain; `named` is whom the caller asks before it."""
+    def order(
+        self,
+        capability: Capability,
+        strategy: str,
+        cost: Cost,
+        *,
+        named: Place | None = None,
+        vectors: Vectors | None = None,
+    ) -> list[Place]:
+        """All accounts that offer it, or those of the explicit chain; `named` is whom the caller asks before it.
+
+        Whose `vectors` an account has matters where nothing but the chain decides on them.
+        """
         rows = self._registry.offering(capability)
         common = self.common(capability)
         rows = sorted(rows, key=lambda row: common not in {None, row.default_models.get(capability)})
         accounts = {Place(row.name, one.name): one for row in rows for one in self._registry.accounts(row.name)}
         facts = self._facts(capability, accounts, cost)
+        if vectors is not None and not self._may_lead(STRATEGIES[strategy], facts, accounts, vectors):
+            facts.first = None
         default = STRATEGIES["fallback"](list(accounts), facts)
         written = self._settings.chain_for(capability)
         if written:
@@ -43,6 +58,20 @@ class Chains:
         """Whom configuration names."""
         name = self._settings.first_for(capability)
         return self._registry.place(name) if name else None
+
+    def _may_lead(self, order: Order, facts: Ordering, accounts: dict[Place, Account], vectors: Vectors) -> bool:
+        """Whether who goes first for chats may do so here: not if stored vectors could then no longer be compared."""
+        first = facts.first
+        if first is None or self._settings.chosen_for(Capability.EMBED):
+            return True
+        facts.first = None
+        found = {one: vectors(one, accounts[one]) for one in order(list(accounts), facts)}
+        ready = {one: whose for one, whose in found.items() if whose and self._is_ready(one, accounts[one])}
+        facts.first = first
+        if self.common(Capability.EMBED) not in ready.values():
+            return True
+        own = next((whose for one, whose in ready.items() if first.covers(one)), None)
+        return own in {None, next(iter(ready.values()))}
 
     def _facts(self, capability: Capability, accounts: dict[Place, Account], cost: Cost) -> Ordering:
         numbers = {place: one.priority for place, one in accounts.items() if one.priority is not None}
@@ -80,5 +109,9 @@ class Chains:
         cut = others.index(ready[-1]) + 1 if ready else 0
         return [*others[:cut], *(place for place in chain if second.covers(place)), *others[cut:]]
 
+    def is_ready(self, row: Row, account: Account) -> bool:
+        """Whether it could answer at all."""
+        return row.usable and account.enabled and not self._registry.missing(row, account)
+
     def _is_ready(self, place: Place, account: Account) -> bool:
-        return account.enabled and not self._registry.missing(self._registry.rows[place.provider], account)
+        return self.is_ready(self._registry.rows[place.provider], account)

@@ -28,10 +28,7 @@ def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misc
     found = []
     for setting, where, name in _names(config):
         if registry.place(name, config.accounts) is None:
-            known = ", ".join([AUTO, *registry.known(config.accounts)])
-            found.append(
-                Misconfigured(f"{where}: provider {quoted(name)} is not known; known: {known}", param=setting)
-            )
+            found.append(Misconfigured(f"{where}: {registry.unknown(name, config.accounts, AUTO)}", param=setting))
     if config.strategy not in STRATEGIES:
         near = get_close_matches(config.strategy, STRATEGIES, n=1)
         words = f"strategy {quoted(config.strategy)} is not known" + (f"; did you mean {near[0]}?" if near else ";")
@@ -61,6 +58,10 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
     if config.strategy != "fallback" and config.first_for(Capability.CHAT):
         first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
         found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")
+    if config.strategy in STRATEGIES and config.strategy != "fallback":
+        written = [one for one in Capability if config.chain_for(one)]
+        origin = config.origins.get("strategy", "PROVIDER_STRATEGY")
+        found += [f"{origin} has no effect on {one}: its chain is written down" for one in written]
     found += [f"{one} has no effect on {capability}: its chain is written down" for capability, one in _idle(config)]
     return found
 

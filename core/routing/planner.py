@@ -31,6 +31,9 @@ _DEAREST = 2  # estimates of tokens err by as much: digits and other scripts tak
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
 
 
+_ANY = Wish("", None, "")
+
+
 class _Question(NamedTuple):
     """All that a plan depends on beside configuration; equal questions have equal plans."""
 
@@ -98,14 +101,14 @@ class Planner:
     def estimate(self, target: Target, facts: Facts, at: float = 0.0) -> int | None:
         """The dearest this request can become at a target, in nano-USD; None when its price is unknown."""
         model = self._catalog.find(target.provider, target.model)
-        if self._registry.rows[target.provider].free or (model is not None and model.is_free(at)):
+        if pricing.is_free(model, at, own=self._registry.rows[target.provider].free):
             return 0
         most = facts.max_output or self._account(target).max_tokens
         return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers)
 
     def _decide(self, request: Request, at: float) -> Plan:
         options = request.options
-        strategy = self._strategy(options.strategy)
+        strategy = self._strategy(options.strategy, request.capability)
         candidates: dict[Target, Candidate] = {}
         excluded: dict[Target, Exclusion] = {}
         falls_back = self._falls_back(options)
@@ -129,11 +132,23 @@ class Planner:
                     excluded[target] = refusal
                 else:
                     candidates[target] = self._candidate(choice, wish, request, at)
+        if not candidates and named is None and not options.models:
+            excluded = {**self._unusable_here(), **excluded}
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
+
+    def _unusable_here(self) -> dict[Target, Exclusion]:
+        """Who was given a key though this version cannot use him: whoever did so expects him to answer."""
+        found = [
+            (Target(row.name, one.name, ""), row)
+            for row in self._registry.rows.values()
+            for one in self._registry.accounts(row.name)
+            if not row.usable and one.enabled and one.has_access
+        ]
+        return {one: Exclusion(one, "capability", _not_yet(row)) for one, row in found}
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
         """The parameters that this target does not take."""
@@ -144,19 +159,32 @@ class Planner:
             drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
 
-    def chain(self, capability: Capability, strategy: str | None = None) -> list[str]:
-        """Names of providers in the order of the strategy, each at the place of its first account."""
-        places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy), 0.0)
-        return list(dict.fromkeys(place.provider for place in places))
+    def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
+        """The accounts that could answer, in the order of the strategy."""
+        places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy, capability), 0.0)
+        rows, accounts = self._registry.rows, self._registry.accounts
+        return [
+            place
+            for place in places
+            for one in accounts(place.provider)
+            if one.name == place.account and self._chains.is_ready(rows[place.provider], one)
+        ]
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
             row = self._registry.rows[place.provider]
-            choice = self._choice(row, account, request, Wish(row.name, None, ""), at, None)
+            choice = self._choice(row, account, request, _ANY, at, None)
             output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
             return self.estimate(choice.target, request.facts._replace(max_output=output), at)
 
-        return self._chains.order(request.capability, strategy, cost, named=named)
+        def vectors(place: Place, account: Account) -> str:
+            choice = self._choice(self._registry.rows[place.provider], account, request, _ANY, at, None)
+            return choice.space.model if choice.target.model else ""
+
+        options = self._preset(request)
+        by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
+        whose = vectors if by_chain and named is None else None
+        return self._chains.order(request.capability, strategy, cost, named=named, vectors=whose)
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -187,19 +215,35 @@ class Planner:
     def _unusual(self, wish: Wish, account: Account, choice: _Choice) -> tuple[str, ...]:
         """A model that nobody chose, and that is not the one which documentation names."""
         common, target = self._chains.common(Capability.EMBED), choice.target
-        first = self._chains.first(Capability.EMBED)
+        name = self._settings.chosen_for(Capability.EMBED)
+        first = self._registry.place(name) if name else None
         ours = first is not None and first.covers(Place(target.provider, target.account))
         chosen = account.embedding_model or account.first or ours or self._settings.chain_for(Capability.EMBED)
         if wish.named or chosen or common in {None, choice.space.model}:
             return ()
-        return (f"nobody here has {common}: embeddings are those of {target}, and comparable with no other model's",)
+        words = f"embeddings are those of {target}, and comparable with no other model's"
+        if self._is_there(str(common)):
+            return (f"{words}, not those of {common}: set EMBEDDING_MODEL or EMBEDDING_PROVIDER to choose",)
+        return (f"nobody here has {common}: {words}",)
 
-    def _strategy(self, asked: str | None) -> str:
+    def _is_there(self, model: str) -> bool:
+        """Whether somebody who could answer has it as his embedding model."""
+        return any(
+            model == (one.embedding_model or row.default_models.get(Capability.EMBED))
+            and self._chains.is_ready(row, one)
+            for row in self._registry.offering(Capability.EMBED)
+            for one in self._registry.accounts(row.name)
+        )
+
+    def _strategy(self, asked: str | None, capability: Capability) -> str:
+        """As asked, else as configured; a chain that was written down is only reordered for who asks for that."""
         if asked is not None and asked not in STRATEGIES:
             known = ", ".join(STRATEGIES)
             raise BadRequest(
                 f"strategy {asked!r} is not known; known: {known}", param="strategy", code="invalid_value"
             )
+        if asked is None and self._settings.chain_for(capability):
+            return "fallback"
         chosen = asked or self._settings.strategy
         return chosen if chosen in STRATEGIES else "fallback"
 
@@ -229,7 +273,7 @@ class Planner:
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
         if not row.usable:
-            return Exclusion(target, "capability", f"this version cannot use {row.title} yet", by_request=True)
+            return Exclusion(target, "capability", _not_yet(row), by_request=True)
         if capability not in row.capabilities:
             return Exclusion(target, "capability", f"{row.title} has no {capability}", by_request=True)
         if not account.enabled:
@@ -292,11 +336,11 @@ class Planner:
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
-        return self._too_dear(row, target, request, at)
+        return self._too_dear(target, request, at)
 
-    def _too_dear(self, row: Row, target: Target, request: Request, at: float) -> Exclusion | None:
+    def _too_dear(self, target: Target, request: Request, at: float) -> Exclusion | None:
         cap = self._cap(request.options)
-        if cap is None or row.free:
+        if cap is None:
             return None
         room = self._room(target, request, at)
         if room is not None and room >= _SHORTEST:
@@ -317,8 +361,7 @@ class Planner:
     def _room(self, target: Target, request: Request, at: float) -> int | None:
         """The tokens that an answer may have under the cap where nobody limits it; None: they need no limit."""
         cap, facts = self._cap(request.options), request.facts
-        row = self._registry.rows[target.provider]
-        if cap is None or row.free or request.capability is not Capability.CHAT:
+        if cap is None or request.capability is not Capability.CHAT:
             return None
         worst = self.estimate(target, facts, at)
         said = facts.max_output or self._account(target).max_tokens
@@ -367,6 +410,10 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _not_yet(row: Row) -> str:
+    return f"this version cannot use {row.title} yet"
 
 
 def _dimensions(request: Request) -> int | None:

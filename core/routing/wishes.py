@@ -80,10 +80,7 @@ class Wishes:
             return None
         place = self._registry.place(name)
         if place is None:
-            known = ", ".join(self._registry.known())
-            raise BadRequest(
-                f"provider {name!r} is not known; known: {known}", param="provider", code="unknown_provider"
-            )
+            raise BadRequest(self._registry.unknown(name), param="provider", code="unknown_provider")
         return place
 
     def _split(self, name: str | None, place: Place | None) -> tuple[Place | None, str | None]:

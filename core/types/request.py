@@ -45,3 +45,4 @@ class Request(NamedTuple):
     timeout: float | None = None  # seconds, from the caller
     allowed: float | None = None  # seconds that are left where this runs
     most_bytes: int | None = None  # the largest answer that can be returned where this runs
+    hop: int = 0  # gateways it came through before this one

@@ -13,7 +13,10 @@ class Place(NamedTuple):
         return self.provider == other.provider and self.account in {None, other.account}
 
     def __str__(self) -> str:
-        return self.provider if self.account in {None, "default"} else f"{self.provider}:{self.account}"
+        if self.account is None or self.account == "default":
+            return self.provider
+        # As it may be written: an account's name alone where it says whose it is.
+        return self.account if self.account.startswith(f"{self.provider}-") else f"{self.provider}:{self.account}"
 
 
 class Target(NamedTuple):
@@ -21,6 +24,10 @@ class Target(NamedTuple):
     account: str
     model: str
 
+    @property
+    def place(self) -> Place:
+        return Place(self.provider, self.account)
+
     def __str__(self) -> str:
         where = self.provider if self.account == "default" else f"{self.provider}:{self.account}"
-        return f"{where}/{self.model}"
+        return f"{where}/{self.model}" if self.model else where

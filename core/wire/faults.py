@@ -1,9 +1,11 @@
 """A provider's refusal → our tree. The status decides, code and words only refine."""
 
+import base64
 import re
 from http import HTTPStatus
 
 from core.errors import (
+    Circle,
     ContentRefused,
     ContextTooLong,
     CredentialRefused,
@@ -44,6 +46,7 @@ _BY_STATUS: dict[int, type[TargetError]] = {
     451: ContentRefused,
     498: Overloaded,
     503: Overloaded,
+    508: Circle,
     529: Overloaded,
 }
 
@@ -98,8 +101,23 @@ _STREAM_TYPES: dict[int, set[str]] = {
 
 
 def redact(text: str, *secrets: str) -> str:
-    """A provider's words without the keys it may quote."""
-    return _KEY_LIKE.sub("***", cut(text, *secrets))
+    """A provider's words without the keys it may quote, in whatever case or coding."""
+    text = cut(text, *secrets)
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = re.sub("|".join(map(re.escape, (secret, *_coded(secret)))), "***", text, flags=re.IGNORECASE)
+    return _KEY_LIKE.sub("***", text)
+
+
+def _coded(secret: str) -> list[str]:
+    """What is always there of it in base64, at whichever of three places a text before it lets it begin."""
+    found = []
+    for before in range(3):
+        raw = b"\0" * before + secret.encode()
+        whole = base64.b64encode(raw[: len(raw) - len(raw) % 3]).decode()
+        part = whole[4 if before else 0 :]
+        found += [part, part.translate(_URL_SAFE)]
+    return [one for one in found if len(one) >= _SHORTEST_SECRET]
 
 
 def cut(text: str, *secrets: str) -> str:
@@ -110,6 +128,7 @@ def cut(text: str, *secrets: str) -> str:
     return text
 
 
+_URL_SAFE = str.maketrans("+/", "-_")
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
 _KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")
 

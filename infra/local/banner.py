@@ -3,6 +3,7 @@
 from core.bootstrap import Service
 from core.config.accounts import DEFAULT
 from core.providers.table import Row
+from core.types.target import Place
 
 
 def banner(service: Service, url: str) -> str:
@@ -13,6 +14,11 @@ def banner(service: Service, url: str) -> str:
         lines += [
             "Nothing is configured, so simulators answer and every answer says so.",
             "Put a key into .env (OPENAI_API_KEY=...) and start again to use a provider.",
+            "",
+        ]
+    elif not any(_live(service, row) for row in rows):
+        lines += [
+            "Nobody can answer yet: put a key into .env (OPENAI_API_KEY=...) and start again.",
             "",
         ]
     lines += [
@@ -34,13 +40,17 @@ def _state(service: Service, row: Row) -> str:
     for account in accounts:
         missing = service.registry.missing(row, account)
         if not account.enabled:
-            states.append("switched off")
+            words = "switched off"
         elif missing:
-            states.append("not running here" if row.detect else f"off (set {' and '.join(missing)})")
+            words = "not running here" if row.detect else f"off (set {' and '.join(missing)})"
         else:
             words = f"live{f', {account.model}' if account.model else ''}"
-            states.append(words if account.name == DEFAULT else f"{account.name}: {words}")
+        states.append(words if account.name == DEFAULT else f"{Place(row.name, account.name)}: {words}")
     return "; ".join(states)
+
+
+def _live(service: Service, row: Row) -> bool:
+    return any(one.enabled and not service.registry.missing(row, one) for one in service.settings.accounts[row.name])
 
 
 def _simulated(service: Service, row: Row) -> bool:

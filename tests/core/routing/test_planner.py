@@ -152,8 +152,9 @@ class TestChain:
             assert any(str(position) in reason for reason in one.reasons)
 
     def test_it_can_be_asked_for_by_name(self):
-        assert planner().chain(Capability.CHAT)[:3] == ["azure", "together", "openai"]
-        assert planner().chain(Capability.EMBED)[:3] == ["azure", "openai", "together"]  # two have the default model
+        chat, embed = (list(map(str, planner().chain(one))) for one in (Capability.CHAT, Capability.EMBED))
+        assert chat[:3] == ["azure", "together", "openai"]
+        assert embed[:3] == ["azure", "openai", "together"]  # two have the default model
 
 
 class TestFirst:

@@ -99,13 +99,28 @@ class TestFirst:
     def test_configuration_says_who_goes_first(self, environ):
         assert chain({**ALL, **environ}) == [f"openai/{SMALL}", f"azure/{SMALL}"]
 
-    @pytest.mark.parametrize(
-        "environ", [{"EMBEDDING_PROVIDER": "together", "LLM_PROVIDER": "openai"}, {"LLM_PROVIDER": "together"}]
-    )
-    def test_whose_model_then_answers(self, environ):
-        found = plan({**ALL, **environ})
+    def test_whose_model_then_answers(self):
+        found = plan({**ALL, "EMBEDDING_PROVIDER": "together", "LLM_PROVIDER": "openai"})
         assert [str(one.target) for one in found.candidates] == [f"together/{E5}"]
         assert found.warnings == ()
+
+    def test_llm_provider_does_not_change_whose_vectors_are_stored(self):
+        assert chain({**ALL, "LLM_PROVIDER": "together"}) == chain()
+        assert chain({**OPENAI, **TOGETHER, "LLM_PROVIDER": "together"}) == [f"openai/{SMALL}"]
+        named = {**AZURE, **OPENAI, "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": "mine"}  # nobody knows what that is
+        assert chain({**named, "LLM_PROVIDER": "openai"}) == chain(named) == ["azure/mine"]
+        assert chain({**named, "LLM_PROVIDER": "azure"}) == ["azure/mine"]
+
+    def test_llm_provider_leads_where_nobody_has_the_default_model(self):
+        found = plan({**TOGETHER, **LOCAL, "LLM_PROVIDER": "local"})
+        assert [str(one.target) for one in found.candidates] == ["local/bge-large-en"]
+        assert plan({**TOGETHER, "LLM_PROVIDER": "together"}).warnings != ()
+
+    def test_other_vectors_than_the_default_ones_are_said(self):
+        found = plan({**ALL, "TOGETHER_PRIORITY": "1"})
+        assert [str(one.target) for one in found.candidates] == [f"together/{E5}"]
+        (warning,) = found.warnings
+        assert "EMBEDDING_MODEL" in warning and "nobody" not in warning
 
     def test_a_first_provider_without_embeddings_changes_nothing(self):
         assert chain({**ALL, "LLM_PROVIDER": "groq", "GROQ_API_KEY": "g"}) == chain()

@@ -1,5 +1,7 @@
 """A refusal becomes the class that says what to do; the status decides, words refine."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +181,14 @@ class TestRedact:
 @pytest.mark.parametrize(("status", "words"), [(404, "Not Found"), (529, ""), (799, "")])
 def test_phrase(status, words):
     assert phrase(status) == words
+
+
+@pytest.mark.parametrize("key", ["k7Qz0p4ssPhr4se9913Xy", "f8?Zq>>ab~~90Lm", "abc-defg-hijk"])
+@pytest.mark.parametrize("before", ["", "B", "Be", "Bearer ", ":"])
+def test_a_key_in_another_coding_is_cut(key, before):
+    given = before.encode() + key.encode()
+    for coded in (key.upper(), base64.b64encode(given).decode(), base64.urlsafe_b64encode(given).decode()):
+        said = redact(f"no such key: {coded}.", key)
+        assert "***" in said and said.startswith("no such key: ")
+        rims = 11  # of base64 they are left, and hold no three letters
+        assert len(said) < len("no such key: .***") + rims + len(before) * 4 / 3
