@@ -12,7 +12,8 @@ help:  ## this list
 run: $(VENV)/.run  ## serve on http://127.0.0.1:8787 (PORT, HOST, PATCHBAY_HOME)
 	@exec $(BIN)/patchbay serve
 
-invoke: $(VENV)/.invoke  ## one event through a function as Lambda runs it, e.g. FN=chat EVENT=events/chat.json
+invoke: $(if $(and $(FN),$(EVENT)),$(VENV)/.invoke)  ## one event through a function as Lambda runs it, e.g. FN=chat EVENT=events/chat.json
+	@test -n "$(FN)" -a -n "$(EVENT)" || { echo "Say which function and which event: make invoke FN=chat EVENT=events/chat.json"; exit 2; }
 	@$(BIN)/patchbay invoke $(FN) $(EVENT)
 
 test: $(VENV)/.test  ## run the tests; K=words selects, e.g. make test K=openai
@@ -69,10 +70,18 @@ build-%Function:
 	cp -R core "$(ARTIFACTS_DIR)/"
 	cp -R functions/*.py functions/$(FN_$*) "$(ARTIFACTS_DIR)/functions/"
 	$(if $(SHIPPED),cp $(SHIPPED) "$(ARTIFACTS_DIR)/")
-	$(if $(OWN),$(UV) run --quiet --no-project --with pyyaml $(PYTHON_$(FOR)) python -m infra.local.shipped "$(ARTIFACTS_DIR)")
+	$(if $(OWN),$(SHIP))
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
 	$(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m compileall -q -j 0 \
 		--invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"
+
+# YAML is read here and not there: by the locked PyYAML, which leaves again before anything is compiled.
+define SHIP
+sed -n '/^pyyaml==/,/[^\\]$$/p' infra/local/requirements.txt > "$(ARTIFACTS_DIR)/yaml.txt"
+	$(UV) pip install --quiet --target "$(ARTIFACTS_DIR)/yaml" $(HERE_$(FOR)) --no-deps --require-hashes -r "$(ARTIFACTS_DIR)/yaml.txt"
+	PYTHONPATH="$(ARTIFACTS_DIR)/yaml" $(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m infra.local.shipped "$(ARTIFACTS_DIR)"
+	rm -rf "$(ARTIFACTS_DIR)/yaml" "$(ARTIFACTS_DIR)/yaml.txt"
+endef
 
 SHIPPED := $(wildcard patchbay*.json patchbay*.toml)
 UV ?= uv
@@ -80,6 +89,8 @@ FOR ?= lambda
 OWN := $(filter-out patchbay.example.yaml,$(wildcard patchbay*.yaml))
 FOR_lambda := --python-platform aarch64-manylinux_2_28 --python-version 3.13 --only-binary :all:
 PYTHON_lambda := --python 3.13
+HERE_lambda := --python-version 3.13
+HERE_host := --python $(BIN)/python
 PYTHON_host := --python $(BIN)/python
 FOR_host := --python $(BIN)/python
 # Function's name in template.yaml → its folder.

@@ -22,6 +22,7 @@ from core.config.catalog import Catalog
 from core.config.run_time import Changes, RunTime
 from core.config.settings import Settings
 from core.configuration import Configuration
+from core.errors import StoreUnavailable
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
 from core.execution.walk import Walk
@@ -106,6 +107,14 @@ class Service:
         if self._lasting is not None:
             await self._lasting.transport.renew()
             self.due = self._lasting.watch.due = -NEVER
+
+    async def flush(self) -> None:
+        """What was appended is durable when it returns, for who may be frozen or ended then."""
+        if self._lasting is not None:
+            try:
+                await self._lasting.store.flush()
+            except StoreUnavailable as error:
+                log.error("state may be lost: %s", error.message)  # noqa: TRY400 - no trace needed
 
     async def close(self) -> None:
         """The store last: whoever is still under way settles there, and gives back what it holds for others."""

@@ -41,6 +41,7 @@ PatchbayError
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
+    ├── OwnCodeFailed                     a provider of the program's own raised something
     ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
@@ -187,7 +188,7 @@ class TargetError(PatchbayError):
     next: ClassVar[bool] = True
     # The provider may have worked, and may bill for it, though no answer came of it.
     billed: ClassVar[bool] = False
-    advice: ClassVar[str] = "Try again, or let another provider answer."
+    advice: str = "Try again, or let another provider answer."
 
     def __init__(
         self,
@@ -334,6 +335,13 @@ class Circle(TargetError):
 
 class ServerFault(TargetError):
     pass
+
+
+class OwnCodeFailed(TargetError):
+    """Most likely a mistake in it, which the same call would meet again."""
+
+    again = False
+    advice = "This comes from the program's own provider: look into its code."
 
 
 class AllTargetsFailed(PatchbayError):

@@ -29,6 +29,8 @@ class Lines:
         self._stream: TextIO = sys.stderr
         self._human = False
         self._gather = False
+        self._asked = False  # somebody said where lines go
+        self._left = False  # nobody did, and the program that imports us decides
         self._write: Write | None = None
         self.observe: Observe | None = None
         self.level = logging.INFO
@@ -37,12 +39,27 @@ class Lines:
         self._stream = stream or sys.stderr
         self._human = style == "human" or (style == "auto" and self._stream.isatty())
         self._gather = gather
+        self._asked, self._left = True, False
         self._write = self.observe = None
         self.level = _LEVELS[level]
 
     def divert(self, level: str, write: Write, observe: Observe) -> None:
+        self._asked, self._left = True, False
         self._write, self.observe = write, observe
         self.level = _LEVELS[level]
+
+    def leave(self) -> None:
+        if not self._asked:
+            self._left, self._write, self.level = True, _record, logging.NOTSET
+
+    def set_level(self, level: str) -> bool:
+        """False where that is not ours to say."""
+        if not self._left:
+            self.level = _LEVELS[level]
+        return not self._left
+
+    def takes(self, level: int) -> bool:
+        return level >= self.level and (not self._left or _LOGGER.isEnabledFor(level))
 
     def add(self, level: int, facts: dict[str, Any], at: float | None = None) -> None:
         if self._write is not None:
@@ -61,12 +78,13 @@ class Lines:
             self._stream.flush()
 
 
+_LOGGER = logging.getLogger("patchbay")
 LINES = Lines()  # like the standard library's root logger: one place where a process's lines go
 
 
 def attempt(decision: str, one: Attempt) -> None:
     level = logging.INFO if one.outcome == "ok" else logging.WARNING
-    if level < LINES.level:
+    if not LINES.takes(level):
         return
     facts = {
         "event": "attempt",
@@ -86,7 +104,7 @@ def request(receipt: Receipt) -> None:
     if LINES.observe is not None:
         LINES.observe(receipt)
     level = logging.INFO if receipt.outcome == "ok" else logging.WARNING
-    if level < LINES.level:
+    if not LINES.takes(level):
         return
     plan, wanted = receipt.plan, receipt.request
     facts = {
@@ -113,7 +131,7 @@ def request(receipt: Receipt) -> None:
 def refusal(method: str, path: str, error: PatchbayError) -> None:
     """A request that ended before it had a receipt."""
     level = logging.WARNING if error.status < 500 else logging.ERROR
-    if level < LINES.level:
+    if not LINES.takes(level):
         return
     facts = {
         "event": "request",
@@ -134,10 +152,18 @@ def _json(level: str, facts: dict[str, Any], at: float) -> str:
 
 
 def _human(level: str, facts: dict[str, Any], at: float) -> str:
-    shown = ((name, value) for name, value in facts.items() if name != "event" and value not in (None, [], ""))
-    words = [f"{name}={_word(value)}" for name, value in shown]
     clock = time.strftime("%H:%M:%S", time.localtime(at))
-    return f"{clock} {level:<7} {facts['event']:<8} {' '.join(words)}"
+    return f"{clock} {level:<7} {facts['event']:<8} {_words(facts)}"
+
+
+def _words(facts: dict[str, Any]) -> str:
+    shown = ((name, value) for name, value in facts.items() if name != "event" and value not in (None, [], ""))
+    return " ".join(f"{name}={_word(value)}" for name, value in shown)
+
+
+def _record(level: int, facts: dict[str, Any]) -> None:
+    """For formatters that want more than words the facts are there as `record.facts`."""
+    _LOGGER.log(level, "%s %s", facts["event"], _words(facts), extra={"facts": facts})
 
 
 def _word(value: Any) -> str:
@@ -164,10 +190,17 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, gather: b
     return LINES
 
 
+def leave_to_program() -> None:
+    """Whose own logging decides, unless somebody configured lines: all are records of the logger `patchbay`."""
+    LINES.leave()
+    if not _LOGGER.handlers:
+        _LOGGER.addHandler(logging.NullHandler())
+
+
 def set_level(level: str) -> None:
     """From which level on lines are written from now on."""
-    LINES.level = _LEVELS[level]
-    logging.getLogger("patchbay").setLevel(LINES.level)
+    if LINES.set_level(level):
+        _LOGGER.setLevel(LINES.level)
 
 
 def divert(level: str, write: Write, observe: Observe, *others: str) -> None:

@@ -20,6 +20,7 @@ from core.config.settings import Settings
 from core.errors import AnswerTooLarge
 from core.http.guards import on_lambda
 from core.http.problems import problem
+from functions.events import described, wrong_in
 from functions.telemetry import Telemetry
 
 log = logging.getLogger("patchbay")
@@ -32,7 +33,6 @@ _GROWTH = 6  # at most, from a body to its JSON: an escaped character
 MARGIN = 1.0
 # Seconds after which a connection is not trusted: a frozen sandbox does not hear that the other end has gone.
 PAUSE = 10.0
-_MOST_NAMES, _LONGEST_NAME = 8, 40
 _HOME = Path(gettempdir()) / "patchbay"
 
 
@@ -119,11 +119,13 @@ class Handler(Mangum):
         }
 
     def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
+        if wrong := wrong_in(event):
+            raise UnknownEvent(f"{wrong}. API Gateway and function URLs send no such event.")
         try:
             shape = super().infer(event, context)
             shape.scope, shape.body  # noqa: B018 - what is missing in them is said here
         except (RuntimeError, KeyError, TypeError, AttributeError, ValueError):
-            words = f"This function answers events of API Gateway and of function URLs; this is {_described(event)}."
+            words = f"This function answers events of API Gateway and of function URLs; this is {described(event)}."
             raise UnknownEvent(words) from None  # which Lambda logs; the trace would be Mangum's
         return shape
 
@@ -134,17 +136,13 @@ class Handler(Mangum):
         left = scope["aws.context"].get_remaining_time_in_millis() / 1000
         scope["patchbay.allowed"] = max(0.0, left - MARGIN)
         scope["patchbay.most_bytes"] = LARGEST - _HEAD
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await self._service.flush()  # once the answer is handed over, Lambda may stop everything
 
 
 def _asked(event: LambdaEvent) -> tuple[str, str]:
     """Method and path, in either version of the event."""
     http = event["requestContext"].get("http", {})
     return event.get("httpMethod") or http["method"], event.get("path") or event["rawPath"]
-
-
-def _described(event: Any) -> str:
-    if not isinstance(event, dict):
-        return f"a {type(event).__name__}"
-    names = ", ".join(str(name)[:_LONGEST_NAME] for name in list(event)[:_MOST_NAMES])
-    return f"an object with {names or 'nothing in it'}"

@@ -53,6 +53,8 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
     )
     app.guard = Guard(partial(FastAPI.__call__, app), service.settings, busy, loopback=loopback)
     app.state.service = service
+    # A function's API has its own routes and no documentation.
+    app.state.there = f"there are {_listed(routes)}" if on_lambda() else "see /docs"
     app.router.routes[:0] = routes  # before the documentation's own: they are the busy ones
     app.add_exception_handler(PatchbayError, _answer)
     app.add_exception_handler(HTTPException, _answer)
@@ -104,4 +106,9 @@ def _ours(request: Request, error: Exception) -> PatchbayError:
     where = f"{request.method} {request.url.path[:_LONGEST_PATH]}"
     if error.status_code == 405:
         return MethodNotAllowed(f"{where}: the path is there, the method is not.", code="method_not_allowed")
-    return NotFound(f"{where} is not there; see /docs.", code="unknown_route")
+    return NotFound(f"{where} is not there; {request.app.state.there}.", code="unknown_route")
+
+
+def _listed(routes: Sequence[BaseRoute]) -> str:
+    plain = [one for one in routes if isinstance(one, Route)]
+    return ", ".join(f"{min((one.methods or set()) - {'HEAD'})} {one.path}" for one in plain)

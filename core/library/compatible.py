@@ -55,7 +55,7 @@ class OpenAICompatibleProvider(Provider):
     def __init__(self, adapter: OpenAICompatible, config: ProviderConfig | None = None) -> None:
         name = (config and config.name) or type(adapter).__name__.removesuffix("Adapter").removesuffix("Provider")
         super().__init__(replace(config or ProviderConfig(), name=name.lower()))
-        self._asked = name.lower()
+        self._asked = members.checked_name(name.lower())
         self._adapter = adapter
 
     def member(self, where: Scope) -> Member:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, Self
@@ -45,7 +45,7 @@ class _ByProvider(type):
 
 
 class ProviderManager(metaclass=_ByProvider):
-    def __init__(self, config: ManagerConfig | None = None, *, scope: Scope | None = None) -> None:
+    def __init__(self, config: ManagerConfig | Mapping[str, Any] | None = None, *, scope: Scope | None = None) -> None:
         self._scope = scope
         self._own: Scope | None = None
         self._strategy: str | None = None
@@ -70,7 +70,8 @@ class ProviderManager(metaclass=_ByProvider):
         self._join(provider, ranked=False)
         return self
 
-    def with_config(self, config: ManagerConfig) -> Self:
+    def with_config(self, config: ManagerConfig | Mapping[str, Any]) -> Self:
+        config = ManagerConfig.of(config)
         self._mine().configure(
             ENABLE_FALLBACK=str(config.enable_fallback).lower(),
             MAX_RETRIES=str(config.max_retries),

@@ -1,6 +1,7 @@
 """How a provider becomes a member of a scope: a row of the table with a configuration, or a caller's own object."""
 
 import inspect
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from core.library.scope import Member, Scope
 from core.library.words import text_of
 from core.providers.table import Row
 
+_LONGEST = 60  # characters of a wrong name that are shown
 _FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model", "embedding_model": "embedding_model"}
 
 
@@ -52,6 +54,7 @@ def from_row(where: Scope, row: Row, config: ProviderConfig | None = None) -> Me
     name = config.name.strip().lower()
     if name in {"", row.name, *row.aliases}:
         return Member(row, account)
+    checked_name(name)
     return Member(replace(row, name=name, aliases=(), title=f"{row.title} ({name})"), account, like=row.name)
 
 
@@ -61,12 +64,23 @@ def from_own(where: Scope, name: str | None, provider: Any, config: ProviderConf
         provider = made(where, name or "", provider, config)
     own = Own(provider)
     name = text_of(name or getattr(provider, "name", None) or type(provider).__name__)
-    row = own.row(where.configured.registry.canonical(name) or name)
+    row = own.row(where.configured.registry.canonical(name) or checked_name(name))
     # Its code may be another in the next process: what is kept of its answers is for this one.
     account = Account(api_version=uuid4().hex)
     if config is not None:
         account = replace(account, enabled=config.enabled, priority=config.priority)
     return Member(row, account, own.entries(row), own=own)
+
+
+def checked_name(name: str) -> str:
+    """One that can stand before the slash of provider/model, in chains and in receipts."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise BadRequest(
+            f"{name[:_LONGEST]!r} cannot be a provider's name: letters, digits, dashes, underscores and dots are",
+            param="name",
+            code="invalid_value",
+        )
+    return name
 
 
 def unranked(member: Member) -> Member:

@@ -9,7 +9,7 @@ from core.errors import BadRequest
 from core.library import awaited, calls
 from core.library.provider import form_of
 from core.library.registry import ProviderRegistry
-from core.library.requests import Messages, chat_body, prompt_body
+from core.library.requests import Messages, chat_body, check_names, prompt_body
 from core.library.results import GenerationResult
 from core.library.router import ModelRouter
 from core.library.scope import Scope
@@ -18,6 +18,7 @@ from core.routing.tasks import Task
 
 _MOST_MODELS = 20  # that one task may go along
 _TASK_FIELDS = ("role", "risk", "area", "complexity")
+_ASKED_FIELDS = ("prompt", "description", "context", "max_cost", "max_tokens", "temperature")
 
 
 class Orchestrator:
@@ -56,6 +57,8 @@ class Orchestrator:
 
     async def run_task(self, task_def: Any) -> GenerationResult:
         """Choose a model by role, risk, area and complexity, and ask it; the others that fit follow."""
+        if isinstance(task_def, Mapping):
+            check_names(task_def, (*_TASK_FIELDS, *_ASKED_FIELDS), "task")
         given = _Fields(task_def)
         prompt = given("prompt") or given("description")
         if not prompt:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from core.errors import AttemptTimeout, Malformed, ServerFault, TargetError, Unreachable
+from core.errors import AttemptTimeout, Malformed, OwnCodeFailed, TargetError, Unreachable
 from core.providers.contract import Call, Reply
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
@@ -27,9 +27,9 @@ class OwnAdapter:
         self._own = own
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
-        if not self._own.ready:
-            raise Unreachable(f"{call.target.provider} says that it is not available")
         try:
+            if not self._own.ready:
+                raise _own(Unreachable(f"{call.target.provider} says that it is not available"))  # noqa: TRY301 - or its own code fails here
             said = await self._own.answer(call)
             if inspect.isasyncgen(said) or isinstance(said, AsyncIterator):
                 said = "".join([_text_in(piece) or "" async for piece in said])
@@ -39,7 +39,7 @@ class OwnAdapter:
             raise _failure(error, self._own.secret) from error
         text = _text_in(said)
         if text is None:
-            raise Malformed(f"{call.target.provider} returned {type(said).__name__} without any content")
+            raise _own(Malformed(f"{call.target.provider} returned {type(said).__name__} without any content"))
         return Reply(_completion(call.target.model, text, _usage_in(said)), _usage_in(said))
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
@@ -51,13 +51,16 @@ class OwnAdapter:
             raise _failure(error, self._own.secret) from error
         listed = said.get("embeddings") if isinstance(said, Mapping) else getattr(said, "embeddings", said)
         if not isinstance(listed, list | tuple):
-            raise Malformed(f"{call.target.provider} returned {type(said).__name__} in place of vectors")
+            raise _own(Malformed(f"{call.target.provider} returned {type(said).__name__} in place of vectors"))
         data = [{"index": place, "embedding": vector} for place, vector in enumerate(listed)]
         try:
             raw = orjson.dumps({"object": "list", "data": data})
         except orjson.JSONEncodeError as error:
-            raise Malformed(f"{call.target.provider} returned vectors that are no lists of numbers") from error
-        read = read_embeddings(raw, len(items(call.body["input"])))._replace(raw=None, usage=_usage_in(said))
+            raise _own(Malformed(f"{call.target.provider} returned vectors that are no lists of numbers")) from error
+        try:
+            read = read_embeddings(raw, len(items(call.body["input"])))._replace(raw=None, usage=_usage_in(said))
+        except Malformed as error:
+            raise _own(error) from None
         return Reply(read, read.usage)
 
     async def chat_stream(self, call: Call) -> "_OnePiece":
@@ -124,14 +127,21 @@ def _completion(model: str, text: str, usage: Usage) -> wire.Completion:
     return wire.Completion(orjson.dumps(body), body, usage)
 
 
+def _own(error: TargetError) -> TargetError:
+    """What is to be done about it is in the program, not at an address."""
+    error.advice = OwnCodeFailed.advice
+    return error
+
+
 def _failure(error: Exception, secret: str) -> TargetError:
     """What a caller's own code raised, in our tree: by its status where it has one, as vendors' libraries do."""
     words = redact(f"{type(error).__name__}: {error}", secret)[:_LONGEST]
     if isinstance(error, TimeoutError):
         return AttemptTimeout(words)
     if isinstance(error, ConnectionError):
-        return Unreachable(words)
+        return _own(Unreachable(words))
     status = getattr(error, "status_code", None) or getattr(error, "status", None)
     if isinstance(status, int):
-        return classify(status, None, None, str(error))(words, provider_status=status)
-    return ServerFault(words)
+        told = classify(status, None, None, str(error))(words, provider_status=status)
+        return _own(told) if isinstance(told, Malformed) else told
+    return OwnCodeFailed(words)

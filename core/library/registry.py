@@ -7,7 +7,7 @@ from core.library import awaited, members, questions, scope
 from core.library.provider import Provider
 from core.library.results import ModelInfo
 from core.library.scope import Member, Scope
-from core.library.words import text_of
+from core.library.words import check_skill, text_of
 
 
 class ProviderRegistry:
@@ -59,7 +59,13 @@ class ProviderRegistry:
         query = Query(tier=None if tier is None else text_of(tier), max_cost=max_cost)
         names = self._names if self._explicit else self.scope.available()
         found = questions.listed(self.scope, query, names)
-        return [one for one in found if capability is None or one.supports(text_of(capability))]
+        if capability is None:
+            return found
+        skill = text_of(capability)
+        fit = [one for one in found if one.supports(skill)]
+        if not fit and not any(one.supports(skill) for one in questions.listed(self.scope, Query(), names)):
+            check_skill(skill)  # own models may have skills of any name
+        return fit
 
     @property
     def _explicit(self) -> bool:

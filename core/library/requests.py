@@ -1,12 +1,14 @@
 """What the seeds' callers hand in, with their literal fields; each becomes the canonical body."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
+from core.config.settings import SETTINGS
 from core.errors import BadRequest
 from core.library.words import text_of
 
@@ -74,6 +76,44 @@ class ManagerConfig:
     enable_fallback: bool = True
     max_retries: int = 2
     retry_delay_ms: int = 1000
+
+    def __post_init__(self) -> None:
+        """Checked as the same settings from the environment are."""
+        for name, kind in _MANAGER_KINDS.items():
+            value = getattr(self, name)
+            try:
+                setattr(self, name, kind.parse(str(value)))
+            except (ValueError, KeyError):
+                words = f"ManagerConfig.{name}: expected {kind.expects}, got {value!r}"
+                raise BadRequest(words, param=name, code="invalid_value") from None
+
+    @classmethod
+    def of(cls, config: Any) -> "ManagerConfig":
+        """From itself or a mapping of its fields."""
+        if isinstance(config, cls):
+            return config
+        if not isinstance(config, Mapping):
+            raise BadRequest(
+                f"expected a ManagerConfig or a dict of its fields, got {type(config).__name__}",
+                param="config", code="invalid_type",
+            )  # fmt: skip
+        check_names(config, _MANAGER_KINDS, "config")
+        return cls(**config)
+
+
+_MANAGER_KINDS = {
+    one.name: one.kind for one in SETTINGS if one.name in {"enable_fallback", "max_retries", "retry_delay_ms"}
+}
+
+
+def check_names(given: Iterable[Any], known: Iterable[str], what: str) -> None:
+    """Refuse what nothing would read, with the nearest name that something does."""
+    known = tuple(known)
+    for name in given:
+        if name not in known:
+            near = get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise BadRequest(f"{what}: {name!r} is not known; {hint}", param=str(name), code="unknown_field")
 
 
 class _Usual(float):

@@ -195,6 +195,7 @@ class ModelInfo:
     tier: ModelTier = ModelTier.STANDARD
     capability: str = "chat"
     features: tuple[str, ...] = ()
+    lifecycle: str = "active"  # or deprecated, retired
 
     def supports(self, capability: str | Enum) -> bool:
         """A skill (code, planning, …), a feature (vision, tools, …) or what the model is for, in any seed's words."""
@@ -224,4 +225,5 @@ class ModelInfo:
             tier=ModelTier(model.level),
             capability=model.capability.value,
             features=tuple(sorted(model.features)),
+            lifecycle=model.lifecycle,
         )

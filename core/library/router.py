@@ -1,7 +1,7 @@
 """Which model a task should have, as a decision of its own."""
 
 from core.library.registry import ProviderRegistry
-from core.library.results import RoutingDecision
+from core.library.results import ModelInfo, RoutingDecision
 from core.library.words import text_of
 from core.routing import tasks
 from core.routing.tasks import Choice, Offer, Task
@@ -22,14 +22,12 @@ class ModelRouter:
         return RoutingDecision(best.model, best.provider, choice.why, best.price * _THOUSANDS)
 
     def choice(self, task: Task) -> Choice:
-        models = self.registry.list_models(capability="chat")
-        return tasks.choose(
-            task,
-            [
-                Offer(one.provider, one.model_id, str(one.tier), frozenset(one.capabilities), one.cost_per_1k_input)
-                for one in models
-            ],
-        )
+        return tasks.choose(task, [_offer(one) for one in self.registry.list_models(capability="chat")])
+
+
+def _offer(one: ModelInfo) -> Offer:
+    skills, leaving = frozenset(one.capabilities), one.lifecycle != "active"
+    return Offer(one.provider, one.model_id, str(one.tier), skills, one.cost_per_1k_input, leaving)
 
 
 ModelRouterV2 = ModelRouter  # as the second seed calls the same router later on

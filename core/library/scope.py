@@ -26,6 +26,7 @@ from core.routing.planner import Planner
 from core.types.target import Place
 
 _DOTENV = Path(".env")
+_LOGGING = {"log_level", "log_format"}  # who sets one of them wants our lines; else a program's own logging decides
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ class Scope:
             if self._configured is None:
                 self._configured = self._built(Registry.with_plugins())
                 config = self._configured.settings
-                log.LINES.configure(config.log_level, config.log_format)
+                if _LOGGING & config.origins.keys():
+                    log.configure(config.log_level, config.log_format)
+                else:
+                    log.leave_to_program()
             return self._configured
 
     def account_of(self, row: Row) -> Account:

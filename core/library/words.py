@@ -2,7 +2,8 @@
 
 from enum import Enum, StrEnum
 
-from core.capabilities import Capability
+from core.capabilities import Capability, Feature
+from core.config.catalog import SKILLS
 from core.errors import BadRequest
 from core.providers.registry import Registry
 
@@ -83,6 +84,15 @@ def capability_of(word: object) -> Capability:
         known = ", ".join(_MEANING)
         raise BadRequest(f"capability {word!r} is not known; known: {known}", param="capability", code="invalid_value")
     return meant
+
+
+def check_skill(word: str) -> None:
+    """A skill, a feature, or what a model is for; refuses what none of the seeds and none of us calls anything."""
+    known = dict.fromkeys((*SKILLS, *(one.value for one in Feature), *_MEANING))
+    if word not in known:
+        raise BadRequest(
+            f"capability {word!r} is not known; known: {', '.join(known)}", param="capability", code="invalid_value"
+        )
 
 
 def provider_types() -> type[StrEnum]:

@@ -35,10 +35,11 @@ class Offer(NamedTuple):
     tier: str
     skills: frozenset[str]
     price: float  # USD per thousand input tokens
+    leaving: bool = False  # deprecated: taken when none that stays fits
 
 
 class Choice(NamedTuple):
-    offers: tuple[Offer, ...]  # all that fit, the cheapest first
+    offers: tuple[Offer, ...]  # all that fit, the cheapest first, those that are leaving last
     tier: str
     skill: str
     why: str
@@ -70,7 +71,7 @@ def choose(task: Task, offers: Sequence[Offer]) -> Choice:
 
 
 def _ranked(offers: Sequence[Offer]) -> tuple[Offer, ...]:
-    return tuple(sorted(offers, key=lambda one: one.price))
+    return tuple(sorted(offers, key=lambda one: (one.leaving, one.price)))
 
 
 def _level(name: str, value: str) -> str:

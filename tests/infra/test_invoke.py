@@ -40,6 +40,30 @@ def test_the_file_of_this_folder_holds_there_too(invoke, tmp_path):
     assert json.loads(done.stdout.partition("\n")[2])["provider"] == "together"
 
 
+def test_what_it_did_is_in_the_records(invoke, tmp_path):
+    """The process ends with its answer, and what it wrote must be there then."""
+    done = [invoke("chat", "-v", EVENTS / "chat.json") for _ in range(3)]
+    made = {
+        line.partition(": ")[2] for one in done for line in one.stdout.splitlines() if "x-patchbay-decision" in line
+    }
+    told = subprocess.run(
+        [sys.executable, "-m", "infra.local.cli", "decisions", "--json"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=50,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PORT": "1"},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert {one["decision_id"] for one in json.loads(told.stdout)} == made
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("given", [[], ["FN=chat"], ["EVENT=events/chat.json"]])
+def test_make_says_what_to_write(given):
+    done = subprocess.run(
+        ["make", "--no-print-directory", "invoke", *given], cwd=ROOT, capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, "make invoke FN=chat EVENT=events/chat.json" in done.stdout) == (2, True), done.stderr
+
+
 def test_headers_are_shown_when_asked_for(invoke):
     done = invoke("chat", "-v", EVENTS / "chat-stream.json")
     head, _, body = done.stdout.partition("\n\n")

@@ -110,13 +110,27 @@ def test_a_handler_is_what_is_tested_and_its_build_is_in_the_makefile(resources,
     assert (ROOT / f"functions/{function}/requirements.txt").is_file()
 
 
+def test_nothing_is_built_with_what_is_not_locked():
+    done = subprocess.run(
+        ["make", "--dry-run", "build-ChatFunction", "ARTIFACTS_DIR=/nowhere", "OWN=patchbay.yaml"],
+        cwd=ROOT, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    installs = [line for line in done.stdout.replace("\\\n", " ").splitlines() if "pip install" in line]
+    assert len(installs) == 2 and all("--require-hashes" in line for line in installs)
+    assert "--with" not in done.stdout
+    locked = (ROOT / "infra/local/requirements.txt").read_text()
+    assert re.search(r"^pyyaml==[\d.]+ \\\n    --hash", locked, re.MULTILINE)  # which the build takes out of it
+
+
 def test_a_functions_environment_is_settings_that_exist_and_no_secret(resources):
     names = {name for item in fields(Settings) for name in item.metadata.get("env", ())}
+    names |= {name for row in TABLE for known in row.declared().names.values() for name in known}
     secret = {name for row in TABLE for kind in ("key", "token") for name in row.declared().names.get(kind, ())}
     for one in functions(resources).values():
         given = one["Environment"]["Variables"]
         assert given.keys() <= names | SOURCES
-        assert not given.keys() & (secret | {"PATCHBAY_API_KEY"})
+        # Named for `sam local`, which sets what is named; without a value they say nothing.
+        assert not {name for name in secret | {"PATCHBAY_API_KEY"} if given.get(name)}
         assert given["PATCHBAY_TABLE"] == {"Ref": "Table"}
         assert given["PATCHBAY_BUCKET"] == {"Ref": "Bucket"}  # who has a table alone is warned
         assert given["PATCHBAY_SECRETS"] == {"Fn::Sub": "secretsmanager:${Secrets}"}

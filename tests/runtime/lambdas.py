@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,12 @@ class Function:
 
 
 @contextmanager
-def function(name: str, home: Path, *, handler: str = "", **environ: str) -> Iterator[Function]:
-    """Started with nothing of this machine's environment but its PATH."""
-    values = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PATCHBAY_API_KEY": KEY, **ENVIRON, **environ}
+def function(
+    name: str, home: Path, *, handler: str = "", exactly: Mapping[str, str] | None = None, **environ: str
+) -> Iterator[Function]:
+    """Started with nothing of this machine's environment but its PATH; `exactly` is in place of what tests have."""
+    given = {"PATCHBAY_API_KEY": KEY, **ENVIRON} if exactly is None else exactly
+    values = {"PATH": "/usr/bin:/bin", "HOME": str(home), **given, **environ}
     written: list[str] = []
     with asyncio.Runner() as runner:
         news = asyncio.Event()

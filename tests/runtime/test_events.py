@@ -44,7 +44,7 @@ EXPECTED: dict[str, int | None] = {
 
 
 def test_each_event_has_its_expectation():
-    assert {path.stem for path in EVENTS.glob("*")} == set(EXPECTED)
+    assert {path.stem for path in EVENTS.glob("*")} == {*EXPECTED, "env"}  # which test_sam_local.py tries
 
 
 @pytest.mark.parametrize(("function", "name"), of_functions_there())
@@ -117,6 +117,40 @@ def test_what_is_no_request_fails_in_words(chat, odd):
     assert "API Gateway" in error["errorMessage"]
     assert "my words" not in json.dumps(error)
     assert chat.answer(event("chat"))["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"body": {"messages": []}}, "body must be a string, not an object"),
+        ({"body": 5}, "body must be a string, not a number"),
+        ({"body": "e30", "isBase64Encoded": True}, "the body is not base64"),
+        ({"body": "!!!!", "isBase64Encoded": True}, "the body is not base64"),
+        ({"headers": {"x-number": 7}}, "header x-number must be a string, not a number"),
+        ({"headers": ["a"]}, "headers must be an object, not a list"),
+        ({"multiValueHeaders": {"x-number": [7]}}, "header x-number in multiValueHeaders must be a list of strings"),
+        ({"multiValueHeaders": {"x-flag": True}}, "header x-flag in multiValueHeaders must be a list of strings"),
+    ],
+)
+def test_what_is_wrong_in_an_event_is_named(chat, wrong, words):
+    error = chat.error({**event("chat"), **wrong})
+    assert (error["errorType"], words in error["errorMessage"]) == ("UnknownEvent", True), error
+
+
+@pytest.mark.parametrize(("odd", "word"), [(None, "null"), ([], "a list"), ("text", "a text"), (7, "a number")])
+def test_what_is_no_event_is_called_what_it_is(chat, odd, word):
+    assert chat.error(odd)["errorMessage"].endswith(f"this is {word}.")
+
+
+def test_an_unknown_route_names_the_functions_own(functions):
+    wanted = {**event("chat"), "path": "/api/ai/nothing"}
+    told = json.loads(functions("chat").answer(wanted)["body"])["error"]["message"]
+    assert told.endswith("there are POST /v1/chat/completions, POST /api/ai/chat.")
+    wanted = {**event("catalog-status"), "path": "/docs/nothing"}
+    assert (
+        "GET /api/ai/decisions/{decision}"
+        in json.loads(functions("catalog").answer(wanted)["body"])["error"]["message"]
+    )
 
 
 def test_receipts_lie_in_the_table_and_the_other_function_finds_them(functions, chat):

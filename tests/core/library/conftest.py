@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core import library
+from core import library, log
 from core.library import Scope, using
 from core.library.manager import get_provider_manager
 from core.providers.registry import Registry
@@ -61,6 +62,18 @@ class House:
             return await value if code.co_flags & inspect.CO_COROUTINE else value
 
         return run(work())
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """The library sets up the logging of its process, which here is that of other tests, too."""
+    logger = logging.getLogger("patchbay")
+    ours, handlers, level, propagate = dict(vars(log.LINES)), logger.handlers[:], logger.level, logger.propagate
+    yield
+    vars(log.LINES).update(ours)
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    logger.propagate = propagate
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The manager and the provider classes: whose key is used, in which order, and what falls back on whom."""
 
+import re
+
 import pytest
 
 from core.errors import AllTargetsFailed, BadRequest, Misconfigured, NotYet, RateLimited
@@ -10,6 +12,7 @@ from core.library import (
     GroqProvider,
     LLMRequest,
     ManagerConfig,
+    ModelInfo,
     ModelTier,
     OllamaProvider,
     OpenAIAdapter,
@@ -33,6 +36,7 @@ from core.library import (
     using,
 )
 from core.library import HttpProviderClient as Client
+from core.routing.tasks import Task
 from tests.core.fakes import run
 
 HELLO = [user_message("Hello")]
@@ -144,6 +148,58 @@ def test_a_manager_without_fallback_stays_at_its_first(house):
     with pytest.raises(AllTargetsFailed) as raised:
         run(manager.generate(HELLO))
     assert len(raised.value.attempts) == 1
+
+
+def test_a_managers_configuration_may_be_a_dict(house):
+    house.server.fault("openai", "500")
+    manager = ProviderManager({"max_retries": 0}).with_config({"enable_fallback": False, "max_retries": 0})
+    manager.with_fallback(OpenAIProvider()).with_fallback(GroqProvider())
+    with pytest.raises(AllTargetsFailed) as raised:
+        run(manager.generate(HELLO))
+    assert len(raised.value.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"max_retries": -1}, "ManagerConfig.max_retries: expected a whole number from 0 to 100, got -1"),
+        ({"max_retries": 1.5}, "expected a whole number"),
+        ({"retry_delay_ms": "soon"}, "ManagerConfig.retry_delay_ms: expected a whole number"),
+        ({"enable_fallback": "perhaps"}, "ManagerConfig.enable_fallback: expected true or false"),
+        ({"retries": 3}, "config: 'retries' is not known; did you mean max_retries?"),
+        ("fast", "expected a ManagerConfig or a dict of its fields, got str"),
+        (3, "got int"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused_at_once(house, wrong, words):
+    with pytest.raises(BadRequest, match=re.escape(words)):
+        ProviderManager().with_config(wrong)
+
+
+def test_a_configuration_is_checked_when_it_is_made():
+    with pytest.raises(BadRequest, match="max_retries"):
+        ManagerConfig(max_retries=-1)
+
+
+@pytest.mark.parametrize("word", ["cod", "smell"])
+def test_a_skill_that_nobody_calls_anything_is_refused(house, word):
+    with pytest.raises(BadRequest, match=f"capability '{word}' is not known; known: code, analysis"):
+        ProviderRegistry().list_models(capability=word)
+
+
+def test_a_skill_of_ones_own_is_known_whatever_else_is_asked(house):
+    class Lawyer:
+        def list_models(self):
+            return [ModelInfo("lawyer", "l-1", capabilities=["legal"], tier=ModelTier.ADVANCED)]
+
+        async def generate(self, messages):
+            return "x"
+
+    registry = ProviderRegistry()
+    registry.register(Lawyer())
+    assert [one.model_id for one in registry.list_models("legal")] == ["l-1"]
+    assert registry.list_models("legal", tier="fast") == []
+    assert registry.list_models("code") == []
 
 
 def test_the_preferred_provider_leads_and_another_answers_for_it_with_a_warning(house):
@@ -290,6 +346,23 @@ def test_a_task_may_be_an_object_and_must_have_a_prompt(house):
     assert info is not None and info.tier is ModelTier.FAST
     with pytest.raises(BadRequest, match="needs a prompt"):
         run(Orchestrator().run_task({"role": "coder"}))
+
+
+def test_a_tasks_slips_are_refused(house):
+    task = {"role": "coder", "prompt": "Hello", "max_costs": 0.1}
+    with pytest.raises(BadRequest, match="task: 'max_costs' is not known; did you mean max_cost") as raised:
+        run(Orchestrator().run_task(task))
+    assert raised.value.param == "max_costs"
+
+
+def test_a_task_goes_to_no_model_that_leaves_while_another_fits(make):
+    """The cheapest of the provider is deprecated."""
+    with using(make("openai").scope):
+        offers = Orchestrator().router.choice(Task(role="coder", risk="low")).offers
+        assert min(offers, key=lambda one: one.price).leaving
+        said = run(Orchestrator().run_task({"role": "coder", "risk": "low", "prompt": "Hello"}))
+        info = ProviderRegistry().get_model_info(str(said.model))
+    assert info is not None and info.lifecycle == "active"
 
 
 def test_what_is_not_there_yet_says_so_in_one_way(house):

@@ -1,6 +1,7 @@
 """A caller's own providers: every shape of method, in plans, fallback, streams, receipts and costs like the rest."""
 
 import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from core.library import (
     AIProvider,
     ChatResponse,
     GenerationResult,
+    GroqProvider,
     LLMProvider,
     ModelInfo,
     ModelTier,
@@ -119,7 +121,7 @@ class Failing:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (RuntimeError("it broke"), "ServerFault"),
+        (RuntimeError("it broke"), "OwnCodeFailed"),
         (TimeoutError(), "AttemptTimeout"),
         (ConnectionRefusedError("nobody there"), "Unreachable"),
         (type("Limited", (Exception,), {"status_code": 429})("slow down"), "RateLimited"),
@@ -134,6 +136,44 @@ def test_what_it_raises_is_a_failed_attempt_and_the_next_answers(house, error, k
     assert (failed["provider"], failed["error"], won["provider"]) == ("mine", kind, said.provider)
     assert "sk-proj" not in failed["why"]
     assert any("instead of mine" in words for words in said.metadata["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [(ValueError("no such thing"), 1), (ConnectionRefusedError("nobody there"), 3), (None, 3)],
+    ids=["ValueError", "ConnectionRefusedError", "nothing"],
+)
+def test_what_to_do_about_it_is_in_its_code(house, error, tries):
+    """No address or proxy of ours is in the way, and a mistake is not made better by making it again."""
+
+    class Broken:
+        asked = 0
+
+        async def generate(self, messages):
+            self.asked += 1
+            if error is not None:
+                raise error
+
+    broken = Broken()
+    with pytest.raises(AllTargetsFailed) as raised:
+        run(alone(broken).generate(HELLO, fallback=False))
+    assert broken.asked == tries
+    assert "the program's own provider" in str(raised.value)
+    assert not any(word in str(raised.value) for word in ("proxy", "base URL"))
+
+
+@pytest.mark.parametrize("name", ["a/b c", "", ".hidden", "größer", "a:b"])
+def test_a_name_can_stand_before_a_slash(house, name):
+    with pytest.raises(BadRequest, match="cannot be a provider's name") if name else nullcontext():
+        ProviderFactory.register_provider(name, Conversing())
+    with pytest.raises(BadRequest, match="cannot be a provider's name") if name else nullcontext():
+        ProviderManager().with_fallback(GroqProvider(ProviderConfig(name=name, api_key="gsk-1")))
+
+
+@pytest.mark.parametrize("name", ["mine-2", "my_own.v1", "3rd"])
+def test_names_that_can(house, name):
+    ProviderFactory.register_provider(name, Conversing())
+    assert run(orchestrator.chat_completion(HELLO, preferred_provider=name)).provider == name
 
 
 def test_a_key_of_its_configuration_stays_out_of_errors(house):

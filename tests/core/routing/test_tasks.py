@@ -16,6 +16,12 @@ ANALYST = Offer("e", "analyst", "standard", frozenset({"analysis"}), 9.0)
 EVERYBODY = [ADVANCED, FAST, STANDARD, CHEAP_ADVANCED, ANALYST]
 
 
+def test_what_is_leaving_comes_after_what_stays():
+    leaving = Offer("f", "old", "fast", CODE, 0.01, leaving=True)
+    assert choose(Task(), [leaving, FAST]).offers == (FAST, leaving)
+    assert choose(Task(), [leaving, STANDARD]).offers == (leaving,)
+
+
 @pytest.mark.parametrize(
     ("task", "chosen", "why"),
     [
