@@ -21,6 +21,7 @@ def configured(fleet, aws) -> dict[str, str]:
     """What template.yaml gives a function, and a provider that goes first and one that follows."""
     return {
         "PATCHBAY_TABLE": aws.table(),
+        "PATCHBAY_BUCKET": aws.bucket(),
         "AWS_ENDPOINT_URL": aws.url,
         "OPENAI_API_KEY": "sk-test-1",
         "OPENAI_BASE_URL": f"{fleet.url('openai')}/v1",
