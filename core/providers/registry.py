@@ -117,7 +117,8 @@ class Registry:
 
     def missing(self, row: Row, account: Account) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
-        if not account.key and account.base_url and row.base_url and account.elsewhere:
+        own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
+        if not account.key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
         has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
         declared = row.declared()
