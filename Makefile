@@ -68,12 +68,13 @@ build-%Function:
 	mkdir -p "$(ARTIFACTS_DIR)/functions"
 	cp -R core "$(ARTIFACTS_DIR)/"
 	cp -R functions/*.py functions/$(FN_$*) "$(ARTIFACTS_DIR)/functions/"
-	$(if $(wildcard patchbay*.json),cp patchbay*.json "$(ARTIFACTS_DIR)/")
+	$(if $(SHIPPED),cp $(SHIPPED) "$(ARTIFACTS_DIR)/")
 	$(if $(OWN),$(UV) run --quiet --no-project --with pyyaml $(PYTHON_$(FOR)) python -m infra.local.shipped "$(ARTIFACTS_DIR)")
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
 	$(UV) run --quiet --no-project $(PYTHON_$(FOR)) python -m compileall -q -j 0 \
 		--invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"
 
+SHIPPED := $(wildcard patchbay*.json patchbay*.toml)
 UV ?= uv
 FOR ?= lambda
 OWN := $(filter-out patchbay.example.yaml,$(wildcard patchbay*.yaml))

@@ -20,7 +20,6 @@ from core.config.catalog import Catalog
 from core.config.run_time import Changes, RunTime
 from core.config.settings import Settings
 from core.configuration import Configuration
-from core.errors import Misconfigured, StoreUnavailable
 from core.execution.gate import InFlight
 from core.execution.retry import Retry
 from core.execution.walk import Walk
@@ -145,7 +144,7 @@ class Service:
         """A gateway on these changes."""
         before = self.settings
         config, in_force = self.rules.settle(changes)
-        self._say(logging.WARNING, *self.rules.concerns, *config.warnings, *in_force.left_out.values())
+        self._say(logging.WARNING, *config.warnings, *in_force.left_out.values())
         if config.log_level != before.log_level:
             lines.set_level(config.log_level)
         lasting.transport.connect_timeout = config.connect_timeout
@@ -207,11 +206,8 @@ def build(
 
 async def changes_in(service: Service) -> Changes:
     """What was changed at run time, for who must know it before the service is opened."""
-    try:
-        async with service.switches() as switches:
-            return await switches.current()
-    except (StoreUnavailable, Misconfigured):
-        return Changes()  # opening the service meets the same, and says it
+    async with service.switches() as switches:
+        return await switches.current()
 
 
 def _fingerprint(config: Settings) -> str:

@@ -11,7 +11,7 @@ from core.config.overrides import merge
 from core.config.settings import Account, Settings
 from core.errors import Misconfigured
 from core.providers.registry import Registry
-from core.routing import fitness
+from core.routing import effects, fitness
 
 
 class Configuration:
@@ -26,6 +26,7 @@ class Configuration:
     ) -> None:
         self._registry = registry
         sources = settings.gather(environ=environ, dotenv=dotenv)
+        self.files = sources.labels  # all that was read beside the environment
         self._read = partial(settings.examine, registry.declared(), sources=sources, found=found, pinned=pinned)
         self._at_start = self._read()
         self._unfit: list[Misconfigured] = []
@@ -43,7 +44,12 @@ class Configuration:
         config, problems = self._read(run_time=run_time) if run_time else self._at_start
         config = _with_whole_names(config, self.catalog)
         problems = [*problems, *self._unfit, *fitness.problems(config, self._registry, self.catalog)]
-        return replace(config, warnings=(*config.warnings, *fitness.warnings(config, self._registry))), problems
+        words = (
+            *config.warnings,
+            *fitness.warnings(config, self._registry),
+            *effects.warnings(config, self._registry),
+        )
+        return replace(config, warnings=words), problems
 
     def _catalog(self, config: Settings) -> Catalog:
         """With a user's own models over it."""

@@ -8,6 +8,7 @@ PatchbayError
 │   ├── NotFound              404
 │   ├── MethodNotAllowed      405
 │   ├── BodyTooLarge          413
+│   ├── AnswerTooLarge        413  what was asked for cannot be returned where this runs
 │   ├── CallsItself           508  it has come through too many gateways
 │   └── WrongMediaType        415
 ├── GatewayError                   ours, or how we are set up
@@ -105,6 +106,10 @@ class BodyTooLarge(CallerError):
     status = 413
 
 
+class AnswerTooLarge(CallerError):
+    status = 413
+
+
 class WrongMediaType(CallerError):
     status = 415
 
@@ -129,7 +134,11 @@ class NoTarget(GatewayError):
 
     def __init__(self, excluded: Sequence["Exclusion"]) -> None:
         own = [one for one in excluded if one.by_request]
-        why = "; ".join(f"{one.target}: {one.reason}" for one in own or excluded) or "no provider offers it"
+        targets: dict[str, list[str]] = {}
+        for one in own or excluded:
+            targets.setdefault(one.reason, []).append(str(one.target))
+        why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in targets.items())
+        why = why or "no provider offers it"
         param = next((one.param for one in own if one.param), None)
         super().__init__(f"No target can serve this request. {why}.", param=param, code="no_target")
         self.excluded = tuple(excluded)
@@ -210,7 +219,7 @@ class AttemptTimeout(TargetError):
     billed = True
     status = 504
     again = False
-    advice = "Allow more time (x-patchbay-timeout-ms) or ask for a shorter answer."
+    advice = "Allow more time (x-patchbay-timeout-ms) or ask for less at once."
 
 
 class Dropped(TargetError):
@@ -263,7 +272,7 @@ class ContextTooLong(TargetError):
     status = 400
     fault = "caller"
     again = False
-    advice = "Shorten the messages or choose a model with a larger context."
+    advice = "Shorten what does not fit or choose a model with a larger context."
 
 
 class TooManyInputs(ContextTooLong):

@@ -158,7 +158,10 @@ class Gateway:
         receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, batch.spent)
         receipt.warnings += batch.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
-        return Answer(won.value.value, receipt)
+        value = won.value.value
+        if receipt.usage != value.usage:
+            value = value._replace(usage=receipt.usage, raw=None)  # others made a part of it, and are paid for theirs
+        return Answer(value, receipt)
 
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import reduce
 from typing import TypeVar
 
 from core import log as lines
@@ -25,7 +26,7 @@ from core.types.plan import Candidate
 from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Request
 from core.types.target import Place, Target
-from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage
+from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage, added
 from core.wire.chat import with_defaults, without
 
 T = TypeVar("T")
@@ -130,7 +131,7 @@ class Steps:
                 first_ms=first_ms, request_id=error.request_id or request_id, usage=usage, cost=cost
             )
         won.permit.close(attempt.outcome)
-        receipt.target, receipt.usage = target, usage
+        receipt.target = target
         self._observe(receipt, attempt)
         await self._settle(receipt, outcome, error)
 
@@ -183,6 +184,8 @@ class Steps:
         receipt.outcome = outcome
         receipt.ms = (self._clock.monotonic() - receipt.started) * 1000
         receipt.cost = _total(receipt.attempts)
+        if receipt.attempts:
+            receipt.usage = reduce(added, [one.usage for one in receipt.attempts])
         receipt.warnings += receipt.doubts
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message

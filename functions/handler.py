@@ -1,6 +1,7 @@
 """The way from a Lambda event to an app and back, the same for every function that serves HTTP."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -13,13 +14,20 @@ from mangum import Mangum
 from mangum.types import LambdaContext, LambdaEvent, LambdaHandler
 from starlette.types import Receive, Scope, Send
 
+from core import log as lines
 from core.bootstrap import Service, build
 from core.config.settings import Settings
+from core.errors import AnswerTooLarge
 from core.http.guards import on_lambda
+from core.http.problems import problem
 from functions.telemetry import Telemetry
 
 log = logging.getLogger("patchbay")
 
+# Bytes of what a function returns, as JSON; Lambda answers the caller of a larger one with nothing but a 502.
+LARGEST = 6_291_556
+_HEAD = 16 * 1024  # of them for status and headers
+_GROWTH = 6  # at most, from a body to its JSON: an escaped character
 # Seconds kept back from Lambda's own limit, to settle a request and to say what happened.
 MARGIN = 1.0
 # Seconds after which a connection is not trusted: a frozen sandbox does not hear that the other end has gone.
@@ -79,12 +87,36 @@ class Handler(Mangum):
         started, status = time.perf_counter(), None
         self._telemetry.begin()
         try:
-            answer = super().__call__(event, context)
+            answer = self._returnable(super().__call__(event, context), event)
             status = answer["statusCode"]
         finally:
             self._rested = self._now()
             self._telemetry.end(status, (time.perf_counter() - started) * 1000, context.aws_request_id)
         return answer
+
+    def _returnable(self, answer: dict[str, Any], event: LambdaEvent) -> dict[str, Any]:
+        """The answer, or that it is too large. What it cost stays in its headers, and its receipt can be read."""
+        if len(answer["body"]) * _GROWTH < LARGEST - _HEAD:
+            return answer
+        size = len(json.dumps(answer, ensure_ascii=False).encode())
+        if size <= LARGEST:
+            return answer
+        error = AnswerTooLarge(
+            f"The answer is there, but has {size} bytes, and Lambda returns {LARGEST} at most. Ask for less at once: "
+            "a shorter answer; for embeddings encoding_format base64, fewer inputs or fewer dimensions.",
+            code="answer_too_large",
+        )
+        made = self._service.gateway
+        _, _, body = problem(error, simulated=made is not None and made.simulated)
+        headers = {**answer["headers"], "content-type": "application/json", "content-length": str(len(body))}
+        lines.refusal(*_asked(event), error)
+        return {
+            **answer,
+            "statusCode": error.status,
+            "headers": headers,
+            "body": body.decode(),
+            "isBase64Encoded": False,
+        }
 
     def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
         try:
@@ -101,7 +133,14 @@ class Handler(Mangum):
         await asyncio.sleep(0)  # the loop hears here what was closed since the last invocation
         left = scope["aws.context"].get_remaining_time_in_millis() / 1000
         scope["patchbay.allowed"] = max(0.0, left - MARGIN)
+        scope["patchbay.most_bytes"] = LARGEST - _HEAD
         await self._app(scope, receive, send)
+
+
+def _asked(event: LambdaEvent) -> tuple[str, str]:
+    """Method and path, in either version of the event."""
+    http = event["requestContext"].get("http", {})
+    return event.get("httpMethod") or http["method"], event.get("path") or event["rawPath"]
 
 
 def _described(event: Any) -> str:

@@ -1,7 +1,7 @@
 """Usage × price at a moment → cost, in integers; what is not known stays unknown."""
 
 from core.config.catalog import Model
-from core.config.prices import TOKEN_KINDS, Price, Rates
+from core.config.prices import Price, Rates
 from core.types.usage import UNKNOWN_COST, Cost, Usage
 
 # A rate is USD per million tokens in millionths, so tokens × rate is in picodollars: a thousand to the nano-USD.
@@ -10,12 +10,8 @@ _HOUR_MS = 3_600_000
 
 
 def is_free(model: Model | None, at: float, *, own: bool) -> bool:
-    """On the user's own machines, unless the user has set a price for it."""
-    price = model.price(at) if own and model is not None else None
-    if price is None:
-        return own
-    amounts = [getattr(table, kind) for table in price.rates for kind in TOKEN_KINDS]
-    return not any((*amounts, price.per_character, price.per_hour))
+    """By its price, which a user may have set; without one, on the user's own machines."""
+    return own if model is None or model.period(at) is None else model.is_free(at)
 
 
 def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:

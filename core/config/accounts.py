@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.capabilities import Capability
-from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind
+from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
 from core.config.layers import Found, Layers, Origin, Unset
 from core.config.secrets import Secret
 from core.errors import Misconfigured
@@ -123,6 +123,26 @@ def names_of(row: Declared, account: str, name: str, taken: frozenset[str] = fro
     return () if made in taken else (made,)
 
 
+def _address(row: Declared, account: str, taken: frozenset[str]) -> Kind:
+    """An address. What a vendor's portal shows says more: which deployment, and in which version."""
+    if "api_version" not in row.names:
+        return URL
+
+    def parse(text: str) -> Any:
+        if "/deployments/" in text:
+            address, model, version = (
+                (*names_of(row, account, name, taken), f"{name} of {account}")[0]
+                for name in ("base_url", "model", "api_version")
+            )
+            raise Misfit(
+                f"this one is of a single deployment: set {address} to what is before its path, {model} to the "
+                f"deployment's name, {version} to what follows api-version="
+            )
+        return URL.parse(text)
+
+    return Kind(URL.expects, parse)
+
+
 class Accounts:
     """Reads the accounts of each row from the layers."""
 
@@ -146,7 +166,8 @@ class Accounts:
         needed = row.usable
         for name in _ENABLED_FIRST:
             names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
-            one = self._look(names, ACCOUNT_KINDS.get(name, TEXT), needed=needed)
+            kind = _address(row, account, taken) if name == "base_url" else ACCOUNT_KINDS.get(name, TEXT)
+            one = self._look(names, kind, needed=needed)
             if one is not None:
                 found[name] = one
             if name == "enabled":

@@ -31,7 +31,7 @@ class Model:
     provider: str
     capability: Capability
     display_name: str = ""
-    tier: str = "standard"
+    tier: str | None = None  # None: nobody said one
     lifecycle: str = "active"
     retires: float | None = None  # when it stops answering, where that is announced
     successor: str | None = None  # at the same provider
@@ -53,6 +53,16 @@ class Model:
     def identity(self) -> str:
         """Equal for one model under several names."""
         return self.same_as or self.id
+
+    @property
+    def level(self) -> str:
+        """Its tier where one must be chosen by."""
+        return self.tier or "standard"
+
+    def is_free(self, at: float) -> bool:
+        """Its price is known to be 0 at every hour of that day."""
+        period = self.period(at)
+        return period is not None and all(price.is_zero for price in period.prices)
 
     def shortens_to(self, dimensions: int) -> bool:
         """Whether its vectors can have so many dimensions."""
@@ -157,7 +167,7 @@ class Catalog:
         fits = [
             (rates.input, model)
             for model in self._some(provider)
-            if (model.capability, model.tier, model.lifecycle) == (capability, tier, "active")
+            if (model.capability, model.level, model.lifecycle) == (capability, tier, "active")
             and not model.is_retired(at)
             and (rates := model.rates(at)) is not None
         ]
@@ -204,7 +214,7 @@ def parse(entry: Entry) -> Model:
         provider=entry["provider"],
         capability=Capability(entry["capability"]),
         display_name=entry.get("display_name") or entry["id"],
-        tier=entry.get("tier", "standard"),
+        tier=entry.get("tier"),
         lifecycle=entry.get("lifecycle", "active"),
         retires=None if retires is None else moment(retires),
         successor=entry.get("successor"),
@@ -250,7 +260,7 @@ def _checked(query: Query, providers: list[str]) -> Query:
 
 def _within(model: Model, most: float, at: float, free: Collection[str]) -> bool:
     """An unknown price is within nothing."""
-    rates = model.rates(at)
-    if model.provider in free and rates is None:
+    if model.is_free(at) or (model.provider in free and model.period(at) is None):
         return True
-    return rates is not None and rates.input <= most * 1_000_000_000
+    rates = model.rates(at)
+    return most > 0 and rates is not None and rates.input <= most * 1_000_000_000

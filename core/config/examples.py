@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from core.capabilities import Capability
 from core.config.accounts import FIELD_DOCS, KEYS, Declared
 from core.config.kinds import SECRET
 from core.config.settings import SETTINGS, Settings
@@ -103,7 +104,8 @@ def _suffix(field: str) -> str:
 def _fields(row: Declared) -> Iterator[tuple[str, str]]:
     """What its examples show, with defaults."""
     defaults = {"enabled": "true", **row.defaults}
-    return ((field, defaults.get(field, "")) for field in FIELD_DOCS if field in row.names)
+    without = set() if Capability.EMBED in row.capabilities else {"embedding_model"}
+    return ((field, defaults.get(field, "")) for field in FIELD_DOCS if field in row.names and field not in without)
 
 
 def _provider_env(row: Declared) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """What lies in files beside the program: `.env`, secrets, patchbay.yaml and the places that came before it."""
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +13,9 @@ from core.errors import Misconfigured
 
 log = logging.getLogger("patchbay")
 
-_OURS = ("patchbay.yaml", "patchbay.json")
+_OURS = ("patchbay.yaml", "patchbay.json", "patchbay.toml")
+# Nearly called like ours, and what they would have to be called.
+_ALMOST = {"patchbay.yml": "patchbay.yaml", "config.toml": "patchbay.toml"}
 # Read unchanged where there is no file of ours; the second name is that of an environment's own file.
 _OLDER = (
     ("config/ai-provider/ai-provider.yml", "config/ai-provider/{env}.yml"),
@@ -19,6 +23,7 @@ _OLDER = (
 )
 _LARGEST = 4 * 2**20
 _DEEPEST = 8
+LIST, DEEP, YES_OR_NO = "a list", "a list with lists or mappings in it", ("true", "false")
 
 
 class Tree(NamedTuple):
@@ -29,14 +34,30 @@ class Tree(NamedTuple):
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
+    return parse_dotenv(path)[0]
+
+
+def parse_dotenv(path: Path) -> tuple[dict[str, str], list[int]]:
+    """Its values, and the numbers of lines that are none."""
     if not path.is_file():
-        return {}
-    from dotenv import dotenv_values  # noqa: PLC0415 - only a laptop has a .env; a cold start does not pay for it
+        return {}, []
+    # Only a laptop has a .env; a cold start does not pay for it.
+    from dotenv import dotenv_values  # noqa: PLC0415 - see above
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - see above
 
     try:
-        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read: {error}") from error
+    good, bad = [], []
+    for one in parse_stream(StringIO(text)):
+        written = one.original.string
+        if one.error:
+            bad.append(one.original.line + written[: len(written) - len(written.lstrip())].count("\n"))
+        else:
+            good.append(written)
+    values = dotenv_values(stream=StringIO("".join(good)))
+    return {name: value for name, value in values.items() if value is not None}, bad
 
 
 class SecretFiles(Mapping[str, str]):
@@ -45,7 +66,7 @@ class SecretFiles(Mapping[str, str]):
     def __init__(self, folder: Path) -> None:
         self._read: dict[str, str] = {}
         try:
-            self._paths = {path.name.upper(): path for path in folder.iterdir() if path.is_file()}
+            self._paths = {name_of(path.name): path for path in folder.iterdir() if path.is_file()}
         except FileNotFoundError:
             self._paths = {}
         except OSError as error:
@@ -72,6 +93,11 @@ class SecretFiles(Mapping[str, str]):
         return len(self._paths)
 
 
+def name_of(text: str) -> str:
+    """The environment name that a secret's name stands for."""
+    return text.upper().replace("-", "_")
+
+
 def find(folder: Path, named: Path | None, env: str | None) -> list[tuple[str, Path]]:
     """The files that are there with the names they go by, the one that wins first."""
     if named is not None:
@@ -93,9 +119,33 @@ def find(folder: Path, named: Path | None, env: str | None) -> list[tuple[str, P
     return older
 
 
+def passed_over(folder: Path, read: Iterable[str]) -> Iterator[str]:
+    """What is said of files that look like configuration and are not read."""
+    read = list(read)
+    for name in (*_OURS, *(name for name, _ in _OLDER)):
+        if (folder / name).is_dir():
+            yield f"{name} is a folder, so it is not read"
+        elif (folder / name).is_file() and name not in read:
+            yield f"{name} is not read: {read[0]} takes its place"
+    for name, right in _ALMOST.items():
+        if not (folder / name).is_file():
+            continue
+        if not read:
+            yield f"{name} is not read; call it {right}"
+        elif name.startswith("patchbay"):
+            yield f"{name} is not read: {read[0]} takes its place"
+
+
 def _of_environment(name: str, env: str | None) -> str | None:
     stem, _, suffix = name.rpartition(".")
     return f"{stem}.{env}.{suffix}" if env else None
+
+
+def is_of(label: str, env: str) -> bool:
+    """Whether a file that was found is an environment's own."""
+    return Path(label).stem.endswith(f".{env}") or label in {
+        pattern.format(env=env) for _, pattern in _OLDER if pattern
+    }
 
 
 def _there(folder: Path, *names: str | None) -> list[tuple[str, Path]]:
@@ -110,7 +160,7 @@ def read(label: str, path: Path) -> Tree:
         raw = path.read_bytes()
     except OSError as error:
         raise Misconfigured(f"{label} cannot be read ({error.strerror})") from error
-    data = _json(label, raw) if path.suffix == ".json" else _yaml(label, raw)
+    data = {".json": _json, ".toml": _toml}.get(path.suffix, _yaml)(label, raw)
     if not isinstance(data, Mapping | None):
         raise Misconfigured(f"{label}: expected a mapping of keys, got {shape(data)}")
     return Tree(label, data or {})
@@ -123,6 +173,16 @@ def _json(label: str, raw: bytes) -> Any:
         raise Misconfigured(f"{label} is not JSON: {error.msg} in line {error.lineno}") from None
 
 
+def _toml(label: str, raw: bytes) -> Any:
+    import tomllib  # noqa: PLC0415 - only who has such a file pays for it
+
+    try:
+        return tomllib.loads(raw.decode(), parse_float=str)  # a text stays what was written
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = re.search(r"\(at .*\)$", str(error))
+        raise Misconfigured(f"{label} is not TOML {where[0] if where else ''}".rstrip()) from None
+
+
 def _yaml(label: str, raw: bytes) -> Any:
     try:
         from core.config import yamlfile  # noqa: PLC0415 - only who has a YAML file pays for a YAML library
@@ -133,6 +193,29 @@ def _yaml(label: str, raw: bytes) -> Any:
     return yamlfile.parse(label, raw)
 
 
+class Written(str):
+    """A value that was no text in its file, as text; and what it was there."""
+
+    __slots__ = ("form",)
+    form: str
+
+    @classmethod
+    def of(cls, value: Any) -> str:
+        if isinstance(value, bool):
+            made = cls(str(value).lower())
+            made.form = str(made)
+        elif isinstance(value, list | tuple):
+            deep = any(isinstance(one, list | tuple | Mapping) for one in value)
+            made = cls("..." if deep else ", ".join(map(cls.of, value)))
+            made.form = DEEP if deep else LIST
+        elif isinstance(value, Mapping):
+            made = cls("...")
+            made.form = shape(value)
+        else:
+            return str(value)
+        return made
+
+
 def flat(data: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:
     """Nested keys joined by dots, values as text; what is null is absent."""
     found: dict[str, str] = {}
@@ -141,16 +224,8 @@ def flat(data: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str,
         if isinstance(value, Mapping) and depth < _DEEPEST:
             found |= flat(value, f"{name}.", depth + 1)
         elif value is not None:
-            found[name] = text_of(value)
+            found[name] = Written.of(value)
     return found
-
-
-def text_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple) and not any(isinstance(one, list | tuple | Mapping) for one in value):
-        return ", ".join(map(text_of, value))
-    return shape(value) if isinstance(value, list | tuple | Mapping) else str(value)
 
 
 def shape(value: Any) -> str:

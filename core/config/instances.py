@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from core.config.accounts import DEFAULT, KEYS, Declared, key_of
 from core.config.files import flat, shape
+from core.config.masking import quoted, shown
 from core.errors import Misconfigured
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -88,7 +89,7 @@ class Spreader:
             near = get_close_matches(str(asked or name).lower(), self._names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             if asked is not None:
-                self._refuse(label, f"{where}.type", f"provider {asked!r} is not known{hint}")
+                self._refuse(label, f"{where}.type", f"provider {quoted(str(asked))} is not known{hint}")
             else:
                 words = f"{where} is not known{hint or '.'} An account of your own needs type: <provider>"
                 self._warnings.append(f"{label}: {words}")
@@ -167,7 +168,7 @@ class Spreader:
         if key == "auth_method":
             if value.lower() not in _AUTH:
                 words = "this version sends a key (api_key) or a token (token), and runs no other program"
-                self._warnings.append(f"{label}: {where}.auth_method: {value} has no effect: {words}")
+                self._warnings.append(f"{label}: {where}.auth_method: {shown(value)} has no effect: {words}")
             return
         if key in _NO_EFFECT:
             self._warnings.append(f"{label}: {where}.{key} has no effect: {_NO_EFFECT[key]}")
@@ -177,7 +178,7 @@ class Spreader:
         if head in known:
             self._refuse(label, f"{where}.{head}", "expected a single value, got a mapping")
             return
-        near = get_close_matches(key, known, n=1)
+        near = get_close_matches(key.lower(), known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         self._warnings.append(f"{label}: {where}.{key} is not known{hint}")
 

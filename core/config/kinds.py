@@ -16,6 +16,11 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 class Kind:
     expects: str
     parse: Callable[[str], Any]
+    many: bool = False  # a file may give it as a list
+
+
+class Misfit(ValueError):
+    """Says what is wrong with a value, without the value."""
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
@@ -46,9 +51,19 @@ def whole(low: int, high: int) -> Kind:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.port == 0:
-        raise ValueError  # asking for the port has checked it
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise Misfit("its host or port is none") from error
+    if parts.scheme not in {"http", "https"}:
+        raise Misfit("it does not begin with either")
+    if "@" in parts.netloc:
+        raise Misfit("there is a user or password in it, which belong into the key or token")
+    if not parts.hostname or port == 0:
+        raise Misfit("its host or port is none")
+    if any(mark in text for mark in "?#"):
+        raise Misfit("paths are added to its end: what follows ? or # must go")
     return text.rstrip("/")
 
 
@@ -72,20 +87,22 @@ def choice(*words: str) -> Kind:
     return Kind("one of " + ", ".join(words), lambda text: words[words.index(text.lower())])
 
 
-TEXT = Kind("text", str)
+TEXT = Kind("one line of text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
-NAMES = Kind("names with commas between them", lambda text: tuple(name.lower() for name in _listed(text)))
+NAMES = Kind("names with commas between them", lambda text: tuple(name.lower() for name in _listed(text)), many=True)
 SETTINGS = Kind(
-    "names of settings with commas between them", lambda text: tuple(re.split(r"[\s,]+", text.strip(" ,").upper()))
+    "names of settings with commas between them",
+    lambda text: tuple(re.split(r"[\s,]+", text.strip(" ,").upper())),
+    many=True,
 )
-LIST = Kind("a list with commas between its parts", _listed)
+LIST = Kind("a list with commas between its parts", _listed, many=True)
 FLAG = Kind("true or false", lambda text: _WORDS[text.lower()])
 SECONDS = Kind("a number of seconds above 0", _positive)
 PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))
 USD = Kind("a number of USD, 0 or more", _number(0, 10**9))
 TEMPERATURE = Kind("a number from 0 to 2", _number(0, 2))
 VERSION = Kind("letters, digits, dots and dashes", _version)
-URL = Kind("an http:// or https:// address without a user in it", _url)
+URL = Kind("an http:// or https:// address", _url)
 SECRET = Kind("one line of text", _secret)
 PATH = Kind("a path", lambda text: Path(text).expanduser())
 PORT = whole(0, 65535)

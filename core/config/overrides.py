@@ -1,7 +1,8 @@
 """A user's own models over the built-in ones: checked field by field, because a wrong price is noticed late."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from core.capabilities import Capability, Feature
@@ -15,6 +16,7 @@ _LISTS = {"features": tuple(Feature), "skills": SKILLS}
 _COUNTS = ("context", "max_output", "dimensions", "min_dimensions", "max_inputs", "priced_up_to_input_tokens")
 _AMOUNTS = ("usd_per_mchar", "usd_per_minute", "usd_per_hour", "minimum_seconds", "step_seconds")
 _TEXTS = ("display_name", "successor", "same_as", "as_of", "note")
+_UNITS = {"usd_per_mtok", "usd_per_mchar", "usd_per_minute", "usd_per_hour"}
 _FIELDS = {*_WORDS, *_LISTS, *_COUNTS, *_TEXTS, *_SCHEDULE, "sampling", "retires"}
 _DEAREST = 10**6  # USD for a million tokens, an hour or whatever else
 
@@ -40,6 +42,7 @@ def merge(
     merged = Catalog(entries=entries.values())
     for name in own:
         _check_line(merged, name, _key(name, canonical))
+        _check_twin(merged, name, _key(name, canonical))
     return merged
 
 
@@ -55,7 +58,7 @@ def _key(name: Any, canonical: Callable[[str], str | None]) -> tuple[str, str]:
 
 def _check(name: str, field: str, value: Any) -> None:
     if field not in _FIELDS:
-        _refuse(name, field, f"is not known; known: {', '.join(sorted(_FIELDS))}")
+        _unknown(name, field, _FIELDS)
     if field in _WORDS:
         _one_of(name, field, value, _WORDS[field])
     elif field in _LISTS:
@@ -101,7 +104,10 @@ def _prices(name: str, field: str, value: Any, others: set[str], needed: set[str
         if inner in PRICE_FIELDS or (inner == "peak" and inner in others):
             (_count if inner in _COUNTS else _check_price)(name, inner, one)
         elif inner not in others:
-            _refuse(name, f"{field}.{inner}", "is not known")
+            _unknown(name, f"{field}.{inner}", PRICE_FIELDS | others)
+    _check_units(name, field, value)
+    if _UNITS.isdisjoint(value):
+        _refuse(name, field, f"needs a price: {', '.join(sorted(_UNITS))}")
 
 
 def _table(name: str, field: str, value: Any, needed: set[str]) -> None:
@@ -113,10 +119,14 @@ def _table(name: str, field: str, value: Any, needed: set[str]) -> None:
         elif kind in TOKEN_KINDS:
             _amount(name, f"{field}.{kind}", amount)
         else:
-            _refuse(name, f"{field}.{kind}", f"is not known; known: {', '.join(TOKEN_KINDS)}")
+            _unknown(name, f"{field}.{kind}", TOKEN_KINDS)
 
 
 def _check_whole(name: str, entry: Mapping[str, Any]) -> None:
+    _check_units(name, None, entry)
+    least, most = entry.get("min_dimensions"), entry.get("dimensions")
+    if least is not None and most is not None and least > most:
+        _refuse(name, "min_dimensions", f"must not be above dimensions ({most})")
     if "usd_tiers" in entry and "usd_per_mtok" not in entry:
         _refuse(name, "usd_tiers", "needs usd_per_mtok for short prompts")
     if entry["capability"] == Capability.CHAT and "output" not in entry.get("usd_per_mtok", {"output": 0}):
@@ -125,6 +135,25 @@ def _check_whole(name: str, entry: Mapping[str, Any]) -> None:
         parse(entry)
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise Misconfigured(f"models: {name}: {error}", param=f"models.{name}") from error
+
+
+def _check_units(name: str, field: str | None, price: Mapping[str, Any]) -> None:
+    """One price for the time of audio, not two of which one would be forgotten."""
+    if price.get("usd_per_minute") is not None and price.get("usd_per_hour") is not None:
+        where = f"{field}.usd_per_minute" if field else "usd_per_minute"
+        _refuse(name, where, "and usd_per_hour are two prices of one thing: keep one")
+
+
+def _check_twin(catalog: Catalog, name: str, key: tuple[str, str]) -> None:
+    """What it is the same as is there, and for the same use."""
+    model = catalog.find(*key)
+    if model is None or model.same_as is None:
+        return
+    twins = [catalog.find(provider, model.same_as) for provider in catalog.providers_of(model.same_as)]
+    if not any(one is not None and one.capability == model.capability for one in twins):
+        near = catalog.nearest(model.same_as)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        _refuse(name, "same_as", f"{model.same_as!r} is no model for {model.capability}{hint}")
 
 
 def _check_line(catalog: Catalog, name: str, key: tuple[str, str]) -> None:
@@ -170,6 +199,12 @@ def _date(name: str, field: str, value: Any) -> None:
         moment(value)
     except (ValueError, TypeError):
         _refuse(name, field, "must be a date like 2027-01-31, in quotes")
+
+
+def _unknown(name: str, field: str, known: Collection[str]) -> NoReturn:
+    near = get_close_matches(field.rpartition(".")[2], known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    _refuse(name, field, f"is not known; {hint}known: {', '.join(sorted(known))}")
 
 
 def _refuse(name: Any, field: str | None, why: str) -> NoReturn:

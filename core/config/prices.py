@@ -46,6 +46,17 @@ class Price:
     step_ms: int = 1  # and any as whole steps
     priced_up_to: int | None = None  # input tokens beyond which the price is not known
 
+    @property
+    def is_zero(self) -> bool:
+        """Somebody said that it costs nothing; what nobody said is unknown."""
+        units = [
+            self.per_character,
+            self.per_hour,
+            *(getattr(one, kind) for one in self.rates for kind in TOKEN_KINDS),
+        ]
+        known = [one for one in units if one is not None]
+        return bool(known) and not any(known)
+
 
 @dataclass(frozen=True, slots=True)
 class Peak:
@@ -115,6 +126,17 @@ def shown(price: Price) -> dict[str, Any]:
         "priced_up_to_input_tokens": price.priced_up_to,
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def shown_peak(peak: Peak, otherwise: Price) -> dict[str, Any]:
+    days = [name for number, name in enumerate(_DAYS) if number in peak.days]
+    return {"days": days, "hours_utc": peak.hours, "price": shown(peak.price), "otherwise": shown(otherwise)}
+
+
+def shown_change(period: Period) -> dict[str, Any]:
+    """What holds from a day on; an empty price is one that nobody knows yet."""
+    peak = {} if period.peak is None else {"peak": shown_peak(period.peak, period.price)}
+    return {"from": day_of(period.since), "price": shown(period.price), **peak}
 
 
 def _shown_rates(rates: Rates) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from core.config import files
-from core.config.accounts import FIELDS, Account, Accounts, Declared, names_of
+from core.config.accounts import FIELDS, KEYS, Account, Accounts, Declared, names_of
 from core.config.files import Tree, flat
 from core.config.instances import Instance, Spreader
+from core.config.kinds import SECRET
 from core.config.layers import Found, Layer, Layers, Origin, named
 from core.config.sources import EARLY, Setting, Sources
 from core.errors import Misconfigured
@@ -16,6 +17,7 @@ from core.errors import Misconfigured
 _OTHERS = ("PATCHBAY_SIMULATOR_",)
 _PREFIX = "PATCHBAY_"
 _NEAR = 0.85  # how alike a name in .env must be to one of ours to be taken for a slip
+_LIKELY = 0.75  # and a key in a file, which nobody else reads
 _APART = frozenset({"providers", "models"})
 _NO_EFFECT = {
     "cache.redis_url": "there is no Redis here: instances share their cache in the table of PATCHBAY_TABLE",
@@ -91,6 +93,11 @@ class Reading:
             near = _near(name.upper(), known, _NEAR)
             if near or name.startswith(_PREFIX):
                 self.warnings.append(f"{name} (.env) is not known{near}")
+        for layer in self._sources.layers:
+            for name in layer.values if layer.secret else ():
+                near = "" if name in known else _near(name, known, _NEAR)
+                if near:
+                    self.warnings.append(f"{name} ({layer.label}) is not known{near}")
 
     def names(self) -> set[str]:
         """Every environment name that has a meaning here."""
@@ -162,6 +169,9 @@ class Reading:
 
     def _check_keys(self, label: str, values: Mapping[str, str]) -> None:
         known = {key: row for row in self._rows.values() for key in row.keys}
+        # A wrong guess must not lead anybody to put another's key there.
+        offered = [*(key for key, row in known.items() if row.kind is not SECRET), *_APART]
+        spelled = self._spelled()
         for key in values:
             if key in known:
                 continue
@@ -173,7 +183,24 @@ class Reading:
             elif above:
                 self._refuse(label, above[0], f"expected {known[above[0]].kind.expects}, got a mapping")
             else:
-                self.warnings.append(f"{label}: {key} is not known{_near(key, {*known, *_APART})}")
+                name = key.rpartition(".")[2].upper()
+                same = get_close_matches(name, spelled, n=1, cutoff=_NEAR)
+                hint = _near(key, offered, _LIKELY) if "." in key else ""
+                if not hint and same:
+                    hint = f"; the setting {same[0]} is written {spelled[same[0]]} in a file"
+                hint = hint or _near(key, offered, _LIKELY) or _near(key, known, _NEAR)
+                self.warnings.append(f"{label}: {key} is not known{hint}")
+
+    def _spelled(self) -> dict[str, str]:
+        """Environment name → how a file says the same."""
+        ours = {name: row.keys[0] for row in self._rows.values() if row.keys for name in row.env}
+        return ours | {
+            name: f"providers.{row.provider}.{KEYS[field][0]}"
+            for row in self._declared.values()
+            for field, names in row.names.items()
+            if field in KEYS
+            for name in names
+        }
 
     def _refuse(self, label: str, key: str, why: str) -> None:
         self.problems.append(Misconfigured(f"{label}: {key}: {why}", param=key))

@@ -1,10 +1,12 @@
 """Settings under what is changed at run time: which names may be, and what of it is in force."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from core.config import masking
 from core.config.accounts import ACCOUNT_KINDS, DEFAULT, FIELDS, names_of
 from core.config.kinds import SECRET, TEXT, URL, Kind
 from core.config.settings import SETTINGS, Account, Declared, Settings
@@ -60,7 +62,7 @@ class RunTime:
         self.start = load(_NOTHING)
         self._known |= _own(declared, self.start.accounts, frozenset(self._known))
         self._names = [name for name in self._known if name.isupper()]  # the others are set by this program alone
-        self._locked = self.start.locked or ()
+        self._locked = frozenset(self._lock(self.start.locked or ()))
         self._fixed = self._fields_of(self._locked)
 
     @property
@@ -68,11 +70,15 @@ class RunTime:
         """Whether nothing can be changed at run time."""
         return _ALL in self._locked
 
-    @property
-    def concerns(self) -> list[str]:
-        """What a start should warn of."""
-        strange = [name for name in self._locked if name != _ALL and name not in self._names]
-        return [f"PATCHBAY_LOCKED: {self._unknown(name)}" for name in strange]
+    def _lock(self, names: Iterable[str]) -> Iterator[str]:
+        """The names that patterns stand for. One that locks nothing would leave open what somebody meant to lock."""
+        where = self.start.origins.get("locked", "PATCHBAY_LOCKED")
+        for name in names:
+            matching = [_ALL] if name == _ALL else [one for one in self._names if fnmatchcase(one, name)]
+            if not matching:
+                why = f"no setting fits {name[:100]}" if _ALL in name else self._unknown(name)
+                raise Misconfigured(f"{where}: {why}", param="PATCHBAY_LOCKED")
+            yield from matching
 
     def name(self, text: str) -> str:
         """The name under which a setting is kept: its first one. Refused when there is none."""
@@ -112,7 +118,7 @@ class RunTime:
     def shown(self, name: str, text: str) -> str:
         """A value as people may see it. No secret is ever kept, but nobody need rely on it."""
         known = self._known.get(name)
-        return "***" if known is None or known.kind in {SECRET, URL} else text
+        return masking.HIDDEN if known is None or known.kind in {SECRET, URL} else masking.shown(text)
 
     def _one_by_one(self, values: Mapping[str, str], left_out: dict[str, str]) -> tuple[Settings, dict[str, str]]:
         settings, kept = self.start, dict[str, str]()
@@ -150,7 +156,8 @@ class RunTime:
 
     def _unknown(self, name: str) -> str:
         near = get_close_matches(name, self._names, 1)
-        return f"{name[:100]} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+        called = masking.HIDDEN if masking.like_a_key(name) else name[:100]
+        return f"{called} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
     def _fields_of(self, names: Iterable[str]) -> frozenset[Field]:
         return frozenset(one for name in names if name in self._known for one in self._known[name].fields)

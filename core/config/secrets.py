@@ -74,7 +74,8 @@ def _secret_object(client: Any, what: str) -> dict[str, str]:
     if not isinstance(data, dict) or not all(isinstance(value, str | int | float) for value in data.values()):
         raise _Unfit("expected a JSON object of names and values")
     return {
-        name.upper(): str(value).lower() if isinstance(value, bool) else str(value) for name, value in data.items()
+        name.upper().replace("-", "_"): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in data.items()
     }
 
 

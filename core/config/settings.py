@@ -216,7 +216,7 @@ class Settings:
         "PATCHBAY_LOCKED",
         kinds.SETTINGS,
         None,
-        "Settings that cannot be changed at run time, with commas; * is all",
+        "Settings that cannot be changed at run time, with commas; *_MODEL is a pattern, * is all",
         "service.locked",
         live=False,
     )

@@ -42,6 +42,7 @@ class Sources:
     early: Mapping[str, Found] = field(default_factory=dict)
     problems: tuple[Misconfigured, ...] = ()
     warnings: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # names of files and secrets, as far as there are any
 
     @classmethod
     def read(cls, early: Iterable[Setting], *, environ: Mapping[str, str] | None, dotenv: Path | None) -> "Sources":
@@ -54,45 +55,68 @@ class _Reader:
         self._warnings: list[str] = []
         self._environ = environ
         self._folder = dotenv.parent if dotenv else Path()
-        self._dotenv: dict[str, str] = self._try(partial(files.read_dotenv, dotenv), {}) if dotenv else {}
+        self._read: list[str] = []
+        self._dotenv = self._env_file(dotenv) if dotenv else {}
         self._layers = [named("environment", environ), named(".env", self._dotenv)]
         first = Layers(*self._layers)
-        found = {row.name: self._try(partial(first.look, row.env, row.kind), None) for row in early}
+        self._rows = list(early)
+        found = {row.name: self._try(partial(first.look, row.env, row.kind), None) for row in self._rows}
         self._early = {name: one for name, one in found.items() if one is not None}
 
     def read(self) -> Sources:
         self._add_secrets()
+        trees = self._trees()
         return Sources(
             environ=self._environ,
             dotenv=self._dotenv,
-            trees=tuple(self._trees()),
+            trees=tuple(trees),
             layers=tuple(self._layers),
             early=self._early,
             problems=tuple(self._problems),
             warnings=tuple(self._warnings),
+            labels=(*self._read, *(tree.label for tree in trees)),
         )
+
+    def _env_file(self, path: Path) -> dict[str, str]:
+        nothing: tuple[dict[str, str], list[int]] = ({}, [])
+        values, bad = self._try(partial(files.parse_dotenv, path), nothing)
+        self._warnings += [f"{path.name}: line {number} is not NAME=value, so it is passed over" for number in bad]
+        if path.is_file():
+            self._read.append(".env")
+        elif path.is_dir() and path.name:
+            self._warnings.append(f"{path.name} is a folder, so it is not read")
+        return values
 
     def _add_secrets(self) -> None:
         folder = self._said("secrets_dir") or _SECRETS
         inside = self._try(partial(SecretFiles, folder), None)
-        if inside is not None:
-            self._layers.append(Layer(str(folder), inside))
+        if "secrets_dir" in self._early and not folder.exists():
+            self._warnings.append(f"{self._early['secrets_dir'].origin}: there is no folder {folder}")
+        if inside:
+            self._add_secret(Layer(str(folder), inside, secret=True))
         sources = self._said("secrets") or ()
 
         def fetch() -> None:
             for label, values in from_aws(sources):
-                self._layers.append(named(label, values))
+                self._add_secret(named(label, values, secret=True))
 
         self._try(fetch, None)
+
+    def _add_secret(self, layer: Layer) -> None:
+        self._layers.append(layer)
+        self._read.append(layer.label)
+        for row in self._rows:
+            words = "has no effect there: it is read from the environment and .env alone"
+            self._warnings += [f"{name} ({layer.label}) {words}" for name in row.env if name in layer.values]
 
     def _trees(self) -> list[Tree]:
         path, env = self._said("config"), self._said("env")
         none: list[tuple[str, Path]] = []
         there = self._try(partial(files.find, self._folder, path, env), none)
-        if env and not any(env in Path(label).name for label, _ in there):
+        if env and not any(files.is_of(label, env) for label, _ in there):
             self._warnings.append(f"{self._early['env'].origin}: there is no file for the environment {env}")
-        if not there and (self._folder / "patchbay.yml").is_file():
-            self._warnings.append("patchbay.yml is not read; call it patchbay.yaml")
+        if path is None:
+            self._warnings += files.passed_over(self._folder, [label for label, _ in there])
         trees = [self._try(partial(files.read, label, where), None) for label, where in there]
         return [tree for tree in trees if tree is not None]
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from core.config.catalog import Model
-from core.errors import Malformed, TargetError, TooManyInputs
+from core.errors import ContextTooLong, Malformed, TargetError, TooManyInputs
 from core.providers.contract import Reply
 from core.providers.table import Row
 from core.types.plan import Candidate
@@ -114,6 +114,7 @@ class Batch:
         except TargetError as error:
             if len(places) == 1 or not (isinstance(error, TooManyInputs) or error.provider_status == _TOO_LARGE):
                 _name_as_caller(error, places)
+                self._name_longest(error, places)
                 raise
             middle = len(places) // 2
             await self._part(places[:middle], target, send)
@@ -133,6 +134,14 @@ class Batch:
         self._vectors.update(zip(places, found.vectors, strict=True))
         self._makers[target] = self._makers.get(target, 0) + len(places)
         return found
+
+    def _name_longest(self, error: TargetError, places: Sequence[int]) -> None:
+        """Providers say that a text is too long, and not which."""
+        if isinstance(error, ContextTooLong) and len(self._items) > 1 and not _NAMED.search(error.message):
+            longest = max(places, key=self._sizes.__getitem__)
+            which = "input[{}]" if len(places) == 1 else "the longest text it was sent is input[{}]"
+            error.message = f"{error.message.rstrip('. ')} ({which.format(longest)})"
+            error.param = f"input[{longest}]"
 
 
 def _name_as_caller(error: TargetError, places: Sequence[int]) -> None:

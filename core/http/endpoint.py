@@ -13,7 +13,7 @@ from core.errors import InternalError, PatchbayError
 from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
-from core.http.replies import CallerLeft, read_json, send_json, send_problem
+from core.http.replies import CallerLeft, read_json, send_json, send_pieces, send_problem
 from core.http.service import gateway_of
 from core.http.surfaces import ChatSurface, Surface, marked
 from core.types.caller import Caller
@@ -65,7 +65,7 @@ class Endpoint(Generic[T]):
         if hop := options.hop(headers):
             request = request._replace(hop=hop)
         if "patchbay.allowed" in scope:
-            request = request._replace(allowed=scope["patchbay.allowed"])
+            request = request._replace(allowed=scope["patchbay.allowed"], most_bytes=scope["patchbay.most_bytes"])
         caller = scope["patchbay.caller"]
         allowed = gateway.settings.total_timeout
         patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
@@ -76,13 +76,14 @@ class Endpoint(Generic[T]):
         self, gateway: Gateway, caller: Caller, request: Request, leaving: "_Leaving", send: Send
     ) -> None:
         answer = await self._verb(gateway, caller, request)
-        leaving.over()
         fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
-        if self._surface.is_large(answer):
-            body = await asyncio.to_thread(self._surface.answer, answer)  # writing it would hold up everybody else
+        pieces = self._surface.pieces(answer)
+        if pieces is None:
+            leaving.over()
+            await send_json(send, self._surface.answer(answer), fields)
         else:
-            body = self._surface.answer(answer)
-        await send_json(send, body, fields)
+            await send_pieces(send, pieces, fields)
+            leaving.over()
 
 
 class ChatEndpoint(Endpoint[Completion]):

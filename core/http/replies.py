@@ -1,6 +1,7 @@
 """Sending answers over ASGI, and reading bodies with a limit."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -67,6 +68,16 @@ async def send_json(send: Send, body: bytes, headers: Headers, status: int = 200
     start = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_pieces(send: Send, pieces: Iterator[bytes], headers: Headers) -> None:
+    """A large answer without holding all of it. Each piece is made beside the loop, which others wait for."""
+    piece = await asyncio.to_thread(next, pieces, None)
+    await send({"type": "http.response.start", "status": 200, "headers": [_JSON, *headers]})
+    while piece is not None:
+        following = await asyncio.to_thread(next, pieces, None)
+        await send({"type": "http.response.body", "body": piece, "more_body": following is not None})
+        piece = following
 
 
 async def send_problem(

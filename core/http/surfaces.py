@@ -1,5 +1,6 @@
 """The faces of the gateway: how a route's body becomes a request, and an answer the route's body."""
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -26,7 +27,10 @@ class Surface(Protocol[T]):
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request: ...
     def answer(self, answer: Answer[T]) -> bytes: ...
-    def is_large(self, answer: Answer[T]) -> bool: ...
+    def pieces(self, answer: Answer[T]) -> Iterator[bytes] | None:
+        """The same bytes one after the other, where writing them at once would take long and much memory."""
+        ...
+
     def beside_error(self, receipt: Receipt | None) -> Body: ...
 
 
@@ -45,8 +49,8 @@ class OpenAIChat:
         raw = answer.value.raw
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
 
-    def is_large(self, answer: Answer[Completion]) -> bool:  # noqa: ARG002 - the contract; a chat is not
-        return False
+    def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
+        return None
 
     def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
         return {}

@@ -1,5 +1,7 @@
 """The faces of embeddings: OpenAI's, and ours with its receipt."""
 
+from collections.abc import Iterator
+
 import orjson
 
 from core.answers import Answer
@@ -23,11 +25,15 @@ class OpenAIEmbeddings:
         return embed_request(body, route, timeout)
 
     def answer(self, answer: Answer[Embeddings]) -> bytes:
-        raw = embeddings.write_embeddings(answer.value, _encoding(answer.receipt))
-        return marked(raw.rstrip()) if answer.receipt.simulated else raw
+        return b"".join(self._pieces(answer))
 
-    def is_large(self, answer: Answer[Embeddings]) -> bool:
-        return len(answer.value.vectors) * answer.value.dimensions > _LARGE
+    def pieces(self, answer: Answer[Embeddings]) -> Iterator[bytes] | None:
+        large = len(answer.value.vectors) * answer.value.dimensions > _LARGE
+        return self._pieces(answer) if large else None
+
+    def _pieces(self, answer: Answer[Embeddings]) -> Iterator[bytes]:
+        found = embeddings.pieces_of(answer.value, _encoding(answer.receipt))
+        return _marked(found) if answer.receipt.simulated else found
 
     def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
         return {}
@@ -36,10 +42,12 @@ class OpenAIEmbeddings:
 class NativeEmbeddings(OpenAIEmbeddings):
     """/api/ai/embed: the vectors and their receipt in one flat object."""
 
-    def answer(self, answer: Answer[Embeddings]) -> bytes:
-        vectors = b",".join(embeddings.written(answer.value.vectors, _encoding(answer.receipt)))
-        facts = {"dimensions": answer.value.dimensions, **summary(answer.receipt)}
-        return b'{"embeddings":[%b],%b' % (vectors, orjson.dumps(facts)[1:])
+    def _pieces(self, answer: Answer[Embeddings]) -> Iterator[bytes]:
+        found, encoding = answer.value, _encoding(answer.receipt)
+        facts = {"dimensions": found.dimensions, **summary(answer.receipt)}
+        yield b'{"embeddings":['
+        yield from embeddings.joined(embeddings.written(found.vectors, encoding), found.dimensions, encoding)
+        yield b"]," + orjson.dumps(facts)[1:]
 
     def beside_error(self, receipt: Receipt | None) -> Body:
         return summary_or_none(receipt)
@@ -56,6 +64,15 @@ def embed_request(body: Body, route: str, timeout: float | None = None) -> Reque
     chosen = options.take(body)
     facts = embeddings.embed_facts(body)
     return Request(Capability.EMBED, body, chosen, facts, route=route, timeout=timeout)
+
+
+def _marked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The last one says that it is simulated."""
+    last = next(pieces)
+    for piece in pieces:
+        yield last
+        last = piece
+    yield marked(last.rstrip())
 
 
 def _encoding(receipt: Receipt) -> str | None:

@@ -144,7 +144,8 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
 
 
 def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
-    price, rates = one.price(now), one.rates(now)
+    period, price, rates = one.period(now), one.price(now), one.rates(now)
+    free = free or one.is_free(now)
     return {
         "provider": one.provider,
         "id": one.id,
@@ -164,6 +165,10 @@ def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
         "live": live,
         "free": free,
         "price": None if free or price is None else prices.shown(price),
+        "peak": None
+        if free or period is None or period.peak is None
+        else prices.shown_peak(period.peak, period.price),
+        "price_changes": [prices.shown_change(later) for later in one.prices if later.since > now],
         "cost_per_1k_input": 0 if free else _per_1k(rates.input if rates else None),
         "cost_per_1k_output": 0 if free else _per_1k(rates.output if rates else None),
         "as_of": one.as_of,
@@ -205,7 +210,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
 
 def decision(item: Item) -> dict[str, Any]:
     """A stored receipt as its owner sees it."""
-    nano = item["cost_nano"]
+    nano = item.get("cost_nano")
     shown = {name: value for name, value in item.items() if name not in _HIDDEN}
     return {
         "decision_id": item["sk"],

@@ -221,7 +221,7 @@ class ModelInfo:
             cost_per_1k_input=unknown if free or rates is None else rates.input / _PER_1K,
             # An embedding has no output to pay for.
             cost_per_1k_output=unknown if free or rates is None else (rates.output or 0) / _PER_1K,
-            tier=ModelTier(model.tier),
+            tier=ModelTier(model.level),
             capability=model.capability.value,
             features=tuple(sorted(model.features)),
         )

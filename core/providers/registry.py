@@ -7,6 +7,7 @@ from typing import Any
 
 from core.capabilities import Capability
 from core.config.accounts import DEFAULT, names_of
+from core.config.masking import quoted
 from core.config.settings import Account, Declared
 from core.errors import Misconfigured
 from core.net.transport import Transport
@@ -61,8 +62,8 @@ class Registry:
         if found:
             owners = " and of ".join(one.provider for one in found)
             names = " or ".join(f"{one.provider}:{one.account}" for one in found)
-            return f"{name!r} is an account of {owners}; write {names}"
-        return f"provider {name!r} is not known; known: {', '.join([*more, *self.known(accounts)])}"
+            return f"{quoted(name)} is an account of {owners}; write {names}"
+        return f"provider {quoted(name)} is not known; known: {', '.join([*more, *self.known(accounts)])}"
 
     def _places(self, name: str, accounts: Mapping[str, tuple[Account, ...]]) -> list[Place]:
         name = name.strip().lower()

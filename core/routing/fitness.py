@@ -1,9 +1,11 @@
 """Whether settings fit the providers that are there: what cannot work, and what will have no effect."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from core.capabilities import Capability
 from core.config.catalog import Catalog
+from core.config.masking import quoted
 from core.config.settings import Settings
 from core.errors import Misconfigured
 from core.providers.registry import Registry
@@ -27,11 +29,16 @@ def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misc
     for setting, where, name in _names(config):
         if registry.place(name, config.accounts) is None:
             found.append(Misconfigured(f"{where}: {registry.unknown(name, config.accounts, AUTO)}", param=setting))
+    if config.strategy not in STRATEGIES:
+        near = get_close_matches(config.strategy, STRATEGIES, n=1)
+        words = f"strategy {quoted(config.strategy)} is not known" + (f"; did you mean {near[0]}?" if near else ";")
+        words = f"{config.origins.get('strategy', 'PROVIDER_STRATEGY')}: {words} known: {', '.join(STRATEGIES)}"
+        found.append(Misconfigured(words, param="PROVIDER_STRATEGY"))
     model = config.embedding_model
     if model is not None and not _is_known(model, config, registry, models):
         near = [one for one in models.nearest(model) if one != model]
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        words = f"model {model!r} is no provider's here.{hint} Name one (provider/model) to use it anyway"
+        words = f"model {quoted(model)} is no provider's here.{hint} Name one (provider/model) to use it anyway"
         found.append(Misconfigured(f"{config.origins['embedding_model']}: {words}", param="EMBEDDING_MODEL"))
     return found
 
@@ -48,10 +55,7 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
         place = registry.place(name, config.accounts)
         if place is not None and not registry.rows[place.provider].usable:
             found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
-    if config.strategy not in STRATEGIES:
-        known, origin = ", ".join(STRATEGIES), config.origins.get("strategy", "PROVIDER_STRATEGY")
-        found.append(f"{origin}: strategy {config.strategy!r} is not known (known: {known}); using fallback")
-    elif config.strategy != "fallback" and config.first_for(Capability.CHAT):
+    if config.strategy != "fallback" and config.first_for(Capability.CHAT):
         first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
         found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")
     if config.strategy in STRATEGIES and config.strategy != "fallback":

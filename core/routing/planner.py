@@ -12,13 +12,13 @@ from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing.chains import AUTO, Chains
-from core.routing.spaces import Space, foreign, name_at, space_of, unshortened
+from core.routing.spaces import Space, foreign, name_at, space_of, unreturnable, unshortened
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Place, Target
-from core.types.usage import NANO_PER_USD
+from core.types.usage import NANO_PER_USD, Cost
 
 POLICY = "1"  # rises when the same request, settings and snapshot may give another plan
 _LOCAL_TIER = "local"
@@ -47,6 +47,8 @@ class _Question(NamedTuple):
     dimensions: int | None
     day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
+    room: tuple[int, int, object] | None  # for vectors, where answers are limited
+    longest: int | None  # which input is the longest, where it may be too long
 
 
 class _Choice(NamedTuple):
@@ -73,6 +75,8 @@ class Planner:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
         options, facts, day = request.options, request.facts, int(at // DAY)
         by_cost = self._cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
+        length = bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG))
+        most, encoding = request.most_bytes, request.body.get("encoding_format")
         question = _Question(
             request.capability,
             options,
@@ -80,10 +84,12 @@ class Planner:
             facts.unknown_params,
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
-            bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG)),
+            length,
             _dimensions(request),
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
+            (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
+            facts.longest_at if length else None,
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -257,7 +263,7 @@ class Planner:
         retired = model if model is not None and model.is_retired(at) and not embeds else None
         if retired is not None:
             model = self._catalog.successor(retired, at) or retired
-        if wish.model is None and options.tier in TIERS and (model is None or model.tier != options.tier):
+        if wish.model is None and options.tier in TIERS and (model is None or model.level != options.tier):
             cheapest = self._catalog.of_tier(row.name, capability, options.tier, at)
             model, retired = (cheapest, None) if cheapest else (model, retired)
         name = model.id if model else name
@@ -312,14 +318,16 @@ class Planner:
         if lacking:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
-            what, param = ("the messages do", "messages") if facts.longest is None else ("an input does", "input")
+            what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"
             return Exclusion(target, "context", reason, by_request=True, param=param)
-        if stiff := unshortened(target, model, _dimensions(request)):
-            return stiff
+        if request.capability is Capability.EMBED and (
+            unfit := unshortened(target, model, _dimensions(request)) or unreturnable(target, model, request)
+        ):
+            return unfit
         if options.tier == _LOCAL_TIER and not row.local:
             return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")
-        if options.tier in TIERS and (model is None or model.tier != options.tier):
+        if options.tier in TIERS and (model is None or model.level != options.tier):
             return Exclusion(
                 target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
             )
@@ -344,9 +352,10 @@ class Planner:
         if worst is None:
             reason = "its price is not known, so max_cost cannot be kept"
         elif room is None:
-            reason = f"may cost up to {worst / NANO_PER_USD:.6f} USD; lower max_tokens or raise max_cost"
+            less = "send fewer inputs" if facts.inputs else "lower max_tokens"
+            reason = f"may cost up to {_usd(worst)} USD; {less} or raise max_cost"
         else:
-            reason = f"{_SHORTEST} tokens of answer may cost up to {worst / NANO_PER_USD:.6f} USD; raise max_cost"
+            reason = f"{_SHORTEST} tokens of answer may cost up to {_usd(worst)} USD; raise max_cost"
         return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
 
     def _room(self, target: Target, request: Request, at: float) -> int | None:
@@ -416,6 +425,19 @@ def _dimensions(request: Request) -> int | None:
 def _longest(facts: Facts) -> int:
     """Tokens that have to fit into one context."""
     return facts.input_tokens if facts.longest is None else facts.longest
+
+
+def _usd(nano: int) -> str:
+    """With all digits that say something."""
+    return str(Cost(nano)).rstrip("0").rstrip(".")
+
+
+def _too_long(facts: Facts) -> tuple[str, str]:
+    """What of a request does not fit, in words and as its name."""
+    if facts.longest is None:
+        return "the messages do", "messages"
+    name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
+    return f"{name} does", name
 
 
 def _ageing(choice: _Choice) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from core.config.catalog import Catalog, Model
 from core.types.plan import Exclusion
+from core.types.request import Request
 from core.types.target import Target
 
 
@@ -41,6 +42,25 @@ def unshortened(target: Target, model: Model | None, asked: int | None) -> Exclu
     else:
         able = f"has vectors of {model.min_dimensions} to {model.dimensions} dimensions"
     return Exclusion(target, "dimensions", able, by_request=True, param="dimensions")
+
+
+def unreturnable(target: Target, model: Model | None, request: Request) -> Exclusion | None:
+    """Why all these vectors could not be handed to the caller where this runs, or None. Nobody is asked for them."""
+    dimensions = request.body.get("dimensions") or (model.dimensions if model else None)
+    if request.most_bytes is None or dimensions is None:
+        return None
+    from core.wire.embeddings import vector_bytes  # noqa: PLC0415 - whoever only chats need not load it
+
+    packed = request.body.get("encoding_format") == "base64"
+    needed = request.facts.inputs * vector_bytes(dimensions, packed=packed)
+    if needed <= request.most_bytes:
+        return None
+    shorter = "" if packed else "encoding_format base64, "
+    reason = (
+        f"{request.facts.inputs} vectors of {dimensions} dimensions take up to {needed / 1e6:.1f} MB, and an answer "
+        f"from here holds {request.most_bytes / 1e6:.1f} MB: ask for {shorter}fewer inputs at once or fewer dimensions"
+    )
+    return Exclusion(target, "answer_size", reason, by_request=True, param="input")
 
 
 def name_at(catalog: Catalog, provider: str, space: Space, own: str) -> str:

@@ -49,7 +49,11 @@ class Receipt:
     def doubts(self) -> list[str]:
         """Which attempts may cost what nobody reported."""
         return [
-            f"attempt {one.number} at {one.target} gave no usable answer ({one.error}) but may be billed"
+            f"attempt {one.number} at {one.target} {_ended(one)} but may be billed"
             for one in self.attempts
             if one.billed and (one.usage.source == "unknown" or not self.request.stream)
         ]
+
+
+def _ended(one: Attempt) -> str:
+    return "was cancelled" if one.error is None else f"gave no usable answer ({one.error})"

@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     messages: int = 0
     inputs: int = 0  # texts to embed
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
+    longest_at: int | None = None  # which of them that is
     answers: int = 1
 
 
@@ -43,4 +44,5 @@ class Request(NamedTuple):
     route: str = ""
     timeout: float | None = None  # seconds, from the caller
     allowed: float | None = None  # seconds that are left where this runs
+    most_bytes: int | None = None  # the largest answer that can be returned where this runs
     hop: int = 0  # gateways it came through before this one

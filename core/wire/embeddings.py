@@ -4,8 +4,9 @@ import sys
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 import orjson
 
@@ -30,9 +31,13 @@ _LONGEST_NAME = 300
 _BYTES_PER_TOKEN = 4
 _FLOAT_BYTES = 22  # of a number in JSON, with its comma, at most
 _ITEM_BYTES = 100  # of what stands around a vector
+_NO_NUMBERS = "the answer has an embedding that is no list of numbers"
+
+_PIECE = 2**20  # bytes of a large answer that are written at once
 
 HEAVY = 256 * 1024  # bytes of vectors, which take milliseconds to read or write
-Vector = str | list[float]  # in base64, or numbers
+# In base64, or doubles as a provider wrote them: as Python's own numbers they would take four times the memory.
+Vector = Union[str, "array[float]"]
 Item = str | list[int]  # a text, or ids of tokens
 
 
@@ -71,6 +76,7 @@ def embed_facts(body: Mapping[str, Any]) -> Facts:
         input_tokens=sum(sizes),
         inputs=len(sizes),
         longest=max(sizes),
+        longest_at=sizes.index(max(sizes)),
     )
 
 
@@ -162,10 +168,12 @@ def split(places: Sequence[int], sizes: Sequence[int], limits: Limits) -> Iterat
 
 def most_inputs(dimensions: int | None, max_bytes: int, *, packed: bool) -> int:
     """How many vectors fit into an answer."""
-    if dimensions is None:
-        return max_bytes
-    each = _packed_bytes(dimensions) if packed else dimensions * _FLOAT_BYTES + _ITEM_BYTES
-    return max(1, max_bytes // each)
+    return max_bytes if dimensions is None else max(1, max_bytes // vector_bytes(dimensions, packed=packed))
+
+
+def vector_bytes(dimensions: int, *, packed: bool) -> int:
+    """What a vector takes in an answer at most."""
+    return _packed_bytes(dimensions) if packed else dimensions * _FLOAT_BYTES + _ITEM_BYTES
 
 
 def _packed_bytes(dimensions: int) -> int:
@@ -188,7 +196,7 @@ def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Em
         if sorted(place for place in places if type(place) is int) != list(range(count)):
             raise Malformed("the answer does not say which embedding belongs to which input")
         data = sorted(data, key=lambda item: item["index"])
-    vectors = [item.get("embedding") for item in data]
+    vectors = [_compact(item.get("embedding")) for item in data]
     lengths = {_checked_length(vector) for vector in vectors}
     if len(lengths) > 1:
         raise Malformed(f"the answer has vectors of {min(lengths)} and of {max(lengths)} dimensions")
@@ -197,12 +205,21 @@ def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Em
     return Embeddings(vectors, lengths.pop(), usage, model if type(model) is str else "", raw if complete else None)
 
 
-def _checked_length(vector: Any) -> int:
+def _compact(vector: Any) -> Vector:
+    if type(vector) is str:
+        return vector
+    try:
+        return array("d", vector)
+    except (ValueError, TypeError, OverflowError):
+        raise Malformed(_NO_NUMBERS) from None
+
+
+def _checked_length(vector: Vector) -> int:
     """How many dimensions it has."""
     try:
-        numbers = _unpacked(vector) if type(vector) is str else array("f", vector)
-    except (ValueError, TypeError, OverflowError):
-        raise Malformed("the answer has an embedding that is no list of numbers") from None
+        numbers = _unpacked(vector) if isinstance(vector, str) else array("f", vector)
+    except (ValueError, OverflowError):
+        raise Malformed(_NO_NUMBERS) from None
     if not numbers:
         raise Malformed("the answer has an empty embedding")
     if not isfinite(sum(numbers)):  # what is not finite spreads to the sum, and finite singles cannot overflow it
@@ -218,12 +235,12 @@ def _unpacked(text: str) -> "array[float]":
 
 
 def as_floats(vector: Vector) -> list[float]:
-    return _unpacked(vector).tolist() if type(vector) is str else vector  # type: ignore[return-value] # else a list
+    return (_unpacked(vector) if isinstance(vector, str) else vector).tolist()
 
 
 def as_base64(vector: Vector) -> str:
     """Little-endian singles, as everybody who has base64 sends them."""
-    if type(vector) is str:
+    if isinstance(vector, str):
         return vector
     numbers = array("f", vector)
     if sys.byteorder == "big":
@@ -239,17 +256,29 @@ def written(vectors: Sequence[Vector], encoding: str | None) -> Iterator[bytes]:
 
 
 def write_embeddings(one: Embeddings, encoding: str | None) -> bytes:
-    """An answer in OpenAI's format; the provider's own bytes where they are that already."""
-    wanted = str if encoding == "base64" else list
+    return b"".join(pieces_of(one, encoding))
+
+
+def pieces_of(one: Embeddings, encoding: str | None) -> Iterator[bytes]:
+    """An answer in OpenAI's format, piece by piece; the provider's own bytes where they are that already."""
+    wanted = str if encoding == "base64" else array
     if one.raw is not None and all(type(vector) is wanted for vector in one.vectors):
-        return one.raw
+        yield one.raw
+        return
     rows = (
         b'{"object":"embedding","index":%d,"embedding":%b}' % (index, vector)
         for index, vector in enumerate(written(one.vectors, encoding))
     )
     usage = {"prompt_tokens": one.usage.input_total, "total_tokens": one.usage.total}
-    return b'{"object":"list","data":[%b],"model":%b,"usage":%b}' % (
-        b",".join(rows),
-        orjson.dumps(one.model),
-        orjson.dumps(usage),
-    )
+    yield b'{"object":"list","data":['
+    yield from joined(rows, one.dimensions, encoding)
+    yield b'],"model":%b,"usage":%b}' % (orjson.dumps(one.model), orjson.dumps(usage))
+
+
+def joined(rows: Iterator[bytes], dimensions: int, encoding: str | None) -> Iterator[bytes]:
+    """Rows with commas between them, as many at once as make a piece."""
+    count = most_inputs(dimensions, _PIECE, packed=encoding == "base64")
+    comma = b""
+    while batch := list(islice(rows, count)):
+        yield comma + b",".join(batch)
+        comma = b","

@@ -76,6 +76,7 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
     else:
         words = f"capability {name!r} is not known; known: chat, embed"
         raise BadRequest(words, param="capability", code="invalid_value")
+    wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)
 
 

@@ -29,7 +29,6 @@ from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
 from core.providers.table import Row
 from core.routing.planner import Planner
-from core.routing.strategies import STRATEGIES
 from core.types.request import Request
 from core.types.target import Place
 from infra.local.finding import Finding
@@ -116,7 +115,7 @@ class Checkup:
         match error:
             case CredentialRefused():
                 return Finding(
-                    name, "fail", f"{key} is refused{status}", f"make a new key and put it in .env as {key}"
+                    name, "fail", f"{key} is refused{status}", f"make a new key and {self._mend(row, account)}"
                 )
             case RateLimited():
                 return Finding(name, "warn", f"{key} is at its limit{status}: {error.message}", error.advice)
@@ -133,6 +132,17 @@ class Checkup:
     def _credential(self, row: Row, account: Account) -> str:
         """The name under which it was found; never what it is."""
         return self._name(row, account, "token" if account.token else "key" if account.key else "base_url")
+
+    def _mend(self, row: Row, account: Account) -> str:
+        """Where the new credential goes: to where the old one lies."""
+        origin = self.service.settings.origin(row.name, account.name, "token" if account.token else "key")
+        if origin is None or origin.layer == "environment":
+            return f"put it in the environment as {self._credential(row, account)}"
+        if origin.variable:
+            return f"set {origin.variable}, which {origin} refers to"
+        if origin.in_file:
+            return f"write it in {origin.layer} at {origin.name}, or better a variable there: ${{MY_KEY}}"
+        return f"put it in {origin.layer} as {origin.name}"
 
     def _name(self, row: Row, account: Account, field: str) -> str:
         """What sets a field of an account, or could."""
@@ -178,9 +188,6 @@ class Checkup:
 
     def _strategy(self) -> Finding:
         settings = self.service.settings
-        if settings.strategy not in STRATEGIES:
-            said = f"PROVIDER_STRATEGY {settings.strategy!r} is not known, so fallback is used"
-            return Finding("strategy", "warn", said, f"set it to one of {', '.join(STRATEGIES)}")
         more = "" if settings.enable_fallback else "; fallback is off, so only the first is asked"
         return Finding("strategy", "ok", f"{settings.strategy}{more}")
 

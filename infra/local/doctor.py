@@ -103,7 +103,10 @@ async def changed(service: Service) -> Changes:
     settings = service.settings
     if settings.table is None and not (settings.home / "state.db").is_file():
         return Changes()
-    return await bootstrap.changes_in(service)
+    try:
+        return await bootstrap.changes_in(service)
+    except (PatchbayError, ImportError):
+        return Changes()  # the check of the state meets the same, and says it
 
 
 def configuration(settings: Settings, changes: Changes) -> list[Finding]:

@@ -7,9 +7,14 @@ from typing import Literal, NamedTuple, Self
 
 _PREFIX = "/2018-06-01/runtime"
 START_SECONDS = 60.0
+LARGEST = 6_291_556  # bytes that a function may answer
 _ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+_TOO_LARGE = (
+    b'{"errorType":"Function.ResponseSizeTooLarge",'
+    b'"errorMessage":"Response payload size exceeded maximum allowed payload size (%d bytes)."}' % LARGEST
+)
 
-# error: the handler raised; init: it could not even be loaded.
+# error: the handler raised, or answered too much; init: it could not even be loaded.
 Kind = Literal["response", "error", "init"]
 
 
@@ -101,6 +106,10 @@ class RuntimeApi:
                 return
             case ("POST", "init", "error"):
                 _settle(self.init_error, Outcome("init", request.body))
+            case ("POST", "invocation", id_, "response") if id_ in self._running and len(request.body) > LARGEST:
+                _settle(self._running[id_].outcome, Outcome("error", _TOO_LARGE))
+                writer.write(_head("413 Request Entity Too Large", len(_TOO_LARGE)) + _TOO_LARGE)
+                return
             case ("POST", "invocation", id_, "response" | "error" as kind) if id_ in self._running:
                 _settle(self._running[id_].outcome, Outcome("error" if kind == "error" else "response", request.body))
             case _:

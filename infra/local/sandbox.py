@@ -38,6 +38,7 @@ def lambda_environ(name: str, environ: Mapping[str, str]) -> dict[str, str]:
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         **environ,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",  # which says how answers are encoded
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),

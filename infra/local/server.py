@@ -55,7 +55,9 @@ def check_reach(settings: Settings) -> None:
     """Beyond loopback a gateway without a key would be everybody's."""
     if not is_loopback(settings.host) and settings.api_key is None:
         raise Misconfigured(
-            f"HOST is {settings.host}, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1", param="HOST"
+            f"{settings.origins.get('host', 'HOST')} is {settings.host}, which others can reach: "
+            "set PATCHBAY_API_KEY, or HOST=127.0.0.1",
+            param="HOST",
         )
     check_circle(settings, settings.port)
 

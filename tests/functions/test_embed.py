@@ -131,6 +131,29 @@ class TestManyInputs:
         assert found_in(answer) == [expected(str(number), 1024, E5) for number in range(250)]
         assert calls(gateway)["together"] - before["together"] == 3
 
+    @each_route
+    @pytest.mark.parametrize("encoding", ["float", "base64"])
+    def test_a_large_answer_comes_in_pieces(self, gateway, route, encoding):
+        given = [f"text {number}" for number in range(500)]
+        answer = embed(gateway, route, given, encoding_format=encoding)
+        has_receipt_headers(answer)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["transfer-encoding"] == "chunked" and "content-length" not in answer.headers
+        assert answer.json()["simulated"] is True
+        found = found_in(answer)
+        if encoding == "base64":
+            found = [list(struct.unpack("<1536f", base64.b64decode(one))) for one in found]
+        assert found == [expected(text) for text in given]
+
+    def test_who_leaves_in_the_middle_of_a_large_answer_harms_nobody(self, gateway):
+        given = [f"text {number}" for number in range(2_000)]
+        with gateway.http.stream("POST", OPENAI, json={"input": given, "cache": "off"}) as answer:
+            assert answer.status_code == 200
+            next(answer.iter_raw())
+        assert embed(gateway).status_code == 200
+        receipt = gateway.receipt(answer.headers["x-patchbay-decision"])
+        assert (receipt["outcome"], receipt["facts"]["inputs"]) == ("ok", 2_000)
+
 
 class TestOneModel:
     @each_route
@@ -270,6 +293,31 @@ class TestCache:
             assert (answer.status_code, answer.headers["x-patchbay-cache"]) == (200, "miss")
 
 
+class TestSeveralMakers:
+    """Parts of one answer by two providers: its sums are those of its attempts."""
+
+    @each_route
+    def test_usage_is_what_all_of_them_used(self, gateway, route):
+        given = [f"text {number}" for number in range(10_000)]
+        gateway.fault("azure", "500", capability="embed", times=1)
+        answer = embed(gateway, route, given, dimensions=2)
+        assert answer.headers["x-patchbay-provider"] == "openai"
+        receipt = gateway.receipt(answer.headers["x-patchbay-decision"])
+        made = [one["usage"]["prompt_tokens"] for one in receipt["attempts"] if one.get("usage")]
+        assert len(made) == 2 and sum(made) == sum(-(-len(text) // 4) for text in given)
+        assert receipt["usage"]["prompt_tokens"] == answer.json()["usage"]["prompt_tokens"] == sum(made)
+        assert receipt["cost"]["nano_usd"] == 20 * sum(made)
+
+    def test_a_failure_has_used_what_its_parts_used(self, gateway):
+        given = [f"text {number}" for number in range(10_000)]
+        gateway.fault("azure", "400", capability="embed", times=1)
+        error = problem(embed(gateway, OPENAI, given, dimensions=2), 400)
+        receipt = gateway.receipt(error["decision_id"])
+        made = [one["usage"]["prompt_tokens"] for one in receipt["attempts"] if one.get("usage")]
+        assert made and receipt["usage"]["prompt_tokens"] == sum(made)
+        assert receipt["cost"]["nano_usd"] == 20 * sum(made)
+
+
 class TestTime:
     @each_route
     def test_the_callers_deadline(self, gateway, route):
@@ -280,6 +328,7 @@ class TestTime:
         )
         error = problem(answer, 504)
         assert [one["error"] for one in error["attempts"]] == ["AttemptTimeout", "AttemptTimeout"]
+        assert "shorter answer" not in error["message"] and "x-patchbay-timeout-ms" in error["message"]
 
     def test_what_was_made_before_the_time_ran_out_is_on_the_receipt(self, tmp_path):
         """Some of five parts are there when the others are waited for in vain; the next provider makes those."""
@@ -295,7 +344,11 @@ class TestTime:
             assert answer.status_code == 200, answer.text[:300]
             late, second = body["attempts"]
             assert (late["provider"], late["error"], second["provider"]) == ("azure", "AttemptTimeout", "openai")
-            assert late["usage"]["prompt_tokens"] + second["usage"]["prompt_tokens"] == body["cost"]["nano_usd"] // 20
+            used = late["usage"]["prompt_tokens"] + second["usage"]["prompt_tokens"]
+            assert used == body["cost"]["nano_usd"] // 20 == body["usage"]["prompt_tokens"]
+            receipt = gateway.receipt(body["decision_id"])
+            assert receipt["usage"]["prompt_tokens"] == used
+            assert receipt["usage"]["source"] == "reported"
             assert any("may be billed" in words for words in body["warnings"])
             assert body["embeddings"][9_999] == expected("text 9999", 2)
 
@@ -311,6 +364,7 @@ class TestTime:
             assert time.monotonic() < end, "never settled"
             time.sleep(0.01)
         assert latest["attempts"][0]["outcome"] == "cancelled"
+        assert any("was cancelled but may be billed" in words for words in latest["warnings"]), latest["warnings"]
 
 
 class TestBadInput:

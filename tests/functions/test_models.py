@@ -61,6 +61,8 @@ def test_a_model_says_all_of_itself(gateway):
                 }
             ],
         },
+        "peak": None,
+        "price_changes": [],
         "cost_per_1k_input": 0.0001,
         "cost_per_1k_output": 0.0005,
         "as_of": "2026-09-22",
@@ -73,6 +75,54 @@ def test_what_is_free_costs_nothing_and_what_is_not_known_is_null(gateway):
     assert (llama["free"], llama["cost_per_1k_input"], llama["price"], llama["live"]) == (True, 0, None, False)
     (translator,) = models(gateway, capability="translate")
     assert (translator["free"], translator["cost_per_1k_input"], translator["price"]) == (False, None, None)
+
+
+def test_hours_and_days_of_other_prices_are_shown(gateway):
+    (flash,) = [one for one in models(gateway, provider="deepseek") if one["id"] == "deepseek-flash"]
+    assert flash["peak"] == {
+        "days": ["mon", "tue", "wed", "thu", "fri"],
+        "hours_utc": [[1, 4], [6, 10]],
+        "price": {"usd_per_mtok": {"input": "0.3", "output": "1.2", "cached_input": "0.006"}},
+        "otherwise": {"usd_per_mtok": {"input": "0.15", "output": "0.6", "cached_input": "0.003"}},
+    }
+    assert flash["price"] in (flash["peak"]["price"], flash["peak"]["otherwise"])
+
+
+def test_prices_to_come_are_shown_until_they_are_there(tmp_path):
+    """Of a user's own, because built-in ones come into force one day."""
+    (tmp_path / "own.json").write_text(
+        json.dumps(
+            {
+                "models": {
+                    "openai/dearer": {
+                        "usd_per_mtok": {"input": 1, "output": 2},
+                        "price_changes": [
+                            {"from": "2020-01-01", "usd_per_mtok": {"input": 3, "output": 4}},
+                            {"from": "2999-01-01", "usd_per_mtok": {"input": 5, "output": 6}},
+                        ],
+                    },
+                    "openai/gift": {"usd_per_mtok": {"input": 0, "output": 0}},
+                }
+            }
+        )
+    )
+    with server(tmp_path, PATCHBAY_CONFIG=str(tmp_path / "own.json")) as gateway:
+        own = {one["id"]: one for one in models(gateway, provider="openai")}
+        assert own["dearer"]["price"]["usd_per_mtok"]["input"] == "3"
+        assert own["dearer"]["price_changes"] == [
+            {"from": "2999-01-01", "price": {"usd_per_mtok": {"input": "5", "output": "6"}}}
+        ]
+        gift = own["gift"]
+        assert (gift["free"], gift["price"], gift["cost_per_1k_input"], gift["tier"]) == (True, None, 0, None)
+        assert names(models(gateway, provider="openai", max_cost="0")) == ["gift"]
+        assert gateway.chat(model="openai/gift", max_cost=0).json()["cost"]["nano_usd"] == 0
+
+
+def test_a_tier_that_nobody_said_is_null(gateway):
+    assert {one["tier"] for one in models(gateway, capability="embed")} == {None}
+    assert {one["tier"] for one in models(gateway, tier="standard")} == {"standard"}
+    embedding = {"input": "x", "tier": "standard", "capability": "embed"}
+    assert gateway.http.post("/api/ai/route", json=embedding).json()["candidates"], "routing still takes them"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_models_for_people(patchbay):
     assert head.split() == ["PROVIDER", "MODEL", "CAPABILITY", "TIER", "CONTEXT", "USD", "STATE"]
     shown = {tuple(row.split()[:2]): " ".join(row.split()[2:]) for row in rows}
     assert shown["openai", "gpt-6-luna"] == "chat fast 1050000 0.1/0.5 per 1M tokens active"
-    assert shown["openai", "text-embedding-3-small"] == "embed standard 8191 0.02 per 1M tokens active"
+    assert shown["openai", "text-embedding-3-small"] == "embed - 8191 0.02 per 1M tokens active"
     # From that day on the same line says retired.
     assert re.search(r"15 per 1M characters (deprecated|retired) 2027-01-06$", shown["openai", "tts-1"])
     assert re.search(r"0.36 per hour \w+ 2027-02-26, then gpt-transcribe$", shown["openai", "whisper-1"])
@@ -58,6 +58,13 @@ def test_models_that_nobody_has(patchbay):
     assert "no model" in empty(patchbay("models", "gpt", "nonsense"))
     assert data(patchbay("models", "nonsense", "--json")) == []
     assert "known: fast, standard, advanced" in line(patchbay("models", "--tier", "huge"))
+
+
+@pytest.mark.parametrize("by", ["foo", "provider,foo", ""])
+def test_usage_by_what_is_no_group_is_a_wrong_command_line(patchbay, by):
+    result = patchbay("usage", "--by", by)
+    assert result.exit_code == 2
+    assert "--by" in result.stderr and "provider, model, account" in result.stderr
 
 
 def test_providers_for_people(patchbay):

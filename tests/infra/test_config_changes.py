@@ -129,10 +129,19 @@ class TestOnTheCommandLine:
             "reason": None,
             "store": f"{tmp_path}/state.db",
             "within_seconds": 0.5,
+            "warnings": [],
         }
         assert data(config("unset", "MAX_RETRIES", "--json"))["old"] == "5"
         listed = data(config("history", "--json", "--limit", "1"))
         assert [(one["version"], one["old"], one["new"]) for one in listed] == [(2, "5", None)]
+
+    def test_what_a_change_does_not_do_is_said(self, config):
+        result = config("set", "LLM_PROVIDER", "groq", OPENAI_API_KEY="k")
+        assert result.exit_code == 0
+        assert "warning: LLM_PROVIDER (run time): groq cannot answer here: set GROQ_API_KEY" in result.stderr
+        assert config("set", "MAX_RETRIES", "3", OPENAI_API_KEY="k").stderr == ""  # nothing new
+        (one,) = data(config("set", "CHAT_PROVIDER", "together", "--json", OPENAI_API_KEY="k"))["warnings"]
+        assert one.startswith("CHAT_PROVIDER (run time): together cannot answer here")
 
     def test_nothing_was_changed_yet(self, config):
         assert data(config("history", "--json")) == []
@@ -143,6 +152,7 @@ class TestOnTheCommandLine:
         [
             (("set", "LLM_PROVIDR", "together"), "did you mean LLM_PROVIDER?"),
             (("set", "LLM_PROVIDER", "nope"), "provider 'nope' is not known"),
+            (("set", "PROVIDER_STRATEGY", "priorty"), "strategy 'priorty' is not known; did you mean priority?"),
             (("set", "MAX_RETRIES", "lots", "--json"), "expected a whole number"),
             (("set", "PORT", "1"), "read once"),
             (("set", "OPENAI_API_KEY", "sk-s3cret"), "is a secret"),

@@ -61,6 +61,22 @@ class TestShow:
         assert found["groq:fast.api_key"]["from"] == "patchbay.yaml: providers.groq.api_key"
         assert found["groq:fast.priority"]["from"] == "GROQ_FAST_PRIORITY (environment)"
 
+    def test_what_an_account_goes_by(self, run):
+        found = rows(run("show", "--json", GROQ_API_KEY=KEY))
+        assert {name: row["layer"] for name, row in found.items() if name.startswith("groq:")} == {
+            "groq:default.api_key": "environment",
+            "groq:default.base_url": "default",
+            "groq:default.model": "default",
+            "groq:default.enabled": "default",
+        }
+        assert found["groq:default.base_url"]["value"].startswith("https://") and found["groq:default.model"]["value"]
+
+    def test_models_in_the_table_are_json(self, run, tmp_path):
+        (tmp_path / "patchbay.yaml").write_text("models: {local/x: {context: 9, sampling: true}}")
+        result = run("show", "--set")
+        assert '{"context":9,"sampling":true}' in result.stdout
+        assert "read anew here" in result.stderr
+
     def test_no_secret_and_no_part_of_one(self, run, tmp_path):
         (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\nPATCHBAY_API_KEY={KEY}\nAZURE_OPENAI_AD_TOKEN={KEY}\n")
         for args in (("show",), ("show", "--json"), ("check",), ("check", "--json")):
@@ -78,7 +94,7 @@ class TestShow:
         assert list(tmp_path.iterdir()) == []
 
     def test_for_people(self, run):
-        head, *lines = run("show", CHAT_CHAIN="groq,openai").output.splitlines()
+        head, *lines = run("show", CHAT_CHAIN="groq,openai").stdout.splitlines()
         assert head.split() == ["SETTING", "VALUE", "FROM"] and len(lines) == len(SETTINGS)
         (chain,) = [line for line in lines if line.startswith("CHAT_CHAIN")]
         assert chain.split() == ["CHAT_CHAIN", "groq,openai", "CHAT_CHAIN", "(environment)"]
@@ -122,9 +138,87 @@ class TestCheck:
         assert result.exit_code == 0
         assert result.output.startswith("warning: AZURE_SPEECH_KEY (environment): kept for speech")
 
+    @pytest.mark.parametrize(
+        ("environ", "words"),
+        [
+            ({"LLM_PROVIDER": "groq"}, "LLM_PROVIDER (environment): groq cannot answer here: set GROQ_API_KEY"),
+            ({"CHAT_CHAIN": "groq"}, "CHAT_CHAIN (environment): nobody in it can answer"),
+            (
+                {"EMBEDDING_PROVIDER": "groq"},
+                "EMBEDDING_PROVIDER (environment): groq cannot embed, so it is passed over",
+            ),
+            ({"EMBED_CHAIN": "groq,openai"}, "EMBED_CHAIN (environment): groq cannot embed, so it is passed over"),
+            (
+                {"GROQ_EMBEDDING_MODEL": "x"},
+                "GROQ_EMBEDDING_MODEL (environment) has no effect: Groq makes no embeddings",
+            ),
+            (
+                {"CHAT_CHAIN": "openai", "PATCHBAY_FALLBACK_PROVIDER": "openai"},
+                "PATCHBAY_FALLBACK_PROVIDER (environment) has no effect on chat: its chain is written down",
+            ),
+            ({"PATCHBAY_SECRETS_DIR": "no/where"}, "PATCHBAY_SECRETS_DIR (environment): there is no folder no/where"),
+        ],
+    )
+    def test_what_has_no_effect(self, run, environ, words):
+        assert f"warning: {words}" in run("check", OPENAI_API_KEY=KEY, **environ).output
+
+    def test_who_can_answer_is_not_warned_of(self, run):
+        environ = {"CHAT_PROVIDER": "openai", "EMBED_CHAIN": "openai", "PATCHBAY_FALLBACK_PROVIDER": "openai"}
+        assert "0 errors, 0 warnings" in run("check", OPENAI_API_KEY=KEY, **environ).output
+
+    def test_all_files_that_were_read_are_named(self, run, tmp_path):
+        (tmp_path / ".env").write_text("\n\nthis is nothing\nMY_OWN=1\n")
+        (tmp_path / "patchbay.yaml").write_text("{}")
+        result = run("check")
+        assert result.stderr == ""
+        assert result.output.splitlines() == [
+            "warning: .env: line 3 is not NAME=value, so it is passed over",
+            "0 errors, 1 warnings; read from .env, patchbay.yaml",
+        ]
+
+    def test_folders_in_place_of_files(self, run, tmp_path):
+        for name in (".env", "patchbay.yaml"):
+            (tmp_path / name).mkdir()
+        said = json.loads(run("check", "--json").output)["warnings"]
+        assert said == [f"{name} is a folder, so it is not read" for name in (".env", "patchbay.yaml")]
+
+    def test_a_state_that_cannot_be_read_is_an_error(self, run, tmp_path):
+        (tmp_path / "state.db").write_text("this is no database, and long enough to be taken for none")
+        result = run("check", PATCHBAY_HOME=str(tmp_path))
+        assert result.exit_code == 1
+        assert "error: what is changed at run time cannot be read: " in result.output
+        shown = run("show", PATCHBAY_HOME=str(tmp_path))
+        assert shown.exit_code == 1 and "PATCHBAY_HOME" in shown.stdout
+        assert "cannot be read" in shown.stderr
+
+    @pytest.mark.parametrize("name", ["PORT", "LLM_PROVIDER", "AZURE_OPENAI_ENDPOINT", "OPENAI_MODEL", "CHAT_CHAIN"])
+    def test_a_key_in_the_wrong_place_is_not_repeated(self, run, name):
+        for command in ("check", "show"):
+            assert KEY not in run(command, **{name: KEY}).output
+
+    @pytest.mark.parametrize("url", ["https://user:hunter2@host/", "https://host/?code=hunter2", "http://:hunter2@h"])
+    def test_nothing_of_an_address_is_repeated(self, run, url):
+        for command in ("check", "show"):
+            result = run(command, OPENAI_BASE_URL=url)
+            assert result.exit_code == 1 and "hunter2" not in result.output
+
+    def test_a_value_among_secrets_is_not_repeated(self, run, tmp_path):
+        for name, text in {"port": "hunter2", "openai_model": "hunter2"}.items():
+            (tmp_path / name).write_text(text)
+        result = run("check", PATCHBAY_SECRETS_DIR=str(tmp_path))
+        assert result.exit_code == 1 and "hunter2" not in result.output
+        (tmp_path / "port").write_text("1234")
+        result = run("show", PATCHBAY_SECRETS_DIR=str(tmp_path))
+        assert "1234" in result.output and "openai:default.model" in result.output and "hunter2" not in result.output
+
+    def test_a_lock_on_nothing_is_an_error(self, run):
+        result = run("check", PATCHBAY_LOCKED="LLM_PROVIDR")
+        assert result.exit_code == 1 and "did you mean LLM_PROVIDER?" in result.output
+
     def test_an_open_gateway_is_one(self, run):
         result = run("check", HOST="0.0.0.0")
         assert result.exit_code == 1 and "set PATCHBAY_API_KEY" in result.output
+        assert "error: HOST (environment) is 0.0.0.0" in result.output
 
     def test_a_stored_change_that_does_not_hold_is_a_warning(self, run, tmp_path):
         home = str(tmp_path / "home")

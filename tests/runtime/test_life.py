@@ -160,8 +160,9 @@ ANSWER = json.dumps(
 class Counting:
     """A provider that counts its connections, and can hang up on all of them or never answer."""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, answer: bytes = ANSWER, kind: str = "application/json") -> None:
         self._silent = silent
+        self._answer, self._kind = answer, kind
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
@@ -207,7 +208,5 @@ class Counting:
                 reader.read(length)
                 self.requests += 1
                 if not self._silent:
-                    head = (
-                        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n\r\n"
-                    )
-                    connection.sendall(head.encode() + ANSWER)
+                    fields = f"content-type: {self._kind}\r\ncontent-length: {len(self._answer)}"
+                    connection.sendall(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n".encode() + self._answer)

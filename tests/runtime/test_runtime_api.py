@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from infra.local.runtime_api import RuntimeApi
+from infra.local.runtime_api import LARGEST, RuntimeApi
 
 BASE = "/2018-06-01/runtime"
 
@@ -48,6 +48,19 @@ def test_a_body_may_come_in_chunks():
         await http.post(f"/invocation/{id_}/error", content=parts())
         kind, body = await invoked
         assert (kind, json.loads(body)) == ("error", {"errorMessage": "oh"})
+
+    with_api(work)
+
+
+def test_an_answer_above_lambdas_limit_fails():
+    async def work(api, http):
+        for size, status, kind in ((LARGEST, 202, "response"), (LARGEST + 1, 413, "error")):
+            invoked = asyncio.create_task(api.invoke(b"{}", 20))
+            id_ = (await http.get("/invocation/next")).headers["lambda-runtime-aws-request-id"]
+            posted = await http.post(f"/invocation/{id_}/response", content=b"x" * size)
+            outcome = await invoked
+            assert (posted.status_code, outcome.kind) == (status, kind)
+            assert (b"Function.ResponseSizeTooLarge" in outcome.body) is (kind == "error")
 
     with_api(work)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from core.backends.embedded.opening import connect
 from core.backends.messages import SCHEMA, packed, unpacked
 from core.backends.ports import Body, Done, Handled, Message, Poison
 from core.clock import Clock
@@ -150,16 +151,8 @@ class SqliteQueue:
         db.execute("DELETE FROM dead WHERE died < ?", (now - _KEEP_DEAD,))
 
     def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(mode=0o600)
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
-        try:
-            # FULL: a job that was accepted outlives even a power cut, and a queue has few writes.
-            db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA}")
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
+        # FULL: a job that was accepted outlives even a power cut, and a queue has few writes.
+        return connect(self._path, "FULL", _SCHEMA)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True) -> T:
         """On the queue's own thread. What has begun is finished, even when the caller leaves."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from core.backends.embedded.opening import connect
 from core.backends.ports import ALWAYS, Change, ConditionFailed, Item, When
 from core.clock import Clock
 from core.errors import StoreUnavailable
@@ -171,12 +172,8 @@ class SqliteStore:
         db.close()
 
     def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(mode=0o600)  # receipts are the owner's own
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
         # WAL with NORMAL survives the death of the process; only a power cut may cost the last commits.
-        db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
-        return db
+        return connect(self._path, "NORMAL", _SCHEMA)
 
     def _gather(self) -> Any:
         """Let more appends come; a read or a conditional write cuts the wait short."""

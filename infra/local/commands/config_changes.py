@@ -5,15 +5,20 @@ import getpass
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from core.config.run_time import Changes
 from core.errors import PatchbayError
 from core.switches import Change, Switches
-from infra.local.terminal import AS_JSON, DOTENV, fail, show, table
+from infra.local.terminal import AS_JSON, DOTENV, fail, note, show, table
+
+if TYPE_CHECKING:
+    from core.providers.registry import Registry
 
 T = TypeVar("T")
+Warnings = Callable[[Changes], Awaitable[list[str]]]
 
 REASON = click.option("--reason", help="Why; kept with the change.")
 
@@ -57,7 +62,7 @@ def history(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes o
     \b
     patchbay config history --limit 5
     """
-    changes, _ = _with(lambda switches: switches.history(limit))
+    changes, _ = _with(lambda switches, _: switches.history(limit))
     if as_json:
         show([one._asdict() for one in changes])
         return
@@ -73,23 +78,47 @@ CHANGES = (set_, unset, history)
 
 
 def _made(change: Callable[[Switches], Awaitable[Change]], *, as_json: bool) -> None:
-    done, place = _with(change)
+    before: list[str] = []
+    after: list[str] = []
+
+    async def work(switches: Switches, warnings: Warnings) -> Change:
+        before.extend(await warnings(await switches.current()))
+        done = await change(switches)
+        after.extend(await warnings(await switches.current()))
+        return done
+
+    done, place = _with(work)
+    new = [one for one in after if one not in before]
     if as_json:
-        show(done._asdict() | place)
+        show(done._asdict() | place | {"warnings": new})
         return
     what = f"{done.name} is {done.new}" if done.new is not None else f"{done.name} is no longer changed at run time"
     seconds = place["within_seconds"]
     soon = f"within {seconds:g} s" if seconds else "when they start again (PATCHBAY_REFRESH is 0)"
     click.echo(f"{what}: version {done.version} in {place['store']}; running gateways see it {soon}")
+    for one in new:
+        note(f"warning: {one}")
 
 
-def _with(work: Callable[[Switches], Awaitable[T]]) -> tuple[T, dict[str, Any]]:
+def _with(work: Callable[[Switches, Warnings], Awaitable[T]]) -> tuple[T, dict[str, Any]]:
     """Do something with the store that the settings name, and say which that is."""
     from core import bootstrap  # noqa: PLC0415 - a command imports what it needs
 
+    async def warnings(changes: Changes) -> list[str]:
+        """What is odd about settings with these changes, on this machine."""
+        config, _ = service.rules.settle(changes)
+        if not config.warnings:
+            return []
+        from infra.local.server import detected  # noqa: PLC0415 - only where what runs here may take a warning back
+
+        found = await detected(config, service.registry)
+        pinned = None if found or config.configured else _stand_ins(service.registry)
+        config, _ = bootstrap.build(dotenv=DOTENV, found=found, pinned=pinned).rules.settle(changes)
+        return list(config.warnings)
+
     async def run() -> T:
         async with service.switches() as switches:
-            return await work(switches)
+            return await work(switches, warnings)
 
     try:
         service = bootstrap.build(dotenv=DOTENV)
@@ -99,6 +128,15 @@ def _with(work: Callable[[Switches], Awaitable[T]]) -> tuple[T, dict[str, Any]]:
         fail(error.message)
     where = f"DynamoDB table {config.table}" if config.table else str(config.home / "state.db")
     return done, {"store": where, "within_seconds": config.refresh}
+
+
+def _stand_ins(registry: "Registry") -> dict[str, str]:
+    """Where nobody is set up, simulators answer in the place of these."""
+    from infra.local.simulators.vendors import VENDORS  # noqa: PLC0415 - a command imports what it needs
+
+    names = [registry.rows[name].declared().names for name in VENDORS]
+    keys = {one["key"][-1]: "simulated" for one in names}
+    return keys | {one["base_url"][-1]: "http://127.0.0.1" for one in names}
 
 
 def _who() -> str:

@@ -52,7 +52,7 @@ def _has(one: dict[str, Any], words: tuple[str, ...]) -> bool:
 
 def _row(one: dict[str, Any]) -> list[str]:
     length = "-" if one["context"] is None else str(one["context"])
-    return [one["provider"], one["id"], one["capability"], one["tier"], length, _price(one), _lifecycle(one)]
+    return [one["provider"], one["id"], one["capability"], one["tier"] or "-", length, _price(one), _lifecycle(one)]
 
 
 def _price(one: dict[str, Any]) -> str:

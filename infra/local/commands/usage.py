@@ -13,6 +13,15 @@ _COUNTS = {
 }  # fmt: skip
 
 
+def _checked(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    from core.accounting import report  # noqa: PLC0415 - a command imports what it needs
+
+    try:
+        return ",".join(report.checked(given))
+    except ValueError as error:
+        raise click.BadParameter(str(error).removeprefix("by ")) from None
+
+
 @click.command()
 @click.option(
     "--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Today (UTC) and those before it."
@@ -22,6 +31,7 @@ _COUNTS = {
     default="provider,model",
     show_default=True,
     shell_complete=complete.groups,
+    callback=_checked,
     help="provider, model, account, capability, project, key, route, day: some of them.",
 )
 @AS_JSON
@@ -48,7 +58,9 @@ def usage(days: int, by: str, as_json: bool) -> None:  # noqa: FBT001 - click pa
         note(f"the price of {data['total']['unpriced']} attempts is not known; they are not in the sum")
     if data["total"]["saved"]["nano_usd"]:
         note(f"the cache saved {usd(data['total']['saved']['nano_usd'])} USD")
-    if not data["complete"]:
+    if data["unread"]:
+        note(f"{data['unread']} receipts are in no sum: this version does not understand them")
+    elif not data["complete"]:
         note("some days have more receipts than are added up; the sums are too low")
 
 

@@ -205,7 +205,8 @@ class TestDays:
 
             office.store.query = noted
             assert await office.usage(days=3, by="day") == first
-            assert len(asked) == SHARDS and all("2027-01-18" in pk for pk in asked)
+            days = [pk for pk in asked if pk != "USE#acme"]
+            assert len(days) == 2 * SHARDS and not any("2027-01-16" in pk for pk in days), "but an empty one is"
 
         office(scene)
 
@@ -239,16 +240,99 @@ def test_a_report_that_left_some_out_says_so(office, monkeypatch):
     monkeypatch.setattr(report_module, "_MOST_RECEIPTS", 10)
 
     async def scene(office):
-        for _ in range(9):
-            await office.settle(ok())
-        assert (await office.usage())["complete"]
-        for _ in range(11):
+        for _ in range(10):
             await office.settle(ok())
         data = await office.usage()
-        assert (data["complete"], data["total"]["requests"]) == (False, 10)
+        assert (data["complete"], data["total"]["requests"]) == (True, 10)
+        await office.settle(ok())
+        data = await office.usage()
+        assert (data["complete"], data["total"]["requests"], data["unread"]) == (False, 10, 0)
         office.clock.advance(2 * DAY)
-        for _ in range(2):
-            assert not (await office.usage(days=3))["complete"], "nor does a kept one forget it"
+        assert not (await office.usage(days=3))["complete"]
+        assert await office.kept("2027-01-16") is None
+        monkeypatch.setattr(report_module, "_MOST_RECEIPTS", 11)
+        data = await office.usage(days=3)
+        assert (data["complete"], data["total"]["requests"]) == (True, 11), "what was left out is not forgotten"
+
+    office(scene)
+
+
+ODD = [
+    {"v": 2},
+    {"v": None},
+    {"attempts": None},
+    {"attempts": [7]},
+    {"attempts": [{"provider": "azure"}]},
+    {"usage": {}, "attempts": [{"provider": "a", "account": "a", "model": "m", "outcome": "ok", "usage": {}}]},
+    {"cache": "hit", "cached": None},
+    {"provider": ["azure"]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_what_is_not_understood_is_in_no_sum_and_said(office, odd, caplog):
+    async def scene(office):
+        await office.settle(ok(nano=5))
+        await office.settle(ok(nano=7))
+        receipts = [
+            receipt for shard in range(SHARDS) for receipt in await office.store.query(f"LED#acme#2027-01-16#{shard}")
+        ]
+        await office.store.put({**receipts[0], **odd})
+        left = sum(receipt["attempts"][0]["cost_nano"] for receipt in receipts[1:])
+        data = await office.usage()
+        assert (data["complete"], data["unread"], data["total"]["requests"]) == (False, 1, 1)
+        assert (data["total"]["cost"]["nano_usd"], data["total"]["attempts"]) == (left, 1)
+        office.clock.advance(2 * DAY)
+        assert (await office.usage(days=3))["unread"] == 1
+        assert await office.kept("2027-01-16") is None, "a later version may understand it"
+
+    with caplog.at_level(logging.WARNING, "patchbay"):
+        office(scene)
+    assert "1 receipts of 2027-01-16 are in no sum" in caplog.text
+
+
+def test_a_long_report_reads_side_by_side_and_writes_nothing_of_empty_days(office):
+    async def scene(office):
+        await office.settle(ok())
+        office.clock.advance(5 * DAY)
+        under_way, most, calls, query, append = 0, 0, 0, office.store.query, office.store.append
+        kept = []
+
+        async def counted(*given, **options):
+            nonlocal under_way, most, calls
+            under_way, calls = under_way + 1, calls + 1
+            most = max(most, under_way)
+            try:
+                return await query(*given, **options)
+            finally:
+                under_way -= 1
+
+        async def noted(item):
+            kept.append(item["sk"])
+            await append(item)
+
+        async def get(*_):
+            raise AssertionError("kept days are read at once")
+
+        office.store.query, office.store.append, office.store.get = counted, noted, get
+        assert (await office.usage(days=90))["total"]["requests"] == 1
+        assert kept == ["2027-01-16"]
+        assert 4 <= most <= 8
+        assert calls == 1 + 90 * SHARDS
+        assert (await office.usage(days=90))["total"]["requests"] == 1
+        assert kept == ["2027-01-16"] and calls == 2 * (1 + 90 * SHARDS) - SHARDS
+
+    office(scene)
+
+
+def test_a_store_that_fails_ends_the_whole_report(office):
+    async def scene(office):
+        async def fail(*_, **__):
+            raise StoreUnavailable("gone")
+
+        office.store.query = fail
+        with pytest.raises(StoreUnavailable):
+            await office.usage(days=30)
 
     office(scene)
 

@@ -11,7 +11,7 @@ import pytest
 import core.config.catalog as module
 from core.capabilities import Capability, Feature
 from core.config.catalog import LIFECYCLES, SKILLS, TIERS, Catalog, Model, Query, load, parse
-from core.config.prices import PRICE_FIELDS, TOKEN_KINDS, Rates, moment, per_token
+from core.config.prices import PRICE_FIELDS, TOKEN_KINDS, Peak, Period, Price, Rates, moment, per_token
 from core.errors import BadRequest
 from core.providers.table import TABLE
 
@@ -166,7 +166,8 @@ class TestParse:
     def test_what_is_not_said(self):
         read = parse({"id": "m", "provider": "p", "capability": "chat"})
         assert read == Model(id="m", provider="p", capability=Capability.CHAT, display_name="m")
-        assert (read.prices, read.context, read.sampling, read.tier) == ((), None, True, "standard")
+        assert (read.prices, read.context, read.sampling, read.tier) == ((), None, True, None)
+        assert read.level == "standard"
         assert read.price(TODAY) is None
         assert read.rates(TODAY) is None
 
@@ -285,6 +286,14 @@ class TestListing:
     )
     def test_filters(self, query, expected):
         assert listed(self.CATALOG, free={"ollama"}, **query) == expected
+
+    def test_only_what_costs_nothing_at_all_is_free(self):
+        zero, some = Rates(0, 0), Rates(0, 10**6)
+        mine = Catalog([model("zero", prices=per_token(zero)), model("output", prices=per_token(some)), model("none")])
+        assert listed(mine, max_cost=0) == ["zero"]
+        assert listed(mine, max_cost=0.001) == ["zero", "output"]
+        peak = Peak(Price((some,)), frozenset({0}), ((1, 2),))
+        assert not model("peak", prices=(Period(Price((zero,)), peak=peak),)).is_free(TODAY)
 
     def test_nothing_is_free_that_nobody_calls_free(self):
         assert listed(self.CATALOG, max_cost=0) == []

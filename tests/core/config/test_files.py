@@ -31,6 +31,7 @@ class Folder:
 
     def load(self, environ=None, **more):
         environ = {"PATCHBAY_SECRETS_DIR": str(self.path / "secrets"), **(environ or {})}
+        (self.path / "secrets").mkdir(exist_ok=True)
         return load(ROWS, environ=environ, dotenv=self.path / ".env", **more)
 
     def problems(self, **environ):
@@ -86,7 +87,8 @@ class TestLayers:
             "groq:default.base_url": "patchbay.yaml: providers.groq.endpoint",
             "groq:default.model": "patchbay.production.yaml: providers.groq.model",
         }
-        assert found.origin("groq", "default", "key") == Origin(str(folder.path / "secrets"), "GROQ_API_KEY")
+        key = Origin(str(folder.path / "secrets"), "GROQ_API_KEY", secret=True)
+        assert found.origin("groq", "default", "key") == key
 
     def test_an_empty_value_leaves_it_to_the_next(self, folder):
         folder.write("patchbay.production.yaml", "service: {port: 1}")
@@ -138,11 +140,38 @@ class TestWhichFile:
         found = folder.load()
         assert (found.port, found.prefer_local) == (3, False)
 
+    def test_toml(self, folder):
+        folder.write(
+            "patchbay.toml", '[service]\nport = 1\n[cache]\nttl = 1.50\n[chains]\nchat = ["groq", "openai"]\n'
+        )
+        found = folder.load()
+        assert (found.port, found.cache_ttl, found.chat_chain) == (1, 1.5, ("groq", "openai"))
+        folder.write("ours.toml", f"[service]\nport = 1\napi_key = {KEY}\n")
+        problem = folder.problem(PATCHBAY_CONFIG="ours.toml")
+        assert problem.startswith("ours.toml is not TOML (at line 3, ") and KEY not in problem
+
+    @pytest.mark.parametrize(
+        "name",
+        ["patchbay.json", "patchbay.toml", "patchbay.yml", ".orchestrator/providers.yaml",
+         "config/ai-provider/ai-provider.yml"],
+    )  # fmt: skip
+    def test_one_that_is_passed_over_is_said(self, folder, name):
+        folder.write(name, "{}")
+        folder.write("patchbay.yaml", "service: {port: 1}")
+        assert folder.warning() == f"{name} is not read: patchbay.yaml takes its place"
+
+    def test_one_with_a_name_that_is_not_looked_for(self, folder):
+        folder.write("config.toml", "")
+        assert folder.warning() == "config.toml is not read; call it patchbay.toml"
+
     def test_a_misspelled_environment_or_file_is_not_silent(self, folder):
         folder.write("patchbay.yml", "service: {port: 1}")
         assert folder.warning() == "patchbay.yml is not read; call it patchbay.yaml"
         folder.write("patchbay.yaml", "service: {port: 2}")
-        assert "no file for the environment prod" in folder.warning(PATCHBAY_ENV="prod")
+        other = "patchbay.yml is not read: patchbay.yaml takes its place"
+        for env in ("prod", "a"):  # which is in the file's name, and not its environment
+            said, beside = folder.load({"PATCHBAY_ENV": env}).warnings
+            assert f"there is no file for the environment {env}" in said and beside == other
 
     def test_an_environments_name_is_no_path(self, folder):
         assert "expected letters, digits, dots and dashes" in folder.problem(PATCHBAY_ENV="../other")
@@ -197,7 +226,24 @@ class TestBrokenFiles:
             ),
             (
                 "service: {port: [1, 2]}",
-                "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got '1, 2'",
+                "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got a list",
+            ),
+            (
+                "providers: {groq: {api_key: [a, b]}}",
+                "patchbay.yaml: providers.groq.api_key: expected one line of text, got a list; several keys are",
+            ),
+            (
+                "providers: {groq: {model: [a, b]}}",
+                "patchbay.yaml: providers.groq.model: expected one line of text, got a list",
+            ),
+            (
+                "providers: {groq: {api_key: true}}",
+                "patchbay.yaml: providers.groq.api_key: expected one line of text, got true",
+            ),
+            ("service: {api_key: [a]}", "patchbay.yaml: service.api_key: expected one line of text, got a list"),
+            (
+                "chains: {chat: [{a: b}]}",
+                "patchbay.yaml: chains.chat: expected names with commas between them, got a list with",
             ),
             ("service: {port: 'x'}", "patchbay.yaml: service.port: expected a whole number from 0 to 65535, got 'x'"),
             (
@@ -318,6 +364,20 @@ class TestSecretFiles:
         assert found.accounts["groq"][0].key is None
         assert KEY not in repr(found)
 
+    def test_a_dash_is_as_good_as_an_underscore(self, folder):
+        folder.write("secrets/openai-api-key", KEY)
+        assert folder.load().accounts["openai"][0].key == Secret(KEY)
+
+    def test_a_slip_in_a_name(self, folder):
+        folder.write("secrets/openai_api_kye", KEY)
+        folder.write("secrets/database_password", KEY)
+        where = folder.path / "secrets"
+        assert folder.warning() == f"OPENAI_API_KYE ({where}) is not known; did you mean OPENAI_API_KEY?"
+
+    def test_what_decides_where_secrets_are_has_no_effect_among_them(self, folder):
+        folder.write("secrets/patchbay_env", "production")
+        assert folder.warning().startswith("PATCHBAY_ENV (") and "has no effect there" in folder.warning()
+
     def test_one_that_is_not_text(self, folder):
         (folder.path / "secrets").mkdir()
         (folder.path / "secrets/openai_api_key").write_bytes(b"\xff\xfe")
@@ -339,6 +399,19 @@ class TestSlips:
             ("providers: {opnai: {}}", "providers.opnai is not known; did you mean openai?"),
             ("providers: {groq: {api_kee: x}}", "providers.groq.api_kee is not known; did you mean api_key?"),
             ("nothing_like_it: 1", "nothing_like_it is not known"),
+            (
+                "anthropic_api_key: x",
+                "anthropic_api_key is not known; the setting ANTHROPIC_API_KEY is written providers.anthropic.api",
+            ),
+            (
+                "LLM_PROVIDER: x",
+                "LLM_PROVIDER is not known; the setting LLM_PROVIDER is written routing.llm_provider in",
+            ),
+            (
+                "OPENAI_API_KYE: x",
+                "OPENAI_API_KYE is not known; the setting OPENAI_API_KEY is written providers.openai.api",
+            ),
+            ("providers: {groq: {API_KEY: x}}", "providers.groq.API_KEY is not known; did you mean api_key?"),
         ],
     )
     def test_in_files(self, folder, text, words):

@@ -81,6 +81,17 @@ class TestMerging:
         with pytest.raises(Misconfigured, match="provider 'other' is not known"):
             merge(BUILT_IN, {"other/mine": OWN}, {"claude": "anthropic"}.get)
 
+    def test_dimensions_below_those_that_are_built_in_are_noticed(self):
+        with pytest.raises(Misconfigured, match="min_dimensions must not be above dimensions"):
+            merge(BUILT_IN, {"openai/text-embedding-3-small": {"min_dimensions": 5000}})
+
+    def test_it_can_be_the_same_as_another_of_ones_own(self):
+        own = {
+            "local/big": {"capability": "embed", "dimensions": 8},
+            "openai/big-too": {"capability": "embed", "same_as": "big", "dimensions": 8},
+        }
+        assert found(merge(BUILT_IN, own), "openai", "big-too").identity == "big"
+
     def test_a_name_may_have_slashes(self):
         assert merge(BUILT_IN, {"together/a/b:c": OWN}).find("together", "a/b:c")
 
@@ -96,7 +107,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("entry", "field", "words"),
         [
-            ({"tiers": "fast"}, "tiers", "known: .*tier"),
+            ({"tiers": "fast"}, "tiers", "did you mean tier.* known: .*"),
             ({"id": "x"}, "id", "not known"),
             ({"tier": "FASTER"}, "tier", "fast, standard, advanced"),
             ({"capability": "dance"}, "capability", "transcribe"),
@@ -129,12 +140,30 @@ class TestMistakes:
             ({"usd_per_mchar": float("inf")}, "usd_per_mchar", "from 0"),
             ({"priced_up_to_input_tokens": -1}, "priced_up_to_input_tokens", "whole number"),
             ({"price_changes": [{"usd_per_mchar": 1}]}, "price_changes[0]", "from"),
-            ({"price_changes": [{"from": "soon"}]}, "price_changes[0].from", "date"),
+            ({"price_changes": [{"from": "soon", "usd_per_hour": 1}]}, "price_changes[0].from", "date"),
+            ({"price_changes": [{"from": "2027-01-01"}]}, "price_changes[0]", "needs a price"),
+            (
+                {"price_changes": [{"from": "2027-01-01", "minimum_seconds": 10}]},
+                "price_changes[0]",
+                "needs a price: .*usd_per_minute",
+            ),
+            ({"peak": {"hours_utc": [[1, 4]]}}, "peak", "needs a price"),
+            ({"usd_per_minute": 1, "usd_per_hour": 60}, "usd_per_minute", "keep one"),
+            (
+                {"price_changes": [{"from": "2027-01-01", "usd_per_minute": 1, "usd_per_hour": 60}]},
+                "price_changes[0].usd_per_minute",
+                "keep one",
+            ),
+            ({"dimensions": 8, "min_dimensions": 9}, "min_dimensions", r"above dimensions \(8\)"),
+            ({"same_as": "gpt-6-lunar"}, "same_as", "did you mean gpt-6-luna"),
+            ({"same_as": "text-embedding-3-small"}, "same_as", "no model for chat"),
+            ({"max_outputs": 5}, "max_outputs", r"is not known; did you mean max_output\? known: as_of"),
+            ({"price_changes": [{"from": "2027-01-01", "usd_per_hours": 1}]}, None, "did you mean usd_per_hour"),
             ({"price_changes": [{"from": "2027-01-01", "note": 1}]}, "price_changes[0].note", "not known"),
             ({"peak": {"days": ["mon"]}}, "peak", "hours_utc"),
-            ({"peak": {"hours_utc": [[4, 1]]}}, None, "hours_utc"),
-            ({"peak": {"hours_utc": [[1, 4]], "days": ["monday"]}}, None, "mine"),
-            ({"peak": {"hours_utc": 5}}, None, "mine"),
+            ({"peak": {"hours_utc": [[4, 1]], "usd_per_hour": 1}}, None, "hours_utc"),
+            ({"peak": {"hours_utc": [[1, 4]], "days": ["monday"], "usd_per_hour": 1}}, None, "mine"),
+            ({"peak": {"hours_utc": 5, "usd_per_hour": 1}}, None, "mine"),
             ([], None, "mapping"),
             (None, None, "mapping"),
         ],

@@ -4,7 +4,7 @@ import pytest
 
 from core.bootstrap import build
 from core.config.run_time import Changes
-from core.errors import BadRequest
+from core.errors import BadRequest, Misconfigured
 
 
 def rules(found=None, pinned=None, **environ):
@@ -80,6 +80,8 @@ class TestWhatMayBeChanged:
             ("AI_PROVIDER_LOG_LEVEL", "LOG_LEVEL", "debug"),
             ("LOCAL_ENABLED", "LOCAL_MODELS_ENABLED", "true"),  # which decides the same, and more
             ("*", "MAX_RETRIES", "3"),
+            ("*_model", "OPENAI_MODEL", "m"),
+            ("PATCHBAY_*", "PATCHBAY_MAX_COST", "1"),
         ],
     )
     def test_what_is_locked_is_refused(self, locked, name, value):
@@ -97,9 +99,17 @@ class TestWhatMayBeChanged:
     def test_a_value_must_load(self, name, value, words):
         assert words in refused(name, value).message
 
-    def test_a_name_in_the_lock_that_is_no_setting_is_a_concern(self):
-        one = rules(PATCHBAY_LOCKED="LLM_PROVIDR, *, MAX_RETRIES")
-        assert one.concerns == ["PATCHBAY_LOCKED: LLM_PROVIDR is not a setting; did you mean LLM_PROVIDER?"]
+    @pytest.mark.parametrize(
+        ("locked", "words"),
+        [
+            ("MAX_RETRIES,LLM_PROVIDR", "LLM_PROVIDR is not a setting; did you mean LLM_PROVIDER?"),
+            ("*_MODL", "no setting fits *_MODL"),
+        ],
+    )
+    def test_a_lock_on_nothing_stops_the_start(self, locked, words):
+        with pytest.raises(Misconfigured) as caught:
+            rules(PATCHBAY_LOCKED=locked)
+        assert caught.value.message == f"PATCHBAY_LOCKED (environment): {words}"
 
 
 class TestWhatHolds:

@@ -173,6 +173,7 @@ def read(tmp_path):
             path = Path(tmp_path / name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+        (tmp_path / "run/secrets").mkdir(parents=True, exist_ok=True)
         environ = {"PATCHBAY_SECRETS_DIR": str(tmp_path / "run/secrets"), **environ}
         config, problems = Configuration(Registry(), environ=environ, dotenv=tmp_path / ".env").examine()
         assert problems == []

@@ -181,6 +181,17 @@ def test_a_text_that_is_too_long_for_the_model_is_not_sought_by_halving():
     assert len(provider.asked) == 1
 
 
+def test_which_text_is_the_longest_is_said_when_one_is_too_long():
+    given_input = [*texts(9), "a long text " * 10, *texts(5)]
+    provider = Provider(
+        lambda inputs: ContextTooLong("too long.", provider_status=400) if given_input[9] in inputs else None
+    )
+    with pytest.raises(ContextTooLong) as caught:
+        run(Batch(given_input).at(Candidate(ONE, space="m"), Room(None, Limits(4, 1000)), provider))
+    assert caught.value.message == "too long (the longest text it was sent is input[9])"
+    assert caught.value.param == "input[9]"
+
+
 def test_a_refusal_names_the_input_by_the_callers_count():
     def fails(inputs):
         if "text 7" in inputs:

@@ -240,7 +240,38 @@ class TestFits:
         assert chain(model=ADA, body={"input": [words] * 100})
         found = plan(model=ADA, body={"input": ["short", "word " * 20_000]})
         assert found.candidates == () and status(found) == 400
-        assert NoTarget(found.excluded).param == "input"
+        error = NoTarget(found.excluded)
+        assert error.param == "input[1]" and "input[1] does not fit" in error.message
+        assert NoTarget(plan(model=ADA, body={"input": "word " * 20_000}).excluded).param == "input"
+
+    def test_which_input_is_too_long_is_that_of_each_request(self):
+        one = planner()
+        for place in (7, 2, 7):
+            body = {"input": ["word " * 20_000 if number == place else "short" for number in range(3001)]}
+            found = one.plan(Request(Capability.EMBED, body, Options(model=ADA), embed_facts(body)))
+            assert NoTarget(found.excluded).param == f"input[{place}]"
+
+    @pytest.mark.parametrize(
+        ("body", "most", "fits"),
+        [
+            ({"input": ["x"] * 400}, 6_000_000, False),
+            ({"input": ["x"] * 400}, None, True),
+            ({"input": ["x"] * 400, "encoding_format": "base64"}, 6_000_000, True),
+            ({"input": ["x"] * 400, "dimensions": 512}, 6_000_000, True),
+            ({"input": ["x"] * 100}, 6_000_000, True),
+            ({"input": ["x"] * 4000, "encoding_format": "base64"}, 6_000_000, False),
+        ],
+    )
+    def test_what_could_not_be_returned_is_not_asked_for(self, body, most, fits):
+        request = Request(Capability.EMBED, body, Options(), embed_facts(body), most_bytes=most)
+        one = planner()
+        one.plan(request._replace(most_bytes=None))  # another room's plan is not this one's
+        found = one.plan(request)
+        assert bool(found.candidates) is fits
+        if not fits:
+            message = NoTarget(found.excluded).message
+            assert "fewer inputs" in message and ("base64" in message) is ("encoding_format" not in body)
+            assert message.count("fewer inputs") == 1, "one reason of several targets is said once"
 
     def test_ids_of_tokens_go_to_who_has_that_models_tokens(self):
         assert chain(body={"input": [1, 2, 3]}) == chain()
@@ -256,4 +287,7 @@ class TestFits:
         assert chain(body={"input": ["word " * 100] * 10}, max_cost=0.0001)
         found = plan(body={"input": ["word " * 100] * 1000}, max_cost=0.0001)
         assert found.candidates == () and status(found) == 400
+        words = NoTarget(plan(max_cost=0).excluded).message
+        assert "may cost up to 0.00000008 USD; send fewer inputs or raise max_cost" in words
+        assert "max_tokens" not in words
         assert chain(LOCAL, body={"input": ["word " * 100] * 1000}, max_cost=0) == ["local/bge-large-en"]

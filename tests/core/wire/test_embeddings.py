@@ -3,6 +3,8 @@
 import base64
 import json
 import struct
+import tracemalloc
+from array import array
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from core.wire.embeddings import (
     embed_facts,
     items,
     most_inputs,
+    pieces_of,
     read_embeddings,
     size_of,
     split,
@@ -45,9 +48,9 @@ class TestNumbers:
     @given(VECTORS)
     @examples()
     def test_base64_is_little_endian_singles_and_loses_nothing(self, numbers):
-        assert as_base64(list(numbers)) == packed(numbers)
+        assert as_base64(array("d", numbers)) == packed(numbers)
         assert as_floats(packed(numbers)) == numbers
-        assert as_base64(as_floats(packed(numbers))) == packed(numbers)
+        assert as_base64(array("d", as_floats(packed(numbers)))) == packed(numbers)
 
     @given(st.lists(VECTORS, min_size=1, max_size=4).filter(lambda many: len({len(one) for one in many}) == 1))
     @examples()
@@ -66,6 +69,28 @@ class TestNumbers:
     def test_nothing_is_written_anew_that_is_already_as_wanted(self):
         for raw, encoding in ((answer([1.0]), None), (answer([1.0]), "float"), (answer(packed([1.0])), "base64")):
             assert write_embeddings(read_embeddings(raw, 1), encoding) == raw
+
+    @pytest.mark.parametrize("encoding", ["float", "base64"])
+    def test_a_large_answer_is_written_in_pieces_that_join_to_it(self, encoding):
+        numbers = [0.1 + place for place in range(1024)]
+        found = Embeddings([packed(numbers), array("d", numbers)] * 1000, 1024, Usage("reported", input=7), "m")
+        whole = write_embeddings(found, encoding)
+        assert len(json.loads(whole)["data"]) == 2000
+        tracemalloc.start()
+        sizes = [len(piece) for piece in pieces_of(found, encoding)]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert sum(sizes) == len(whole) and max(sizes) <= 2**20
+        assert peak < 6 * 2**20 < len(whole) / 1.7
+
+    def test_numbers_are_kept_without_an_object_for_each(self):
+        raw = answer(*[[0.5 + place for place in range(1000)]] * 50)
+        tracemalloc.start()
+        found = read_embeddings(raw, 50)._replace(raw=None)
+        size = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert len(found.vectors) == 50
+        assert size < 50 * 1000 * 9
 
     @pytest.mark.parametrize(
         "raw",
@@ -93,7 +118,7 @@ class TestAnswers:
     def test_order_is_that_of_the_index(self, order):
         data = [{"index": place, "embedding": [float(place), 1.0]} for place in order]
         found = read_embeddings(json.dumps({"data": data}).encode(), 6)
-        assert found.vectors == [[float(place), 1.0] for place in range(6)]
+        assert [as_floats(one) for one in found.vectors] == [[float(place), 1.0] for place in range(6)]
         assert found.dimensions == 2
 
     def test_a_shuffled_answer_is_not_passed_on_as_it_came(self):
@@ -258,4 +283,4 @@ class TestRequests:
         assert param in caught.value.message or len(param) == 50
 
     def test_the_value_itself_is_untouched(self):
-        assert Embeddings([[1.0]], 1, Usage(), "m").raw is None
+        assert Embeddings([packed([1.0])], 1, Usage(), "m").raw is None

@@ -1,0 +1,88 @@
+"""What is set and does nothing: said by `config check`, by `config set`, and once when a gateway starts."""
+
+from collections.abc import Iterator
+
+from core.capabilities import Capability
+from core.config.settings import Settings
+from core.providers.registry import Registry
+from core.routing.chains import AUTO
+from core.types.target import Place
+
+# Settings that choose who goes first, and for what alone.
+_FIRST = {"llm_provider": None, "chat_provider": Capability.CHAT, "embedding_provider": Capability.EMBED}
+
+
+def warnings(config: Settings, registry: Registry) -> list[str]:
+    found = [*_choices(config, registry), *_models(config, registry)]
+    if config.fallback_provider and config.chain_for(Capability.CHAT):
+        where = config.origins.get("fallback_provider", "PATCHBAY_FALLBACK_PROVIDER")
+        found.append(f"{where} has no effect on chat: its chain is written down")
+    return list(dict.fromkeys(found))
+
+
+def _choices(config: Settings, registry: Registry) -> Iterator[str]:
+    """Those named to answer, who cannot."""
+    for field, capability in _FIRST.items():
+        name = getattr(config, field)
+        if name not in {None, AUTO}:
+            yield from _choice(config, registry, field, name, capability)
+    for one in Capability:
+        for name in config.chain_for(one):
+            if name != AUTO:
+                yield from _choice(config, registry, f"{one}_chain", name, one)
+        if config.configured and config.chain_for(one) and not _anybody(config, registry, one):
+            yield f"{config.origins.get(f'{one}_chain', f'{one}_chain')}: nobody in it can answer"
+
+
+def _choice(
+    config: Settings, registry: Registry, field: str, name: str, capability: Capability | None
+) -> Iterator[str]:
+    place = registry.place(name, config.accounts)
+    row = registry.rows[place.provider] if place else None
+    if place is None or row is None or not row.usable:
+        return  # which is said elsewhere
+    where = config.origins.get(field, field.upper())
+    if capability is not None and registry.offering(capability) and capability not in row.capabilities:
+        yield f"{where}: {name} cannot {capability}, so it is passed over"
+    elif not _ready(config, registry, place):
+        instead = "" if config.configured else "; while nobody is set up, simulators answer on a laptop"
+        yield f"{where}: {name} cannot answer here: {_lack(config, registry, place)}{instead}"
+
+
+def _anybody(config: Settings, registry: Registry, capability: Capability) -> bool:
+    for name in config.chain_for(capability):
+        place = registry.place(name, config.accounts)
+        if name == AUTO:
+            return True
+        if place and capability in registry.rows[place.provider].capabilities and _ready(config, registry, place):
+            return True
+    return False
+
+
+def _ready(config: Settings, registry: Registry, place: Place) -> bool:
+    row = registry.rows[place.provider]
+    return any(
+        one.enabled and not registry.missing(row, one)
+        for one in config.accounts.get(place.provider, ())
+        if place.covers(Place(place.provider, one.name))
+    )
+
+
+def _lack(config: Settings, registry: Registry, place: Place) -> str:
+    row = registry.rows[place.provider]
+    first, *_ = (one for one in config.accounts[place.provider] if place.covers(Place(place.provider, one.name)))
+    if not first.enabled:
+        return "it is switched off"
+    needed = f"set {' and '.join(registry.missing(row, first))}"
+    return f"start it, or {needed}" if row.detect else needed
+
+
+def _models(config: Settings, registry: Registry) -> Iterator[str]:
+    """Embedding models of those that make no embeddings."""
+    for row in registry.rows.values():
+        if not row.usable or Capability.EMBED in row.capabilities:
+            continue
+        for one in config.accounts.get(row.name, ()):
+            origin = config.origin(row.name, one.name, "embedding_model")
+            if origin is not None:
+                yield f"{origin} has no effect: {row.title} makes no embeddings here"
