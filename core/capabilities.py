@@ -13,6 +13,17 @@ class Capability(StrEnum):
     TRANSLATE = "translate"
 
 
+NOUNS = {
+    Capability.CHAT: "chat",
+    Capability.EMBED: "embeddings",
+    Capability.RERANK: "reranking",
+    Capability.TRANSCRIBE: "transcription",
+    Capability.DIARIZE: "speaker diarization",
+    Capability.SPEAK: "speech",
+    Capability.TRANSLATE: "translation",
+}
+
+
 class Feature(StrEnum):
     STREAM = "stream"
     TOOLS = "tools"

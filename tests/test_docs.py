@@ -123,5 +123,5 @@ def test_make_run_serves(tmp_path):
             assert answer.json()["simulated"] is True
         finally:
             running.terminate()
-            if (tmp_path / "server.json").is_file():
-                os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGTERM)
+            for note in tmp_path.glob("server-*.json"):
+                os.kill(json.loads(note.read_text())["pid"], signal.SIGTERM)

@@ -10,8 +10,10 @@ _HOUR_MS = 3_600_000
 
 
 def is_free(model: Model | None, at: float, *, own: bool) -> bool:
-    """By its price, which a user may have set; without one, on the user's own machines."""
-    return own if model is None or model.period(at) is None else model.is_free(at)
+    """Its price is 0, or it runs on the user's own machines and nobody has set a price for it."""
+    if model is None or model.period(at) is None:
+        return own
+    return model.is_free(at)
 
 
 def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:

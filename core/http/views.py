@@ -145,7 +145,6 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
 
 def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
     period, price, rates = one.period(now), one.price(now), one.rates(now)
-    free = free or one.is_free(now)
     return {
         "provider": one.provider,
         "id": one.id,

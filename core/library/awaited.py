@@ -2,22 +2,13 @@
 
 from typing import NoReturn
 
-from core.capabilities import Capability
+from core.capabilities import NOUNS, Capability
 from core.errors import NotYet
-
-_WORDS = {
-    Capability.RERANK: "reranking",
-    Capability.TRANSCRIBE: "transcription",
-    Capability.DIARIZE: "speaker diarization",
-    Capability.SPEAK: "speech",
-    Capability.TRANSLATE: "translation",
-}
 
 
 def capability(wanted: Capability) -> NoReturn:
     raise NotYet(
-        f"This version of Patchbay has no {_WORDS.get(wanted, wanted.value)} yet;"
-        " chat, images in chat and embeddings work.",
+        f"This version of Patchbay has no {NOUNS[wanted]} yet; chat, images in chat and embeddings work.",
         param="capability",
         code=f"no_{wanted.value}",
     )

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from typing import Any, NamedTuple
 
 from core.accounting import pricing
-from core.capabilities import Capability, Feature
+from core.capabilities import NOUNS, Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
 from core.config.prices import DAY, day_of
 from core.config.settings import Account, Settings
@@ -121,6 +121,7 @@ class Planner:
             for account in self._accounts_of(wish):
                 choice = self._choice(row, account, request, wish, at, space)
                 target = choice.target
+                self._check_named(wish, choice, request)
                 if target in candidates or target in excluded:
                     continue
                 unready = self._unready(row, account, target, request.capability)
@@ -206,6 +207,16 @@ class Planner:
         return options._replace(model=preset)
 
     @staticmethod
+    def _check_named(wish: Wish, choice: _Choice, request: Request) -> None:
+        """Who names a model for something else would not want another model's answer."""
+        model, options = choice.model, request.options
+        if not (wish.named and wish.model and options.model) or options.models or model is None:
+            return
+        if model.capability != request.capability:
+            words = f"{options.model} is a model for {NOUNS[model.capability]}, not for {NOUNS[request.capability]}"
+            raise BadRequest(f"{words}. Name another one.", param="model", code="wrong_capability")
+
+    @staticmethod
     def _decides(request: Request, wish: Wish, choice: _Choice, unready: Exclusion | None) -> bool:
         """Whether this is the target in whose space all others have to be. A list of models has no such bounds."""
         if request.capability is not Capability.EMBED or request.options.models or not choice.target.model:
@@ -275,7 +286,9 @@ class Planner:
         if not row.usable:
             return Exclusion(target, "capability", _not_yet(row), by_request=True)
         if capability not in row.capabilities:
-            return Exclusion(target, "capability", f"{row.title} has no {capability}", by_request=True)
+            return Exclusion(
+                target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
+            )
         if not account.enabled:
             origin = self._settings.origin(row.name, account.name, "enabled")
             return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")

@@ -1,23 +1,20 @@
-"""The doctor's questions about providers: keys, reachability, clocks, and who would answer."""
+"""The doctor's questions about providers: keys, reachability and clocks."""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from yarl import URL
 
 from core.bootstrap import Service
-from core.capabilities import Capability
 from core.config.accounts import names_of
-from core.config.settings import Account, Settings
+from core.config.settings import Account
 from core.errors import (
     ConnectTimeout,
     CredentialRefused,
     ModelMissing,
-    PatchbayError,
     QuotaExhausted,
     RateLimited,
     TargetError,
@@ -28,9 +25,6 @@ from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
 from core.providers.table import Row
-from core.routing.planner import Planner
-from core.types.request import Request
-from core.types.target import Place
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
@@ -67,7 +61,7 @@ class Checkup:
         named = [(row, one) for row in rows for one in accounts.get(row.name, ())]
         given = [(row, one) for row, one in named if one.has_access]
         providers = await asyncio.gather(*(self._provider(row, one) for row, one in given))
-        return [*providers, *self._others(named, given), *self._clock(), *await self._routing()]
+        return [*providers, *self._others(named, given), *self._clock()]
 
     async def _provider(self, row: Row, account: Account) -> Finding:
         name = row.name if account.name == "default" else f"{row.name}:{account.name}"
@@ -175,47 +169,6 @@ class Checkup:
             return [Finding("clock", "warn", said, "set the clock (NTP): signatures and prices go by it")]
         return [Finding("clock", "ok", "agrees with the providers'")]
 
-    async def _routing(self) -> list[Finding]:
-        """Strategy and chains, as a gateway with this configuration would have them."""
-        registry, settings = self.service.registry, self.service.settings
-        transport = await Transport().open()
-        try:
-            registry.connect(settings.accounts, transport)
-            planner = Planner(registry, self.service.catalog, settings)
-            return [self._strategy(), *(self._chain(planner, one) for one in Capability if registry.offering(one))]
-        finally:
-            await transport.close()
-
-    def _strategy(self) -> Finding:
-        settings = self.service.settings
-        more = "" if settings.enable_fallback else "; fallback is off, so only the first is asked"
-        return Finding("strategy", "ok", f"{settings.strategy}{more}")
-
-    def _chain(self, planner: Planner, capability: Capability) -> Finding:
-        name, settings = f"{capability.value} chain", self.service.settings
-        try:
-            plan = planner.plan(Request(capability, _EXAMPLES.get(capability, {})), self.service.clock.now())
-        except PatchbayError as error:
-            return Finding(name, "fail", error.message)
-        chain = [str(one.target) for one in plan.candidates]
-        if not chain:
-            if not settings.configured and is_loopback(settings.host):
-                return Finding(name, "ok", "simulators")
-            why = "; ".join(f"{one.target.provider}: {one.reason}" for one in plan.excluded[:3])
-            return Finding(name, "warn", f"nobody can answer: {why}", "set up one of these providers")
-        wanted = None if settings.chain_for(capability) else settings.first_for(capability)
-        if capability is Capability.EMBED and not settings.chosen_for(capability):
-            wanted = None  # LLM_PROVIDER leads embeddings only where vectors stay comparable
-        place = self.service.registry.place(wanted) if wanted else None
-        first = plan.candidates[0]
-        if place is not None and not place.covers(Place(first.target.provider, first.target.account)):
-            said = f"{wanted} should go first but cannot; {chain[0]} does"
-            return Finding(name, "warn", said, f"set up {wanted}, or change LLM_PROVIDER")
-        return Finding(name, "ok", f"{' > '.join(chain)} (first: {', '.join(first.reasons)})")
-
 
 def _is_kept(settings: Settings, row: Row) -> bool:
     return not row.usable and any(one.has_access for one in settings.accounts[row.name])
-
-
-_EXAMPLES: dict[Capability, dict[str, Any]] = {Capability.CHAT: {"messages": []}}

@@ -1,18 +1,25 @@
 """The command `patchbay`: serve, and ask. One file per command in commands/."""
 
+import errno
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 
 from core import __version__
-from infra.local.terminal import BROKEN_PIPE, INTERRUPTED
+from infra.local.terminal import BROKEN_PIPE, INTERRUPTED, USAGE, fail
 
 COMMANDS = (
     "serve", "invoke", "chat", "embed", "providers", "models", "route", "decisions", "usage", "config", "doctor",
     "simulate", "completion",
 )  # fmt: skip
+
+
+# What a file that is full, broken or closed says when it is written to.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 class _Commands(click.Group):
@@ -28,17 +35,36 @@ class _Commands(click.Group):
         return _unwrapped(command)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Every command ends the same way when its reader, or the person, has had enough."""
+        """Every command ends the same way when its reader, or the person, has had enough, and when it was misspelt."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal without a letter is no reason to end
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise  # its message is the help
+        except click.UsageError as error:
+            words = error.ctx.command_path if error.ctx else "patchbay"
+            fail(f"{error.format_message().rstrip('.')}. See `{words} --help`.", USAGE)
         except BrokenPipeError:
             _forget_output()
             sys.exit(BROKEN_PIPE)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Also `--help` and `--version` end with a line where nothing can be written."""
+        if sys.stderr is None:
+            sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it is for the whole process
+        if sys.stdout is None:
+            fail("standard output is closed")
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            _forget_output()
+            fail(f"the output cannot be written ({error.strerror})")
 
 
 def _unwrapped(command: click.Command) -> click.Command:

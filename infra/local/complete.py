@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import click
 
+SKILLS = ("code", "analysis", "planning", "complex_reasoning")
+
 
 def _from(known: Iterable[str], incomplete: str) -> list[str]:
     return sorted({one for one in known if one.startswith(incomplete)})
@@ -32,16 +34,6 @@ def faults(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     from infra.local.simulators.faults import WORDS  # noqa: PLC0415 - only completion needs it
 
     return _from((*WORDS, "500", "429:2"), incomplete)
-
-
-def skills(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return _from(("code", "analysis", "planning", "complex_reasoning"), incomplete)
-
-
-def tiers(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from core.config.catalog import TIERS  # noqa: PLC0415 - only completion needs it
-
-    return _from(TIERS, incomplete)
 
 
 def groups(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -117,9 +117,9 @@ class Conversation:
             note("the answer is not complete: it reached its limit of tokens (--max-tokens)")
         elif not answer["content"]:
             note(f"the answer has no text (finish reason: {answer.get('finish_reason')})")
+        for warning in answer["warnings"]:
+            note(f"warning: {warning}")
         if self.verbose:
-            for warning in answer["warnings"]:
-                note(f"warning: {warning}")
             click.echo(summary(answer), err=True)
 
     def talk(self, first: Content) -> None:

@@ -8,11 +8,13 @@ import shutil
 import socket
 import sqlite3
 import sys
+import tempfile
 import time
 from contextlib import closing
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,13 +22,17 @@ from core import __version__, bootstrap
 from core.bootstrap import Service
 from core.clock import SystemClock
 from core.config.files import read_dotenv
+from core.config.layers import Layers, named
 from core.config.run_time import Changes
 from core.config.settings import Settings
 from core.errors import Misconfigured, PatchbayError
+from core.http.guards import is_loopback
+from core.providers.registry import Registry
+from infra.local import routing
 from infra.local.checkup import Checkup
-from infra.local.door import NoServer, client_of, health, known_server
+from infra.local.door import NoServer, client_of, greeted, known_server
 from infra.local.finding import Finding
-from infra.local.server import check_reach, detected
+from infra.local.server import check_reach, detected, fleet_for, simulated
 from infra.local.terminal import DOTENV
 
 _ABOVE = ("this process", "run time", "found here", "environment", ".env")  # the layers above files
@@ -49,15 +55,29 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
         return [*findings, Finding("configuration", "fail", error.message, fix)]
     if not offline and (found := await detected(service.settings, service.registry)):
         service = build(changes=changes, found=found)
+    running, status = await server(service, patience)
     checkup = Checkup(service, offline=offline, patience=patience)
+    real = service.settings.configured or not is_loopback(service.settings.host)
+    routed = service if real else build(changes=changes, pinned=await simulators())
     return [
         *findings,
         *configuration(service.settings, changes),
-        await server(service, patience),
+        running,
         disk(service.settings.home),
         await state(service.settings, patience),
         *await checkup.findings(),
+        *await routing.findings(routed, status, simulated=routed is not service),
     ]
+
+
+async def simulators() -> dict[str, str]:
+    """Settings that a server would have where nothing is configured."""
+    fleet = fleet_for(Layers(named("environment", os.environ), named(".env", read_dotenv(DOTENV))))
+    await fleet.start()
+    try:
+        return simulated(fleet, Registry())
+    finally:
+        await fleet.stop()
 
 
 def python() -> Finding:
@@ -126,27 +146,33 @@ def configuration(settings: Settings, changes: Changes) -> list[Finding]:
     return [Finding("configuration", "ok", said), *odd]
 
 
-async def server(service: Service, patience: float) -> Finding:
-    """The one that commands would ask."""
+async def server(service: Service, patience: float) -> tuple[Finding, dict[str, Any] | None]:
+    """The one that commands would ask, and what it says of itself."""
     url, headers = known_server()
     try:
-        async with client_of(url, headers, patience) as client:
-            said = await health(client, url)
-            status = None if said is None else await client.get("/api/ai/status")
+        async with client_of(url, patience) as client:
+            said = await greeted(client, url, headers)
+            answer = None if said is None else await client.get("/api/ai/status")
     except (NoServer, httpx.HTTPError) as error:
-        return Finding("server", "fail", str(error), "stop that program, or set PORT to a free one")
-    if said is None or status is None:
-        return _port(service.settings)
-    if status.status_code == 401:
+        return Finding("server", "fail", str(error), "stop that program, or set PORT to a free one"), None
+    if said is None or answer is None:
+        return _port(service.settings), None
+    if answer.status_code == 401:
         fix = "set the same PATCHBAY_API_KEY here as where it was started"
-        return Finding("server", "fail", f"runs on {url} and refuses the gateway key", fix)
+        return Finding("server", "fail", f"runs on {url} and refuses the gateway key", fix), None
     if said["version"] != __version__:
         fix = "stop it and start it again"
-        return Finding("server", "warn", f"{url} runs version {said['version']}, this is {__version__}", fix)
-    if status.json()["simulated"] and service.settings.configured:
+        return Finding("server", "warn", f"{url} runs version {said['version']}, this is {__version__}", fix), None
+    status: dict[str, Any] = answer.json()
+    if status["simulated"] and service.settings.configured:
         fix = "start it again to use what is configured"
-        return Finding("server", "warn", f"{url} answers with simulators, though providers are configured here", fix)
-    return Finding("server", "ok", f"runs on {url}, version {said['version']}")
+        words = f"{url} answers with simulators, though providers are configured here"
+        return Finding("server", "warn", words, fix), status
+    if not status["simulated"] and not service.settings.configured:
+        fix = "run this where it was started, or set the same here"
+        words = f"{url} has providers, though none is configured here: it was started with other settings"
+        return Finding("server", "warn", words, fix), status
+    return Finding("server", "ok", f"runs on {url}, version {said['version']}"), status
 
 
 def _port(settings: Settings) -> Finding:
@@ -205,8 +231,11 @@ def _file(home: Path) -> Finding:
     fix = f"make {there} writable for this user, or set PATCHBAY_HOME to a folder that is"
     if not there.is_dir():
         return Finding("state", "fail", f"{there} is not a folder", "set PATCHBAY_HOME to a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        return Finding("state", "fail", f"{there} cannot be written", fix)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass  # permissions alone do not tell: not of /proc, not of what is mounted to be read
+    except OSError as error:
+        return Finding("state", "fail", f"{there} cannot be written ({error.strerror})", fix)
     if not path.exists():
         return Finding("state", "ok", f"{path} will be made by the first request")
     try:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
+import re
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,15 @@ import orjson
 
 from core import log
 from core.config import settings
-from infra.local.place import address_of, noted
+from infra.local.place import address_of, noted, trusted
 from infra.local.terminal import DOTENV
 
 _CONNECT = 5.0  # seconds
 _ANSWER = 30.0
 _INSIDE = "this process"
+# What HTTP calls it → what a person typed, or can.
+_OPTIONS = {"x-patchbay-timeout-ms": "--timeout", "max_tokens": "--max-tokens", "max_cost": "--max-cost"}
+_NAMES = re.compile(rf"(?<![\w-])({'|'.join(_OPTIONS)})(?![\w-])")
 
 
 class Refused(Exception):
@@ -50,12 +54,20 @@ class Door:
         return httpx.Timeout(None, connect=_CONNECT)
 
     async def ask(
-        self, method: str, path: str, wanted: str, body: Any = None, *, patient: bool = False, **query: Any
+        self,
+        method: str,
+        path: str,
+        wanted: str,
+        body: Any = None,
+        *,
+        patient: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **query: Any,
     ) -> Any:
         """An object that has `wanted`, or the reason why not."""
         limits = self.patience if patient else self.client.timeout
         try:
-            answer = await self.client.request(method, path, json=body, params=query, timeout=limits)
+            answer = await self.client.request(method, path, json=body, params=query, headers=headers, timeout=limits)
         except httpx.HTTPError as error:
             raise Refused(f"{self.where} did not answer ({type(error).__name__}); its log says more.") from error
         except ValueError as error:
@@ -74,9 +86,9 @@ class Door:
 
 
 def words(error: dict[str, Any]) -> str:
-    """The message; and where the rest is, when something was tried."""
+    """The message with the command line's own names; and where the rest is, when something was tried."""
     more = f" See `patchbay decisions {error['decision_id']}`." if error.get("attempts") else ""
-    return f"{error['message']}{more}"
+    return _NAMES.sub(lambda found: _OPTIONS[found[0]], error["message"]) + more
 
 
 def stranger(url: str, status: int) -> NoServer:
@@ -89,23 +101,29 @@ def known_server() -> tuple[str, dict[str, str]]:
     unnamed = settings.load([], environ={}).port
     named = config.port if config.port not in {0, unnamed} or os.environ.get("PORT") else None
     there = noted(config.home) if named is None else None
-    url = there or address_of(config.host, config.port)
+    url = there if there and trusted(there, config.host) else address_of(config.host, config.port)
     return url, {"authorization": f"Bearer {config.api_key.reveal()}"} if config.api_key else {}
 
 
-def client_of(url: str, headers: dict[str, str], timeout: float) -> httpx.AsyncClient:
-    """For a server on this machine."""
+def client_of(url: str, timeout: float) -> httpx.AsyncClient:
+    """For a server on this machine; the key is added once it has answered like one."""
     # Without the world's certificates, which take 40 ms to read and which no address of ours needs.
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT))
     try:
-        return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=limits, verify=nobody)
+        return httpx.AsyncClient(base_url=url, trust_env=False, timeout=limits, verify=nobody)
     except httpx.InvalidURL:
         raise NoServer(f"{url} is not an address") from None
 
 
-async def health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
-    """What the server says of itself; None when nobody listens there."""
+async def greeted(client: httpx.AsyncClient, url: str, headers: dict[str, str]) -> dict[str, Any] | None:
+    """What the server says of itself; None when nobody listens there. Only then does the client have the key."""
+    said = await _health(client, url)
+    client.headers.update(headers)
+    return said
+
+
+async def _health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     try:
         answer = await client.get("/health", timeout=_CONNECT)
     except (httpx.ConnectError, httpx.UnsupportedProtocol):
@@ -115,7 +133,8 @@ async def health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     try:
         said: dict[str, Any] = answer.json()
         said["version"], said["ready"]
-    except (ValueError, KeyError, TypeError):
+        answer.raise_for_status()
+    except (ValueError, KeyError, TypeError, httpx.HTTPStatusError):
         raise stranger(url, answer.status_code) from None
     return said
 
@@ -124,8 +143,8 @@ async def health(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
 async def opened(*, inside: bool = True) -> AsyncIterator[Door]:
     """The running server, or else a gateway in this process; with `inside` false only the server will do."""
     url, headers = known_server()
-    async with client_of(url, headers, _ANSWER) as client:
-        said = await health(client, url)
+    async with client_of(url, _ANSWER) as client:
+        said = await greeted(client, url, headers)
         if said is not None:
             yield Door(client, url, said)
             return

@@ -13,6 +13,7 @@ Content = str | list[dict[str, Any]]
 
 TEXT_LIMIT = 4 * 2**20  # about a million tokens, which is as much as any model reads
 IMAGE_LIMIT = 20 * 2**20  # what the larger providers take
+_KNOWN = "text (UTF-8), and not an image (PNG, JPEG, GIF, WebP) either"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -66,7 +67,7 @@ def image_type(raw: bytes) -> str | None:
     return "image/webp" if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP" else None
 
 
-def text_of(raw: bytes, name: str) -> str:
+def text_of(raw: bytes, name: str, known: str = _KNOWN) -> str:
     if len(raw) > TEXT_LIMIT:
         raise click.UsageError(
             f"{name} is larger than {TEXT_LIMIT // 2**20} MiB, more than a model reads; send a part"
@@ -76,7 +77,7 @@ def text_of(raw: bytes, name: str) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise click.UsageError(f"{name} is neither text (UTF-8) nor an image (PNG, JPEG, GIF, WebP)")
+        raise click.UsageError(f"{name} is not {known}")
     return text
 
 

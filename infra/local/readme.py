@@ -24,12 +24,13 @@ def provider_table(rows: Iterable[Row] = TABLE) -> str:
 
 def settings_table() -> str:
     """Every setting by its names, with its default."""
+    offered = {capability.value for row in TABLE for capability in row.capabilities if row.usable}
     rows = [
         [
             " or ".join(f"`{name}`" for name in row.env),
             f"`{row.keys[0]}`" if row.keys else "",
             shown(getattr(Settings(), row.name)),
-            row.doc,
+            row.doc if row.capability is None or row.capability in offered else f"{row.doc}; *later*",
         ]
         for row in SETTINGS
     ]

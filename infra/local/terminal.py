@@ -85,6 +85,11 @@ def call(method: str, path: str, wanted: str, body: Any = None, *, inside: bool 
         return asyncio.run(ask())
 
 
+def allowing(seconds: float | None) -> dict[str, str]:
+    """How a person's --timeout is said to the gateway."""
+    return {"x-patchbay-timeout-ms": str(max(1, round(seconds * 1000)))} if seconds else {}
+
+
 def show(data: Any) -> None:
     click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
 

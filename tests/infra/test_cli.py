@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 
 from core.providers.table import TABLE
-from infra.local.place import announced
+from infra.local.place import announced, noted, trusted
 from infra.local.simulators.faults import WORDS
 from tests.harness import server
 from tests.infra.results import data, empty, line, printed
@@ -57,7 +58,8 @@ def test_models_that_nobody_has(patchbay):
     assert "no model" in empty(patchbay("models", "--capability", "rerank"))
     assert "no model" in empty(patchbay("models", "gpt", "nonsense"))
     assert data(patchbay("models", "nonsense", "--json")) == []
-    assert "known: fast, standard, advanced" in line(patchbay("models", "--tier", "huge"))
+    assert "'fast', 'standard', 'advanced'" in line(patchbay("models", "--tier", "huge"), 2)
+    assert "'code', 'analysis'" in line(patchbay("models", "--skill", "art"), 2)
 
 
 @pytest.mark.parametrize("by", ["foo", "provider,foo", ""])
@@ -149,6 +151,32 @@ def test_decisions_for_programs(patchbay, gateway):
     rows = data(patchbay("decisions", "--json", "--limit", "2"))
     assert isinstance(rows, list) and len(rows) == 2
     assert rows[0]["decision_id"] == made
+
+
+def test_an_attempt_that_was_cancelled_is_not_ok(stand_in, run):
+    attempts = [{"provider": "azure", "error": None, "outcome": "cancelled"}]
+    stand_in.health = json.dumps(
+        {
+            "version": "0", "ready": True,
+            "decisions": [
+                {
+                    "decision_id": "0" * 32, "at": 0, "outcome": "cancelled", "provider": None, "model": None,
+                    "account": None, "ms": 1.0, "cost_nano": None, "attempts": attempts,
+                }
+            ],
+        }
+    ).encode()  # fmt: skip
+    assert printed(run("decisions", PORT=stand_in.port))[1].endswith("azure:cancelled")
+
+
+def test_route_of_embeddings_and_of_long_answers(patchbay):
+    plan = data(patchbay("route", "--capability", "embed", "--json"))
+    assert plan["capability"] == "embed" and plan["candidates"]
+    short, long = (
+        data(patchbay("route", "--json", "--max-tokens", n))["candidates"][0]["cost_estimate_nano"]
+        for n in ("1", "1000")
+    )
+    assert short < long
 
 
 def test_one_decision_for_people(patchbay, gateway):
@@ -264,7 +292,7 @@ def test_the_note_in_the_home_leads_to_the_server(gateway, run, tmp_path):
     (tmp_path / ".env").unlink()
     with announced(tmp_path / ".patchbay", gateway.url):  # the default home
         assert printed(run("providers"))
-    assert not (tmp_path / ".patchbay" / "server.json").exists()
+    assert not list((tmp_path / ".patchbay").glob("server-*"))
 
 
 def test_a_port_wins_over_the_note(gateway, run, tmp_path):
@@ -291,15 +319,67 @@ def test_without_a_server_the_command_answers_itself(run, closed, command):
     assert isinstance(data(run(*command, "--json", PORT=closed)), list)
 
 
-def test_a_note_of_a_server_that_was_killed(run, closed, tmp_path):
-    note = tmp_path / "server.json"
-    note.write_text(json.dumps({"url": f"http://127.0.0.1:{closed}", "pid": 1}))
-    assert "patchbay serve" in line(run("simulate", "status", PATCHBAY_HOME=str(tmp_path)), 3)
+def test_the_note_of_another_process_is_not_believed(stand_in, tmp_path):
+    """Whose port, or whose number, somebody else has got since."""
+    url = f"http://127.0.0.1:{stand_in.port}"
+    with announced(tmp_path, url):
+        (note,) = tmp_path.glob("server-*.json")
+        facts = json.loads(note.read_text())
+        assert noted(tmp_path) == url
+        for wrong in ({"started": "1"}, {"pid": 2**22 + 1}, {"pid": 0}, {"pid": -1}, {"pid": "1"}, {"url": 7}):
+            note.write_text(json.dumps(facts | wrong))
+            assert noted(tmp_path) is None
+
+
+def test_servers_of_one_home_have_a_note_each(tmp_path):
+    """The one that was started last is asked; when it ends, the one before is."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            before = tmp_path / f"server-{other.pid}.json"
+            before.write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": other.pid, "started": None}))
+            os.utime(before, (1, 1))
+            with announced(tmp_path, "http://127.0.0.1:2"):
+                assert noted(tmp_path) == "http://127.0.0.1:2"
+            assert noted(tmp_path) == "http://127.0.0.1:1"
+        finally:
+            other.kill()
+    assert noted(tmp_path) is None
+    with announced(tmp_path, "http://127.0.0.1:2"):
+        assert not before.exists()  # of one that was killed
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "may"),
+    [
+        ("http://127.0.0.1:1", "127.0.0.1", True),
+        ("http://[::1]:1", "127.0.0.1", True),
+        ("http://localhost:1", "127.0.0.1", True),
+        ("http://192.0.2.7:1", "192.0.2.7", True),
+        ("http://192.0.2.7:1", "0.0.0.0", False),
+        ("http://example.com:1", "127.0.0.1", False),
+        ("http://127.0.0.1@example.com:1", "127.0.0.1", False),
+        ("http://127.0.0.1.example.com:1", "127.0.0.1", False),
+        ("https://127.0.0.1:1", "127.0.0.1", False),
+        ("http://[x", "127.0.0.1", False),
+        ("nonsense", "127.0.0.1", False),
+    ],
+)
+def test_a_note_leads_to_this_machine_or_to_host(url, host, may):
+    assert trusted(url, host) is may
+
+
+@pytest.mark.parametrize("command", [["providers"], ["chat", "a secret plan"], ["doctor", "--offline"]], ids=" ".join)
+def test_the_key_and_the_prompt_go_to_a_patchbay_only(run, stranger, monkeypatch, command):
+    monkeypatch.setattr(Other, "answer", (200, b"hello"))
+    monkeypatch.setattr(Other, "heard", [])
+    assert run(*command, PORT=str(stranger.server_address[1]), PATCHBAY_API_KEY=KEY).exit_code
+    assert [one.splitlines()[0] for one in Other.heard] == ["GET /health"]
+    assert "authorization" not in Other.heard[0].lower() and KEY not in Other.heard[0]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"url": 7}', '{"url": "nonsense"}', "\x00"])
 def test_a_note_that_is_damaged(run, closed, tmp_path, text):
-    (tmp_path / "server.json").write_text(text)
+    (tmp_path / "server-1.json").write_text(text)
     (tmp_path / ".env").write_text(f"PORT={closed}\n")  # so that no server of the developer's answers instead
     line(run("simulate", "status", PATCHBAY_HOME=str(tmp_path)), 3)
 
@@ -316,7 +396,10 @@ class Other(BaseHTTPRequestHandler):
 
     answer = (200, b"")
 
+    heard: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
+        self.heard.append(f"{self.command} {self.path}\n{self.headers}")
         status, body = self.answer
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
@@ -397,7 +480,8 @@ def test_help(run, arguments):
 )
 def test_a_command_that_is_not_there(run, arguments):
     result = run(*arguments)
-    assert result.exit_code == 2 and "Usage" in result.stderr and result.stdout == ""
+    assert result.exit_code == 2 and "--help" in result.stderr and result.stdout == ""
+    assert arguments == ["--nope"] or len(result.stderr.splitlines()) == 1
 
 
 def test_the_installed_command(gateway, tmp_path):

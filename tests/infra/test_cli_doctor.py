@@ -1,10 +1,11 @@
 """`patchbay doctor`: every check where all is well and where it is not, with the fix."""
 
+import errno
 import json
-import os
 import re
 import shutil
 import sqlite3
+import tempfile
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_fresh_machine(examine):
     assert "is free" in found["server"]["said"]
     assert found["providers"]["state"] == "warn" and "OPENAI_API_KEY" in found["providers"]["fix"]
     assert found["strategy"]["said"] == "fallback"
-    assert found["chat chain"]["said"] == "simulators"
+    assert found["chat chain"]["said"].endswith("openai/gpt-6-luna (simulators)")
     assert not Path(".patchbay").exists()
 
 
@@ -202,6 +203,23 @@ def test_a_running_server(examine, gateway, openai, monkeypatch):
     assert "99.0.0" in examine(port=port)["server"]["said"]
 
 
+def test_chains_are_those_of_the_running_server(examine, openai, tmp_path):
+    with server(tmp_path / "home", **openai) as live:
+        port = str(urlsplit(live.url).port)
+        assert examine(port=port, **openai)["chat chain"]["said"] == "openai (the running server)"
+        found = examine("--offline", port=port, GROQ_API_KEY=KEY, PROVIDER_STRATEGY="priority")
+        assert found["chat chain"]["said"] == "openai in the running server; here it would be groq"
+        assert found["embed chain"]["said"] == "openai in the running server; here it would be nobody"
+        assert found["strategy"]["said"] == "fallback in the running server; here it would be priority"
+        assert found["strategy"]["state"] == found["chat chain"]["state"] == "warn"
+        assert "none is configured here" in examine(port=port)["server"]["said"]
+
+
+def test_simulators_of_the_running_server(examine, gateway, openai):
+    found = examine(port=str(urlsplit(gateway.url).port), **openai)
+    assert found["chat chain"]["said"] == "azure > together > openai (simulators of the running server)"
+
+
 def test_a_running_server_with_another_key(examine, tmp_path):
     with server(tmp_path / "home", PATCHBAY_API_KEY=KEY) as keyed:
         port = str(urlsplit(keyed.url).port)
@@ -216,11 +234,9 @@ def test_another_program_on_the_port(examine, stand_in):
     assert found["state"] == "fail" and "another program" in found["said"] and "PORT" in found["fix"]
 
 
-def test_a_note_that_is_damaged(examine, tmp_path):
-    (tmp_path / "server.json").write_text('{"url": "http://a:b"}')
-    (tmp_path / ".env").write_text("PORT=0\n")
-    found = examine(port="", PATCHBAY_HOME=str(tmp_path))["server"]
-    assert found["state"] == "fail" and "is not an address" in found["said"]
+def test_a_home_where_nothing_can_be_made(examine):
+    found = examine(PATCHBAY_HOME="/proc/x")["state"]
+    assert found["state"] == "fail" and found["said"].startswith("/proc cannot be written")
 
 
 def test_an_address_that_is_not_here(examine):
@@ -246,9 +262,13 @@ def test_state_that_cannot_be(examine, tmp_path, monkeypatch):
     (tmp_path / "bad" / "state.db").write_text("this is no database, whatever its name says" * 50)
     found = examine(PATCHBAY_HOME=str(tmp_path / "bad"))["state"]
     assert found["state"] == "fail" and "not a database" in found["said"] and "move the file away" in found["fix"]
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(tempfile, "TemporaryFile", denied)
     found = examine()["state"]
     assert found["state"] == "fail" and "cannot be written" in found["said"] and "PATCHBAY_HOME" in found["fix"]
+
+
+def denied(**_: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_a_table(examine, aws):

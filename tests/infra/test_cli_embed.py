@@ -44,6 +44,19 @@ def test_every_option_is_sent(embed):
     }  # fmt: skip
 
 
+def test_errors_have_the_command_lines_own_words(stand_in, run):
+    stand_in.status = 502
+    stand_in.says({"error": {"message": "Allow more time (x-patchbay-timeout-ms) or lower max_tokens."}})
+    assert (
+        line(run("embed", "a", PORT=stand_in.port)) == "patchbay: Allow more time (--timeout) or lower --max-tokens."
+    )
+
+
+def test_who_has_no_embeddings(patchbay):
+    words = "groq: Groq has no embeddings in this version."
+    assert line(patchbay("embed", "-p", "groq", "--no-fallback", "a")).endswith(words)
+
+
 def test_json_is_the_whole_answer(embed):
     assert data(embed("a", "b", "--json")[0]) == ANSWER
 
@@ -83,7 +96,7 @@ def test_arguments_come_before_files_and_stdin(embed, tmp_path):
         (["-", "--jsonl", "t"], '{"t": 1}\n', "'t' in stdin line 1 is not text"),
         (["-", "--jsonl", "t"], "[]\n", "stdin line 1"),
         (["-", "--jsonl", "t"], "{\n", "stdin line 1"),
-        (["-"], "\0", "neither text"),
+        (["-"], "\0", "stdin is not text (UTF-8). See"),
         (["--file", "missing"], "", "missing"),
         (["--dimensions", "0", "a"], "", "dimensions"),
     ],
@@ -129,5 +142,5 @@ def test_usage_without_a_server(run, closed):
 
 
 def test_usage_of_what_is_no_group(patchbay):
-    assert "capability" in line(patchbay("usage", "--by", "colour"))
+    assert "capability" in line(patchbay("usage", "--by", "colour"), 2)
     assert patchbay("usage", "--days", "0").exit_code == 2

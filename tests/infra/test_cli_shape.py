@@ -118,7 +118,7 @@ def completed(*words: str) -> list[str]:
         (["chat", "--tier", "a"], ["advanced"]),
         (["chat", "-m", "azure/gpt-5.4-m"], ["azure/gpt-5.4-mini"]),
         (["models", "--capability", "ch"], ["chat"]),
-        (["models", "--tier", ""], ["advanced", "fast", "standard"]),
+        (["models", "--tier", ""], ["fast", "standard", "advanced"]),
         (["models", "--skill", "co"], ["code", "complex_reasoning"]),
         (["usage", "--by", "provider,mo"], ["provider,model"]),
         (["simulate", "fault", "az"], ["azure"]),
@@ -174,6 +174,20 @@ def test_a_pipe_whose_reader_leaves(tmp_path):
     assert (done.stdout.strip(), done.stderr) == ("141", "")
 
 
+@pytest.mark.parametrize("words", ["--help", "models", "chat hello", "serve"])
+@pytest.mark.parametrize(
+    ("where", "said"), [(">/dev/full", "the output cannot be written (No space left on device)"), (">&-", "closed")]
+)
+def test_an_output_that_cannot_be_written(tmp_path, words, where, said):
+    env = {"PATH": os.environ["PATH"], "PORT": "0", "PATCHBAY_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", f"{SCRIPT} {words} {where} </dev/null"],
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_serve_says_where_it_is_to_programs(tmp_path):
     env = {"PATH": os.environ["PATH"], "PORT": "0"}
     with subprocess.Popen([SCRIPT, "serve", "--json"], env=env, cwd=tmp_path, stdout=subprocess.PIPE) as it:
@@ -202,7 +216,7 @@ def test_serve_ends_when_it_is_told_to_at_once(tmp_path, flag):
         finally:
             it.kill()
         assert (it.returncode, said) == (0, b"")
-    assert not (tmp_path / ".patchbay" / "server.json").exists()
+    assert not list((tmp_path / ".patchbay").glob("server-*"))
 
 
 def test_a_terminal_that_has_not_every_letter(run, closed, tmp_path):

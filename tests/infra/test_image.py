@@ -20,6 +20,7 @@ from threading import Thread
 import httpx
 import pytest
 
+from infra.local.place import announced
 from tests.aws import ENVIRON
 from tests.harness import HELLO
 
@@ -237,7 +238,6 @@ class TestRunning:
                 assert image.health(home) == (0, f"{url} answers 200")
                 answer = asked(url)
                 assert (answer.status_code, answer.json()["simulated"]) == (503, False)
-                note = (Path(home) / "server.json").read_bytes()
             finally:
                 code, errors = ended(running)
         assert code == 0, errors
@@ -246,9 +246,8 @@ class TestRunning:
         assert state.st_size > 0
         assert state.st_uid == image.user
         assert image.files() == before
-        # Killed, it would have left its note; then nobody answers there.
-        (Path(home) / "server.json").write_bytes(note)
-        assert image.health(home) == (1, f"{url} does not answer: ConnectionRefusedError")
+        with announced(Path(home), url):  # a process that runs and does not listen
+            assert image.health(home) == (1, f"{url} does not answer: ConnectionRefusedError")
 
     def test_it_is_the_images_own_code_that_runs_and_it_is_compiled(self, image):
         code = "import infra.local.health as one; print(one.__file__, one.__cached__)"
@@ -278,7 +277,7 @@ class TestRunning:
             _, errors = running.communicate(timeout=20)
         assert running.returncode == 1
         assert errors.strip() == (
-            "patchbay: HOST is 0.0.0.0, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1"
+            "patchbay: HOST (environment) is 0.0.0.0, which others can reach: set PATCHBAY_API_KEY, or HOST=127.0.0.1"
         )
 
     def test_a_server_that_is_ill_or_hangs_is_unhealthy(self, image):
@@ -295,8 +294,8 @@ class TestRunning:
             thread.start()
             for place, words in ((ill.server_port, "answers 503"), (mute.getsockname()[1], "does not answer: ")):
                 url = f"http://127.0.0.1:{place}"
-                (Path(home) / "server.json").write_text(json.dumps({"url": url, "pid": 1}))
-                code, words_said = image.health(home)
+                with announced(Path(home), url):
+                    code, words_said = image.health(home)
                 assert code == 1
                 assert words_said.startswith(f"{url} {words}")
             thread.join(10)

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local.place import noted
 from tests.functions.helpers import providers
 from tests.harness import HELLO
 
@@ -140,7 +141,7 @@ def test_with_nothing_configured_simulators_answer_and_everything_says_so(tmp_pa
         assert re.search(r"^  Ollama +not running here$", banner, re.MULTILINE)
         assert "simulators answer" in banner and ".env" in banner
         assert f"curl -s {server.url}/api/ai/chat" in banner
-        assert json.loads((server.home / "server.json").read_text())["url"] == server.url
+        assert noted(server.home) == server.url
         answer = server.chat()
         assert answer.json()["simulated"] is True and answer.headers["x-patchbay-simulated"] == "true"
         assert "Simulated" in answer.json()["content"]
@@ -256,7 +257,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path):
         port = str(taken.getsockname()[1])
         line = refused(tmp_path, PORT=port)
     assert port in line and "PORT" in line
-    assert not (tmp_path / ".patchbay" / "server.json").exists()
+    assert not list((tmp_path / ".patchbay").glob("server-*"))
 
 
 @pytest.mark.parametrize(
@@ -304,15 +305,15 @@ def test_killed_right_after_an_answer_it_still_knows_the_decision(tmp_path):
             answer = server.http.get(f"/api/ai/decisions/{decision}")
             assert answer.status_code == 200 and answer.json()["outcome"] == "ok"
         assert server.chat().status_code == 200
-        assert json.loads((server.home / "server.json").read_text())["url"] == server.url
+        assert noted(server.home) == server.url
 
 
 def test_sigterm_ends_it_cleanly(tmp_path):
     with serving(tmp_path) as server:
         decision = server.chat().json()["decision_id"]
-        assert (server.home / "server.json").exists()
+        assert list(server.home.glob("server-*"))
         assert server.end(signal.SIGTERM) in {0, 143, -signal.SIGTERM}
-        assert not (server.home / "server.json").exists(), "the note of a server that is gone"
+        assert not list(server.home.glob("server-*")), "the note of a server that is gone"
         assert "Traceback" not in server.stderr and "ERROR" not in server.stderr
         assert decision in server.stderr  # the last lines of the log were written
     with serving(tmp_path) as server:
@@ -322,7 +323,7 @@ def test_sigterm_ends_it_cleanly(tmp_path):
 def test_interrupted_it_ends_cleanly(tmp_path):
     with serving(tmp_path) as server:
         assert server.end(signal.SIGINT) in {0, 130, -signal.SIGINT}
-        assert not (server.home / "server.json").exists()
+        assert not list(server.home.glob("server-*"))
         assert "Traceback" not in server.stderr
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.local import complete
-from infra.local.terminal import AS_JSON, Number, clean, show, told
+from infra.local.terminal import AS_JSON, Number, allowing, clean, show, told
 
 if TYPE_CHECKING:
     from infra.local.conversation import Conversation
     from infra.local.prompts import Content
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+_STDIN = Path("-")
 _OWN = ("provider", "model", "tier", "temperature", "max_tokens", "max_cost", "cache")
 
 
@@ -34,7 +35,9 @@ _OWN = ("provider", "model", "tier", "temperature", "max_tokens", "max_cost", "c
 @click.option("--timeout", type=Number(0, min_open=True), help="Seconds for all attempts together.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is whole.")
-@click.option("-f", "--file", "files", multiple=True, type=_FILE, help="A text file or an image; repeatable.")
+@click.option(
+    "-f", "--file", "files", multiple=True, type=_FILE, help="A text file or an image; - is stdin. Repeatable."
+)
 @click.option("--image", "images", multiple=True, help="An image's address or path; repeatable.")
 @click.option("-v", "--verbose", is_flag=True, help="Say who answered on stderr, also where it is not a terminal.")
 @AS_JSON
@@ -57,10 +60,9 @@ def chat(prompt: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noq
     content, interactive = _content(prompt, options["files"], options["images"])
     if interactive and as_json:
         raise click.UsageError("--json wants a prompt")
-    wait = options["timeout"]
     conversation = Conversation(
         {name: options[name] for name in _OWN if options[name] is not None} | {"fallback": not options["no_fallback"]},
-        headers={"x-patchbay-timeout-ms": str(max(1, round(wait * 1000)))} if wait else {},
+        headers=allowing(options["timeout"]),
         system=options["system"],
         verbose=options["verbose"] or sys.stderr.isatty(),
     )
@@ -90,11 +92,12 @@ def _content(words: tuple[str, ...], files: tuple[Path, ...], images: tuple[str,
 
     stdin = sys.stdin.buffer if sys.stdin is not None else None
     terminal = stdin is not None and stdin.isatty()
-    piped = read_some(stdin, "stdin") if stdin is not None and ("-" in words or not terminal) else None
+    asked = "-" in words or _STDIN in files
+    piped = read_some(stdin, "stdin") if stdin is not None and (asked or not terminal) else None
     text = " ".join(word for word in words if word != "-")
-    content = message(text, files, images, piped)
-    if terminal and not words:
+    content = message(text, [path for path in files if path != _STDIN], images, piped)
+    if terminal and not words and not asked:
         return content, True
-    if not content:
+    if not content or (isinstance(content, str) and not content.strip()):
         raise click.UsageError("nothing to ask: give a prompt, or pipe one in")
     return content, False

@@ -25,7 +25,14 @@ _EFFECTIVE = ("model", "embedding_model", "base_url", "enabled")  # shown though
 
 @click.group()
 def config() -> None:
-    """Settings: shown, checked, and changed while gateways run."""
+    r"""Settings: shown, checked, and changed while gateways run.
+
+    \b
+    patchbay config check
+    patchbay config show --set
+    patchbay config set LLM_PROVIDER together --reason "azure is slow"
+    patchbay config example env > .env
+    """
 
 
 for command in CHANGES:

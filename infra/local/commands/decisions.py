@@ -37,7 +37,9 @@ def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa:
 
 
 def _row(one: dict[str, Any]) -> list[str]:
-    tried = ", ".join(f"{attempt['provider']}:{attempt.get('error') or 'ok'}" for attempt in one["attempts"])
+    tried = ", ".join(
+        f"{attempt['provider']}:{attempt.get('error') or attempt['outcome']}" for attempt in one["attempts"]
+    )
     return [
         one["decision_id"],
         moment(one["at"]),

@@ -8,7 +8,7 @@ import click
 import orjson
 
 from infra.local import complete
-from infra.local.terminal import AS_JSON, call, note, show, table, target, usd
+from infra.local.terminal import AS_JSON, Number, allowing, call, note, show, table, target, usd
 
 _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 _SHOWN = 4  # numbers of a vector on a terminal
@@ -22,6 +22,7 @@ _SHOWN = 4  # numbers of a vector on a terminal
 @click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
 @click.option("--dimensions", type=click.IntRange(1), help="Shorter vectors, where the model can.")
 @click.option("--base64", "packed", is_flag=True, help="Vectors as base64 of 32-bit floats.")
+@click.option("--timeout", type=Number(0, min_open=True), help="Seconds for all attempts together.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @AS_JSON
 def embed(texts: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
@@ -38,7 +39,7 @@ def embed(texts: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noq
     body |= {name: options[name] for name in ("model", "provider", "dimensions") if options[name] is not None}
     body |= {"encoding_format": "base64"} if options["packed"] else {}
     body |= {"fallback": False} if options["no_fallback"] else {}
-    data = call("POST", "/api/ai/embed", "embeddings", body, patient=True)
+    data = call("POST", "/api/ai/embed", "embeddings", body, patient=True, headers=allowing(options["timeout"]))
     if as_json:
         show(data)
     elif sys.stdout.isatty():
@@ -70,7 +71,7 @@ def _lines(path: Path, field: str | None) -> list[tuple[str, str]]:
     name = "stdin" if str(path) == "-" else str(path)
     raw = read_some(sys.stdin.buffer, name) if name == "stdin" else read(path)
     # Not splitlines(), which also splits at characters that are part of a text.
-    lines = text_of(raw, name).replace("\r\n", "\n").removesuffix("\n").split("\n") if raw else []
+    lines = text_of(raw, name, "text (UTF-8)").replace("\r\n", "\n").removesuffix("\n").split("\n") if raw else []
     named = [(line, f"{name} line {number}") for number, line in enumerate(lines, 1)]
     return [(_field(line, field, where), where) for line, where in named] if field else named
 

@@ -17,8 +17,10 @@ _HEAD = ["PROVIDER", "MODEL", "CAPABILITY", "TIER", "CONTEXT", "USD", "STATE"]
     help="A capability (chat, embed, transcribe, ...) or a skill.",
     shell_complete=complete.capabilities,
 )
-@click.option("--skill", help="code, analysis, planning or complex_reasoning.", shell_complete=complete.skills)
-@click.option("--tier", help="fast, standard or advanced.", shell_complete=complete.tiers)
+@click.option("--skill", type=click.Choice(complete.SKILLS, case_sensitive=False), help="What it is good at.")
+@click.option(
+    "--tier", type=click.Choice(["fast", "standard", "advanced"], case_sensitive=False), help="How able it is."
+)
 @click.option("--max-cost", type=Number(0), help="USD per thousand input tokens; 0 means free.")
 @click.option("--provider", help="Only its models.", shell_complete=complete.providers)
 @click.option("--retired", is_flag=True, help="Also those that no longer answer.")

@@ -10,26 +10,32 @@ from infra.local.terminal import AS_JSON, Number, call, note, show, table, targe
 
 @click.command()
 @click.argument("prompt", default="Hello")
-@click.option("--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
-@click.option("--model", help="A model, provider/model or auto.", shell_complete=complete.models)
+@click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
+@click.option("-m", "--model", help="A model, provider/model or auto.", shell_complete=complete.models)
 @click.option(
     "--tier",
     type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False),
     help="How able, or where.",
 )
+@click.option(
+    "--capability", type=click.Choice(["chat", "embed"]), default="chat", show_default=True, help="For what."
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="Longest answer; what it may cost goes by it.")
 @click.option("--max-cost", type=Number(0), help="USD.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @AS_JSON
-def route(prompt: str, as_json: bool, no_fallback: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+def route(prompt: str, as_json: bool, no_fallback: bool, capability: str, **options: Any) -> None:  # noqa: FBT001 - click passes by name
     r"""Who would answer, in which order and why.
 
     Nothing is called. Below the candidates, marked -, stand those left out.
 
     \b
     patchbay route
-    patchbay route "Explain DNS" --tier fast --max-cost 0.001
+    patchbay route "Explain DNS" --tier fast --max-tokens 500 --max-cost 0.001
+    patchbay route --capability embed
     """
-    body = {"messages": [{"role": "user", "content": prompt}], "fallback": not no_fallback}
+    body: dict[str, Any] = {"capability": capability, "fallback": not no_fallback}
+    body |= {"input": prompt} if capability == "embed" else {"messages": [{"role": "user", "content": prompt}]}
     body |= {name: value for name, value in options.items() if value is not None}
     plan = call("POST", "/api/ai/route", "candidates", body)
     if as_json:

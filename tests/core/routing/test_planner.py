@@ -492,10 +492,11 @@ class TestAgeing:
         assert (made.candidates[0].target.model, made.candidates[0].warnings) == ("gpt-6-luna", ())
 
     def test_a_model_for_something_else_does_not_chat(self):
-        made = self.plan(model="whisper-1")
-        (out,) = [one for one in made.excluded if one.target.model == "whisper-1"]
+        """Nor does another one in its place."""
+        with pytest.raises(BadRequest, match="whisper-1 is a model for transcription, not for chat"):
+            self.plan(model="whisper-1")
+        (out,) = self.plan(models=("openai/whisper-1", "openai/auto")).excluded
         assert out.reason == "is a model for transcribe, not for chat"
-        assert out.by_request
 
     def test_a_model_of_a_provider_that_is_not_here_is_not_found(self):
         with pytest.raises(NotFound, match=r"It is a model of nobody, not among the providers here"):
