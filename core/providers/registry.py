@@ -60,10 +60,8 @@ class Registry:
         """Why a name means nobody, or nobody in particular."""
         found = self._places(name, self._accounts if accounts is None else accounts)
         if found:
-            owners, names = (
-                " and of ".join(one.provider for one in found),
-                " or ".join(f"{one.provider}:{one.account}" for one in found),
-            )
+            owners = " and of ".join(one.provider for one in found)
+            names = " or ".join(f"{one.provider}:{one.account}" for one in found)
             return f"{quoted(name)} is an account of {owners}; write {names}"
         return f"provider {quoted(name)} is not known; known: {', '.join([*more, *self.known(accounts)])}"
 

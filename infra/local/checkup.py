@@ -10,7 +10,7 @@ from yarl import URL
 
 from core.bootstrap import Service
 from core.config.accounts import names_of
-from core.config.settings import Account
+from core.config.settings import Account, Settings
 from core.errors import (
     ConnectTimeout,
     CredentialRefused,
