@@ -60,10 +60,8 @@ class Registry:
         """Why a name means nobody, or nobody in particular."""
         found = self._places(name, self._accounts if accounts is None else accounts)
         if found:
-            owners, names = (
-                " and of ".join(one.provider for one in found),
-                " or ".join(f"{one.provider}:{one.account}" for one in found),
-            )
+            owners = " and of ".join(one.provider for one in found)
+            names = " or ".join(f"{one.provider}:{one.account}" for one in found)
             return f"{quoted(name)} is an account of {owners}; write {names}"
         return f"provider {quoted(name)} is not known; known: {', '.join([*more, *self.known(accounts)])}"
 
@@ -118,7 +116,8 @@ class Registry:
 
     def missing(self, row: Row, account: Account) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
-        if not account.key and account.base_url and row.base_url and account.elsewhere:
+        own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
+        if not account.key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
         has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
         declared = row.declared()

@@ -1,9 +1,19 @@
 """Who counts as configured: no simulator answers in somebody's place, and what is owed to own machines is said."""
 
+import json
+from io import StringIO
+
 import pytest
 
+from core import log
+from core.capabilities import Capability
+from core.errors import AllTargetsFailed
+from core.types.caller import LOCAL
+from core.types.request import Options, Request
+from core.wire.chat import chat_facts
+from infra.local.banner import banner
 from tests.functions.helpers import problem, providers
-from tests.harness import HELLO, server
+from tests.harness import HELLO, Server, server
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -57,9 +67,35 @@ providers:
     accounts:
       west: {api_key: w, endpoint: "http://127.0.0.1:1"}
       east: {api_key: e, endpoint: "http://127.0.0.1:1", enabled: false}
-  groq-fast: {type: groq, api_key: g}
+  groq-fast: {type: groq, api_key: g, base_url: "http://127.0.0.1:1"}
   openai: {api_key: o, enabled: false}
 chains: {chat: [groq-fast, azure, openai]}
 """)
     with server(tmp_path) as gateway:
         assert gateway.http.get("/api/ai/status").json()["chains"]["chat"] == ["groq-fast", "azure:west"]
+        hello = banner(gateway.service, gateway.url)
+        lines = StringIO()
+        gateway.on_loop(_logged(gateway, lines))
+    assert "azure:west: live; azure:east: switched off" in hello and "groq-fast: live" in hello
+    (line,) = [one for one in map(json.loads, lines.getvalue().splitlines()) if one["event"] == "request"]
+    assert line["chain"] == ["groq-fast", "azure:west"]
+
+
+async def _logged(gateway: Server, lines: StringIO) -> None:
+    """The lines of one request that everybody is too far away for."""
+    before = vars(log.LINES).copy()
+    log.LINES.configure("info", "json", lines)
+    try:
+        opened = await gateway.service.open()
+        body = dict(HELLO)
+        with pytest.raises(AllTargetsFailed):
+            await opened.chat(LOCAL, Request(Capability.CHAT, body, Options(), chat_facts(body)))
+    finally:
+        vars(log.LINES).update(before)
+
+
+def test_a_strategy_over_a_written_chain_is_said_to_have_no_effect(tmp_path):
+    environ = {"OPENAI_API_KEY": "o", "CHAT_CHAIN": "openai", "PROVIDER_STRATEGY": "priority"}
+    with server(tmp_path, **environ) as gateway:
+        said = gateway.service.settings.warnings
+    assert "PROVIDER_STRATEGY (environment) has no effect on chat: its chain is written down" in said
