@@ -11,12 +11,13 @@ from core.backends.ports import Item, Store
 from core.clock import Clock
 from core.errors import StoreUnavailable
 
-SCHEMA = 1
+SCHEMA = 2
 BY = ("provider", "model", "account", "capability", "project", "key", "route", "day")
 _GROUP = BY[:-1]  # what the rows of one day are told apart by
 _COUNTS = (
     "requests", "ok", "failed", "cache_hits", "attempts", "input_tokens", "output_tokens", "audio_ms", "characters",
     "cost_nano", "unpriced", "saved_nano",
+    "simulated", "simulated_nano",  # of these
 )  # fmt: skip
 _PAGE = 500
 _AT_ONCE = 8  # days that are read side by side; the store has requests to serve as well
@@ -142,6 +143,8 @@ def _counted(sums: Sums, receipt: Item) -> bool:
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         return False
     for group, counts in own.items():
+        if receipt.get("simulated"):
+            counts |= {"simulated": counts["requests"], "simulated_nano": counts["cost_nano"]}
         _add(sums.setdefault(group, dict.fromkeys(_COUNTS, 0)), counts)
     return True
 
@@ -187,7 +190,8 @@ def _add(into: dict[str, int], more: Item) -> None:
 
 def _shown(counts: dict[str, int]) -> dict[str, Any]:
     shown: dict[str, Any] = {name: counts[name] for name in _COUNTS if not name.endswith("_nano")}
-    return shown | {"cost": _money(counts["cost_nano"]), "saved": _money(counts["saved_nano"])}
+    sums = {name: _money(counts[f"{name}_nano"]) for name in ("cost", "saved")}
+    return shown | sums | {"simulated_cost": _money(counts["simulated_nano"])}
 
 
 def _money(nano: int) -> dict[str, Any]:

@@ -174,6 +174,7 @@ def test_usage_adds_up(tmp_path):
         assert data["total"]["requests"] == 4 and data["total"]["cache_hits"] == 2 and data["complete"]
         assert data["total"]["cost"]["nano_usd"] == sum(costs) > 0
         assert data["total"]["saved"]["nano_usd"] == 2 * costs[0]
+        assert data["total"]["simulated"] == 4 and data["total"]["simulated_cost"] == data["total"]["cost"]
         rows = {row["provider"]: row for row in data["rows"]}
         assert (rows["azure"]["requests"], rows["azure"]["attempts"]) == (3, 2)
         assert rows["together"]["requests"] == 1

@@ -202,7 +202,7 @@ def test_a_default_that_is_retired_is_succeeded(tmp_path):
 
 def test_a_model_for_something_else_is_refused_for_chat(gateway):
     error = problem(gateway.chat(model="openai/whisper-1", fallback=False), 400, "model")
-    assert "transcribe" in error["message"]
+    assert "transcription" in error["message"]
 
 
 def test_a_tier_may_be_written_large(gateway):

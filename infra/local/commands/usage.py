@@ -56,6 +56,11 @@ def usage(days: int, by: str, as_json: bool) -> None:  # noqa: FBT001 - click pa
     table([[*map(str.upper, names), *_COUNTS, "USD"], *rows, total], spare=("CACHED", "OUT", "IN"))
     if data["total"]["unpriced"]:
         note(f"the price of {data['total']['unpriced']} attempts is not known; they are not in the sum")
+    if data["total"]["simulated"]:
+        nano = data["total"]["simulated_cost"]["nano_usd"]
+        note(
+            f"simulators answered {data['total']['simulated']} of them; {usd(nano)} USD are what that would have cost"
+        )
     if data["total"]["saved"]["nano_usd"]:
         note(f"the cache saved {usd(data['total']['saved']['nano_usd'])} USD")
     if data["unread"]:
