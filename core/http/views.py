@@ -193,7 +193,7 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
         "candidates": [
             {
                 **ledger.candidate(each),
-                "cost_estimate_nano": gateway.planner.estimate(each.target, _bounded(facts, each), now),
+                "cost_estimate_nano": gateway.planner.costs.estimate(each.target, _bounded(facts, each), now),
                 "warnings": each.warnings,
             }
             for each in one.candidates

@@ -126,12 +126,15 @@ class Registry:
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]
 
+    def account(self, provider: str, name: str) -> Account:
+        return next(one for one in self.accounts(provider) if one.name == name)
+
     def adapter(self, provider: str, account_name: str) -> Any:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
             row, transport = self.rows[provider], self.transport
-            account = next(one for one in self.accounts(provider) if one.name == account_name)
+            account = self.account(provider, account_name)
             live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
 

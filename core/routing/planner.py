@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from core.accounting import pricing
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
@@ -13,22 +12,20 @@ from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing.chains import AUTO, Chains
+from core.routing.costs import Costs
 from core.routing.spaces import Space, foreign, name_at, space_of, unreturnable, unshortened
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Place, Target
-from core.types.usage import NANO_PER_USD, Cost
 
 POLICY = "1"  # rises when the same request, settings and snapshot may give another plan
 _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
-_SHORTEST = 100  # tokens; a cap that leaves less to an answer leaves the target out
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
-_DEAREST = 2  # estimates of tokens err by as much: digits and other scripts take two bytes a token
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
 
 
@@ -71,12 +68,13 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
 
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
         options, facts, day = request.options, request.facts, int(at // DAY)
-        by_cost = self._cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
+        by_cost = self.costs.cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
         length = bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG))
         most, encoding = request.most_bytes, request.body.get("encoding_format")
         question = _Question(
@@ -100,14 +98,6 @@ class Planner:
                 self._plans.pop(next(iter(self._plans)))
             plan = self._plans[question] = self._decide(request, float(day * DAY))
         return plan
-
-    def estimate(self, target: Target, facts: Facts, at: float = 0.0) -> int | None:
-        """The dearest this request can become at a target, in nano-USD; None when its price is unknown."""
-        model = self._catalog.find(target.provider, target.model)
-        if pricing.is_free(model, at, own=self._registry.rows[target.provider].free):
-            return 0
-        most = facts.max_output or self._account(target).max_tokens
-        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers)
 
     def _decide(self, request: Request, at: float) -> Plan:
         options = request.options
@@ -179,7 +169,7 @@ class Planner:
             row = self._registry.rows[place.provider]
             choice = self._choice(row, account, request, _ANY, at, None)
             output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
-            return self.estimate(choice.target, request.facts._replace(max_output=output), at)
+            return self.costs.estimate(choice.target, request.facts._replace(max_output=output), at)
 
         def vectors(place: Place, account: Account) -> str:
             choice = self._choice(self._registry.rows[place.provider], account, request, _ANY, at, None)
@@ -193,12 +183,6 @@ class Planner:
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
         return sorted(found, key=lambda one: _LAST if one.priority is None else one.priority)
-
-    def _account(self, target: Target) -> Account:
-        return next(one for one in self._registry.accounts(target.provider) if one.name == target.account)
-
-    def _cap(self, options: Options) -> float | None:
-        return self._settings.max_cost if options.max_cost is None else options.max_cost
 
     def _preset(self, request: Request) -> Options:
         """The caller's options, with the embedding model that configuration names where the caller names nothing."""
@@ -352,42 +336,10 @@ class Planner:
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
-        return self._too_dear(target, request, at)
-
-    def _too_dear(self, target: Target, request: Request, at: float) -> Exclusion | None:
-        cap = self._cap(request.options)
-        if cap is None:
-            return None
-        room = self._room(target, request, at)
-        if room is not None and room >= _SHORTEST:
-            return None
-        facts = request.facts if room is None else request.facts._replace(max_output=_SHORTEST)
-        worst = self.estimate(target, facts, at)
-        if worst is not None and worst <= cap * NANO_PER_USD:
-            return None
-        if worst is None:
-            reason = "its price is not known, so max_cost cannot be kept"
-        elif room is None:
-            less = "send fewer inputs" if facts.inputs else "lower max_tokens"
-            reason = f"may cost up to {_usd(worst)} USD; {less} or raise max_cost"
-        else:
-            reason = f"{_SHORTEST} tokens of answer may cost up to {_usd(worst)} USD; raise max_cost"
-        return Exclusion(target, "max_cost", reason, by_request=True, param="max_cost")
-
-    def _room(self, target: Target, request: Request, at: float) -> int | None:
-        """The tokens that an answer may have under the cap where nobody limits it; None: they need no limit."""
-        cap, facts = self._cap(request.options), request.facts
-        if cap is None or request.capability is not Capability.CHAT:
-            return None
-        worst = self.estimate(target, facts, at)
-        said = facts.max_output or self._account(target).max_tokens
-        if said or (worst is not None and worst <= cap * NANO_PER_USD):
-            return None
-        model = self._catalog.find(target.provider, target.model)
-        return pricing.affordable(model, at, _DEAREST * facts.input_tokens, cap * NANO_PER_USD, facts.answers)
+        return self.costs.too_dear(target, request, at)
 
     def _candidate(self, choice: _Choice, wish: Wish, request: Request, at: float) -> Candidate:
-        target, room = choice.target, self._room(choice.target, request, at)
+        target, room = choice.target, self.costs.room(choice.target, request, at)
         dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
@@ -412,7 +364,11 @@ class Planner:
         """What the account sets and the cap leaves for chats that name none; nothing the target does not take."""
         if request.capability is not Capability.CHAT:
             return ()
-        target, account, most = choice.target, self._account(choice.target), choice.model and choice.model.max_output
+        target, account, most = (
+            choice.target,
+            self._registry.account(*choice.target[:2]),
+            choice.model and choice.model.max_output,
+        )
         length = account.max_tokens if room is None else room
         given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
         facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
@@ -444,11 +400,6 @@ def _dimensions(request: Request) -> int | None:
 def _longest(facts: Facts) -> int:
     """Tokens that have to fit into one context."""
     return facts.input_tokens if facts.longest is None else facts.longest
-
-
-def _usd(nano: int) -> str:
-    """With all digits that say something."""
-    return str(Cost(nano)).rstrip("0").rstrip(".")
 
 
 def _too_long(facts: Facts) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """`patchbay embed` and `patchbay usage`: what is asked, and what is printed."""
 
-import importlib.util
 import json
 from urllib.parse import urlsplit
 
@@ -107,7 +106,6 @@ def test_what_cannot_be_embedded(embed, arguments, given, word):
     assert result.exit_code == 2 and word in result.stderr and result.stdout == "" and asked is None
 
 
-@pytest.mark.skipif(importlib.util.find_spec("functions.embed") is None, reason="the route comes with functions/embed")
 def test_with_a_real_gateway(patchbay):
     result = patchbay("embed", "a text", "another")
     vectors = [json.loads(row) for row in result.stdout.splitlines()]
@@ -123,7 +121,9 @@ def test_usage_of_a_fresh_home(tmp_path, run):
         assert data(run("usage", "--json", PORT=port))["rows"] == []
         answer = fresh.chat().json()
         fresh.chat(provider="openai")
-        head, *rows, total = printed(run("usage", PORT=port))
+        shown = run("usage", PORT=port)
+        assert "simulators answered 2 of them" in shown.stderr
+        head, *rows, total = shown.stdout.splitlines()
         assert head.split() == ["PROVIDER", "MODEL", "REQUESTS", "OK", "FAILED", "CACHED", "IN", "OUT", "USD"]
         assert [row.split()[0] for row in rows] == ["azure", "openai"]
         used = answer["usage"]
@@ -132,7 +132,7 @@ def test_usage_of_a_fresh_home(tmp_path, run):
         assert total.split()[:2] == ["total", "2"]
         grouped = data(run("usage", "--json", "--by", "capability", "--days", "1", PORT=port))
         assert [(one["capability"], one["requests"]) for one in grouped["rows"]] == [("chat", 2)]
-        head, day, _ = printed(run("usage", "--by", "day,key", PORT=port))
+        head, day, _ = run("usage", "--by", "day,key", PORT=port).stdout.splitlines()
         assert head.split()[:2] == ["DAY", "KEY"] and "loopback" in day
 
 

@@ -334,7 +334,7 @@ class TestModel:
     def test_an_unknown_one_of_a_known_provider_passes_through(self):
         made = plan(model="azure/my-own-deployment")
         assert [str(one.target) for one in made.candidates] == ["azure/my-own-deployment", AZURE, TOGETHER, OPENAI]
-        assert planner().estimate(made.candidates[0].target, chat_facts({"messages": HI})) is None
+        assert planner().costs.estimate(made.candidates[0].target, chat_facts({"messages": HI})) is None
 
     @pytest.mark.parametrize(("name", "first"), [("together/auto", TOGETHER), ("openai/AUTO", OPENAI)])
     def test_provider_slash_auto_is_that_providers_default(self, name, first):
@@ -518,7 +518,7 @@ class TestAgeing:
 class TestMoney:
     def estimate(self, provider, name, body=None, environ=None):
         facts = chat_facts({"messages": HI, **(body or {})})
-        return planner(environ).estimate(Target(provider, "default", name), facts)
+        return planner(environ).costs.estimate(Target(provider, "default", name), facts)
 
     def test_the_estimate_is_the_dearest(self):
         tokens = 2 * chat_facts({"messages": HI}).input_tokens
