@@ -62,6 +62,7 @@ def status(gateway: Gateway) -> dict[str, Any]:
             "connect": config.connect_timeout,
             "first_token": config.first_token_timeout,
             "idle": config.idle_timeout,
+            "answer": config.answer_timeout,
             "total": config.total_timeout,
         },
         "retries": {"max_retries": config.max_retries, "retry_delay_ms": config.retry_delay_ms},

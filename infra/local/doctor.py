@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -22,7 +23,6 @@ from core import __version__, bootstrap
 from core.bootstrap import Service
 from core.clock import SystemClock
 from core.config.files import read_dotenv
-from core.config.layers import Layers, named
 from core.config.run_time import Changes
 from core.config.settings import Settings
 from core.errors import Misconfigured, PatchbayError
@@ -32,7 +32,7 @@ from infra.local import routing
 from infra.local.checkup import Checkup
 from infra.local.door import NoServer, client_of, greeted, known_server
 from infra.local.finding import Finding
-from infra.local.server import check_reach, detected, fleet_for, simulated
+from infra.local.server import check_reach, detected, fleet_here, simulated
 from infra.local.terminal import DOTENV
 
 _ABOVE = ("this process", "run time", "found here", "environment", ".env")  # the layers above files
@@ -61,7 +61,7 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
     routed = service if real else build(changes=changes, pinned=await simulators())
     return [
         *findings,
-        *configuration(service.settings, changes),
+        *configuration(service.settings, changes, service.rules.settle(changes)[1].left_out.values()),
         running,
         disk(service.settings.home),
         await state(service.settings, patience),
@@ -72,7 +72,7 @@ async def examined(*, offline: bool, patience: float) -> list[Finding]:
 
 async def simulators() -> dict[str, str]:
     """Settings that a server would have where nothing is configured."""
-    fleet = fleet_for(Layers(named("environment", os.environ), named(".env", read_dotenv(DOTENV))))
+    fleet = fleet_here()
     await fleet.start()
     try:
         return simulated(fleet, Registry())
@@ -129,7 +129,7 @@ async def changed(service: Service) -> Changes:
         return Changes()  # the check of the state meets the same, and says it
 
 
-def configuration(settings: Settings, changes: Changes) -> list[Finding]:
+def configuration(settings: Settings, changes: Changes, left_out: Iterable[str]) -> list[Finding]:
     """Where it comes from, and what its own reader had to say."""
     if DOTENV.is_file():
         over = sorted(name for name in read_dotenv(DOTENV) if os.environ.get(name))
@@ -142,7 +142,7 @@ def configuration(settings: Settings, changes: Changes) -> list[Finding]:
         said = f"{said}, then {', '.join(files)}"
     if changes.values:
         said = f"changed at run time ({', '.join(sorted(changes.values))}; see `patchbay config history`), then {said}"
-    odd = [Finding("configuration", "warn", one) for one in settings.warnings]
+    odd = [Finding("configuration", "warn", one) for one in (*settings.warnings, *left_out)]
     return [Finding("configuration", "ok", said), *odd]
 
 

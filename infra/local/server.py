@@ -155,7 +155,7 @@ async def surroundings(environ: Mapping[str, str], dotenv: Path) -> AsyncIterato
         pinned: dict[str, str] = {}
         # Beyond loopback somebody else's program would take their answers for real ones.
         if not found and not service.settings.configured and is_loopback(service.settings.host):
-            fleet = fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
+            fleet = fleet_here(environ, dotenv)
             await fleet.start()
             stack.push_async_callback(fleet.stop)
             pinned = simulated(fleet, registry)
@@ -180,6 +180,11 @@ async def composed(environ: Mapping[str, str], dotenv: Path) -> AsyncIterator[tu
     check_reach(bootstrap.build(environ=environ, dotenv=dotenv).settings)
     async with surroundings(environ, dotenv) as here:
         yield here.service, here.fleet
+
+
+def fleet_here(environ: Mapping[str, str] = os.environ, dotenv: Path = DOTENV) -> Fleet:
+    """The simulators that would answer where nothing is configured."""
+    return fleet_for(Layers(named("environment", environ), named(".env", read_dotenv(dotenv))))
 
 
 def fleet_for(layers: Layers) -> Fleet:

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -109,10 +109,10 @@ def _with(work: Callable[[Switches, Warnings], Awaitable[T]]) -> tuple[T, dict[s
         config, _ = service.rules.settle(changes)
         if not config.warnings:
             return []
-        from infra.local.server import detected  # noqa: PLC0415 - only where what runs here may take a warning back
+        from infra.local.server import detected, fleet_here  # noqa: PLC0415 - only where what runs here may take a warning back
 
         found = await detected(config, service.registry)
-        pinned = None if found or config.configured else _stand_ins(service.registry)
+        pinned = None if found or config.configured else _stand_ins(service.registry, fleet_here().names)
         config, _ = bootstrap.build(dotenv=DOTENV, found=found, pinned=pinned).rules.settle(changes)
         return list(config.warnings)
 
@@ -130,11 +130,9 @@ def _with(work: Callable[[Switches, Warnings], Awaitable[T]]) -> tuple[T, dict[s
     return done, {"store": where, "within_seconds": config.refresh}
 
 
-def _stand_ins(registry: "Registry") -> dict[str, str]:
+def _stand_ins(registry: "Registry", simulated: Iterable[str]) -> dict[str, str]:
     """Where nobody is set up, simulators answer in the place of these."""
-    from infra.local.simulators.vendors import VENDORS  # noqa: PLC0415 - a command imports what it needs
-
-    names = [registry.rows[name].declared().names for name in VENDORS]
+    names = [registry.rows[name].declared().names for name in simulated]
     keys = {one["key"][-1]: "simulated" for one in names}
     return keys | {one["base_url"][-1]: "http://127.0.0.1" for one in names}
 

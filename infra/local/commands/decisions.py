@@ -36,10 +36,13 @@ def decisions(decision: str | None, limit: int, as_json: bool) -> None:  # noqa:
     table([_HEAD, *map(_row, data)], state="OUTCOME", spare=("ATTEMPTS", "MS", "WHEN"))
 
 
+def _who(attempt: dict[str, Any]) -> str:
+    account = attempt["account"]
+    return str(attempt["provider"]) if account in {None, "default"} else f"{attempt['provider']}:{account}"
+
+
 def _row(one: dict[str, Any]) -> list[str]:
-    tried = ", ".join(
-        f"{attempt['provider']}:{attempt.get('error') or attempt['outcome']}" for attempt in one["attempts"]
-    )
+    tried = ", ".join(f"{_who(attempt)}:{attempt.get('error') or attempt['outcome']}" for attempt in one["attempts"])
     return [
         one["decision_id"],
         moment(one["at"]),

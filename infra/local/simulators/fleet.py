@@ -32,6 +32,10 @@ class Fleet:
         self._switching = asyncio.Lock()
         self._simulators = {name: Simulator(VENDORS[name], self._book, waits, host) for name in names}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._simulators)
+
     async def start(self) -> None:
         self._running = True
         try:
