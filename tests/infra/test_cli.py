@@ -154,7 +154,7 @@ def test_decisions_for_programs(patchbay, gateway):
 
 
 def test_an_attempt_that_was_cancelled_is_not_ok(stand_in, run):
-    attempts = [{"provider": "azure", "error": None, "outcome": "cancelled"}]
+    attempts = [{"provider": "azure", "account": "west", "error": None, "outcome": "cancelled"}]
     stand_in.health = json.dumps(
         {
             "version": "0", "ready": True,
@@ -166,7 +166,7 @@ def test_an_attempt_that_was_cancelled_is_not_ok(stand_in, run):
             ],
         }
     ).encode()  # fmt: skip
-    assert printed(run("decisions", PORT=stand_in.port))[1].endswith("azure:cancelled")
+    assert printed(run("decisions", PORT=stand_in.port))[1].endswith("azure:west:cancelled")
 
 
 def test_route_of_embeddings_and_of_long_answers(patchbay):
