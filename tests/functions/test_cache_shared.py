@@ -184,7 +184,7 @@ def test_what_is_over_is_swept_at_a_start(tmp_path, environ):
     over, good = blob(-1), blob(3000)
     for name in (over, good):
         run(folder.put(name, b"{}", "application/json"))
-    with server(tmp_path, **environ):
+    with server(tmp_path, PATCHBAY_TABLE="", PATCHBAY_BUCKET="", **environ):  # a folder, whichever state is tested
         until(lambda: over not in run(folder.list()))
         assert run(folder.list()) == [good]
 
