@@ -178,7 +178,7 @@ class Spreader:
         if head in known:
             self._refuse(label, f"{where}.{head}", "expected a single value, got a mapping")
             return
-        near = get_close_matches(key.lower(), known, n=1)
+        near = get_close_matches(key.lower(), known, n=1) or get_close_matches(head.lower(), known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         self._warnings.append(f"{label}: {where}.{key} is not known{hint}")
 

@@ -188,7 +188,10 @@ class Reading:
                 hint = _near(key, offered, _LIKELY) if "." in key else ""
                 if not hint and same:
                     hint = f"; the setting {same[0]} is written {spelled[same[0]]} in a file"
+                heads = {one.partition(".")[0] for one in known} | {"providers", "models"}
                 hint = hint or _near(key, offered, _LIKELY) or _near(key, known, _NEAR)
+                if not hint and (top := key.partition(".")[0]) not in heads:
+                    hint = _near(top, heads, _LIKELY)
                 self.warnings.append(f"{label}: {key} is not known{hint}")
 
     def _spelled(self) -> dict[str, str]:

@@ -433,3 +433,15 @@ class TestSlips:
         folder.write("patchbay.yaml", "providers: {groq-fast: {type: groq}}")
         folder.write(".env", "GROQ_FAST_API_KEY=x\n")
         assert folder.load().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("provider: {azure: {api_key: k}}", "did you mean providers?"),
+        ("providers: {azure: {acounts: {west: {api_key: k}}}}", "did you mean accounts?"),
+    ],
+)
+def test_a_slip_in_a_structure_is_named_by_its_head(folder, text, meant):
+    folder.write("patchbay.yaml", text)
+    assert any(meant in one for one in folder.load().warnings)
