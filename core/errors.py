@@ -51,7 +51,7 @@ one (`next`)? whose `fault` is it: caller, account (our key or its limits), prov
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from core.types.attempt import Attempt
@@ -315,8 +315,8 @@ class MediaUnavailable(TargetError):
     again = False
     advice = "Send the file itself (as a data URL), or an address that anybody may read."
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
-        super().__init__(message, param=param, code="media_unavailable")
+    def __init__(self, message: str, *, code: str | None = "media_unavailable", **facts: Any) -> None:
+        super().__init__(message, code=code, **facts)
 
 
 class RequestRefused(TargetError):
