@@ -30,12 +30,14 @@ CHAT_PARAMS: dict[str, tuple[type, ...]] = {
     "reasoning_effort": _TEXT, "verbosity": _TEXT, "service_tier": _TEXT, "store": _FLAG,
     "metadata": _OBJECT, "moderation": _OBJECT, "user": _TEXT, "safety_identifier": _TEXT,
     "prompt_cache_key": _TEXT, "prompt_cache_options": _OBJECT, "prompt_cache_retention": _TEXT,
-    "web_search_options": _OBJECT,
+    "web_search_options": _OBJECT, "documents": _LIST,
 }  # fmt: skip
 # What some providers take beyond it and callers mean the same by everywhere.
 EXTENSIONS: dict[str, tuple[type, ...]] = {"thinking": _OBJECT}
 # What the elements of a list are, and the least that a number can mean.
-_ELEMENTS = {"tools": dict, "functions": dict, "stop": str, "modalities": str}
+_ELEMENTS: dict[str, tuple[type, ...]] = {
+    "tools": _OBJECT, "functions": _OBJECT, "stop": _TEXT, "modalities": _TEXT, "documents": (str, dict),
+}  # fmt: skip
 _LEAST = {"n": 1, "max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0}
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -102,6 +104,9 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         check_type("stream_options.include_usage", streaming.get("include_usage", False), _FLAG)
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
+    if (documents := body.get("documents")) is not None:
+        seen.features.add(Feature.DOCUMENTS)
+        seen.size += len(orjson.dumps(documents))
     if body.get("stream"):
         seen.features.add(Feature.STREAM)
     if (wanted := body.get("response_format")) is not None:
@@ -183,7 +188,7 @@ def _check_params(body: Mapping[str, Any]) -> list[str]:
                 raise BadRequest(f"{name} must be at least {_LEAST[name]}", param=name, code="invalid_value")
             if name in _ELEMENTS and type(value) is list:
                 for index, element in enumerate(value):
-                    check_type(f"{name}[{index}]", element, (_ELEMENTS[name],))
+                    check_type(f"{name}[{index}]", element, _ELEMENTS[name])
     return unknown
 
 

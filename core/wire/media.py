@@ -68,7 +68,7 @@ def read_data_url(url: str, where: str) -> Data:
     if length % 4:
         raise _wrong(where, "is not valid base64: its end is missing")
     declared = header.removeprefix("data:").partition(";")[0]
-    return Data(kind_of(head) or declared, length // 4 * 3 - url.count("=", -2), start)
+    return Data(kind_of(head) or declared or "text/plain", length // 4 * 3 - url.count("=", -2), start)
 
 
 def _wrong(where: str, words: str) -> BadRequest:
