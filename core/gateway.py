@@ -17,10 +17,11 @@ from core.config.catalog import Catalog
 from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.execution.deadline import Deadline
+from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import CANONICAL, Chats, Embeds, Reply
+from core.providers.contract import CANONICAL, Call, Chats, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -130,11 +131,14 @@ class Gateway:
     async def _chat(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> Answer[Completion]:
+        media = self._media(request)
+
         async def attempt(candidate: Candidate) -> Reply[Completion]:
-            reply = await self._chats(candidate).chat(self._steps.call(candidate, request))
+            reply = await self._chats(candidate).chat(await self._call(candidate, request, media))
             return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
         receipt.warnings += won.value.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
@@ -170,16 +174,29 @@ class Gateway:
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> LiveAnswer:
-        first_token = self.settings.first_token_timeout
+        first_token, media = self.settings.first_token_timeout, self._media(request)
 
         async def attempt(candidate: Candidate) -> Committed:
-            return await commit(self._chats(candidate).chat_stream(self._steps.call(candidate, request)), first_token)
+            call = await self._call(candidate, request, media)
+            return await commit(self._chats(candidate).chat_stream(call), first_token)
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
         receipt.warnings += won.value.warnings
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
         return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
+
+    def _media(self, request: Request) -> Media:
+        if not request.facts.links:
+            return NO_MEDIA
+        from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
+
+        return Media(Fetch(self.settings.fetch_private).get, self.settings.fetch_bytes)
+
+    async def _call(self, candidate: Candidate, request: Request, media: Media) -> Call:
+        call = self._steps.call(candidate, request)
+        return await media.given(call, self.registry.rows[candidate.target.provider].images)
 
     def _too_large(self, request: Request) -> bool:
         """Whether it is known beforehand that the answer cannot be kept, so that nobody need look or wait for it."""
