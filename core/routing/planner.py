@@ -11,6 +11,7 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
+from core.routing import means
 from core.routing.chains import AUTO, Chains
 from core.routing.costs import Costs
 from core.routing.spaces import Space, foreign, name_at, space_of, unreturnable, unshortened
@@ -48,6 +49,7 @@ class _Question(NamedTuple):
     cost: tuple[int, int | None, int] | None
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
     longest: int | None  # which input is the longest, where it may be too long
+    as_object: bool
 
 
 class _Choice(NamedTuple):
@@ -91,6 +93,7 @@ class Planner:
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
             facts.longest_at if length else None,
+            facts.as_object,
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -314,9 +317,8 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        lacking = facts.features - (model.features if model else row.features)
-        if lacking:
-            return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
+        if missing := means.lacking(row, model, request):
+            return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"
@@ -344,6 +346,10 @@ class Planner:
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
+        chosen = means.means_at(self._registry.rows[target.provider], choice.model, request)
+        warnings += means.warnings(chosen, target, request)
+        if chosen == "tool":
+            dropped |= self.dropped(target, means.A_FUNCTION, None)
         instead_of = None if choice.retired is None else choice.retired.id
         space = ""
         if request.capability is Capability.EMBED:
@@ -352,12 +358,13 @@ class Planner:
                 dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
         return Candidate(
             target,
-            (wish.reason,),
+            (wish.reason, *means.reasons(chosen)),
             dropped,
             (*_ageing(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room),
             space=space,
+            means=chosen,
         )
 
     def _defaults(self, choice: _Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:

@@ -32,6 +32,7 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    as_object: bool = True  # the JSON that is asked for may be an object
 
 
 class Request(NamedTuple):
