@@ -73,7 +73,9 @@ class Structured:
             raise SchemaMissed(_words(misses), request_id=reply.request_id)
         self.warnings += notes
         self._note_end(made)
-        return reply if made is given else reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
+        if made is given:
+            return reply
+        return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
 
     async def judge(self, body: Mapping[str, Any]) -> None:
         """An answer that has gone out already: what is wrong with it is said, and it is not kept."""
@@ -86,7 +88,7 @@ class Structured:
     def _note_end(self, body: Mapping[str, Any]) -> None:
         if is_cut(body):
             self.whole = False
-            self.warnings.append("the answer was cut at its greatest length, so its JSON is not whole: allow more tokens")
+            self.warnings.append("the answer was cut at its greatest length, so its JSON is not whole; allow more")
 
     async def _misses(self, body: Mapping[str, Any]) -> tuple[str, list[Miss]] | None:
         """The first choice that is not as it should be."""

@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 from core.capabilities import Capability
 from core.types.target import Place, Target
 
-
 # How JSON is asked for: by what the provider has for it, by its JSON mode with the schema in words, by a function.
 Means = Literal["native", "json_mode", "tool"]
 

@@ -9,7 +9,7 @@ import orjson
 from core.errors import BadRequest
 
 if TYPE_CHECKING:
-    from jsonschema_rs import Draft202012Validator
+    from jsonschema_rs import Validator
 
 WHERE = "response_format.json_schema"
 _LARGEST = 256 * 1024  # bytes
@@ -31,7 +31,7 @@ class Miss(NamedTuple):
 class Schema:
     """What an answer has to meet."""
 
-    def __init__(self, validator: "Draft202012Validator", ways: int, branches: int, *, recursive: bool) -> None:
+    def __init__(self, validator: "Validator", ways: int, branches: int, *, recursive: bool) -> None:
         self._validator = validator
         self._ways = ways
         self._branches = branches

@@ -62,7 +62,7 @@ def wanted_in(body: Mapping[str, Any]) -> Wanted | None:
     kind = given.get("type")
     if kind not in {"json_object", "json_schema"}:
         return None
-    table = given["json_schema"] if kind == "json_schema" else {"name": _JSON_NAME}
+    table: Body = given["json_schema"] if kind == "json_schema" else {"name": _JSON_NAME}
     functions = [tool.get("function") for tool in body.get("tools") or ()]
     own = {one.get("name") for one in functions if type(one) is dict}
     names = chain((table["name"],), (f"{_JSON_NAME}_{number}" for number in count()))
