@@ -16,23 +16,48 @@ from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import sse
-from core.wire.assembly import frames_of
+from core.wire.assembly import completion_of, frames_of
 from core.wire.openai import Completion
 from core.wire.schemas import Miss, Schema, schema_of
-from core.wire.structured import Wanted, asking, content_of, is_cut, mending, settled
+from core.wire.structured import Wanted, asking, content_of, is_cut, mending, settled, wanted_in
 
 _PATIENCE = 2.0  # seconds for a check that has no bound of its own
+_LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 _BATCH = 50  # frames of an answer that are sent at once
 
 Send = Callable[[Call], Awaitable[Reply[Completion]]]
 Spent = Sequence[tuple[Target, Usage]]
 Affords = Callable[[Candidate, Spent], bool]  # whether max_cost allows one more attempt after these
+Judge = Callable[[list[bytes]], Awaitable[list[str]]]  # from a stream's events to what is wrong with its answer
+
+
+def form_of(body: Mapping[str, Any], affords: Affords) -> "Free | Structured":
+    wanted = wanted_in(body)
+    return Free() if wanted is None else Structured(wanted, affords)
 
 
 class _Wrong(NamedTuple):
     target: Target
     text: str
     complaint: str
+
+
+class Free:
+    """A request for whatever a target says."""
+
+    unmet = False
+
+    def spent(self) -> Usage:
+        return UNKNOWN_USAGE
+
+    async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Completion]:  # noqa: ARG002 - as below
+        return await send(call)
+
+    def watch(self, candidate: Candidate) -> Judge | None:  # noqa: ARG002 - as below
+        return None
+
+    def streams(self, candidate: Candidate) -> bool:  # noqa: ARG002 - as below
+        return True
 
 
 class Structured:
@@ -45,8 +70,7 @@ class Structured:
         self._wrong: _Wrong | None = None
         self._before: list[tuple[Target, Usage]] = []
         self._usage = UNKNOWN_USAGE
-        self.warnings: list[str] = []
-        self.whole = True  # whether the answer is what was asked for, as far as anybody can keep to it
+        self.unmet = False  # the answer is none that should be given again
 
     def spent(self) -> Usage:
         """What the latest answer used that was of no use, once."""
@@ -61,7 +85,9 @@ class Structured:
         body = call.body
         if self._wrong is not None and self._wrong.target == candidate.target:
             body = mending(body, self._wrong.text, self._wrong.complaint)
-        reply = await send(call._replace(body=asking(body, self._wanted, means, candidate.drop)))
+        if body is not call.body or means != "native":
+            call = call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
+        reply = await send(call)
         given = reply.value.body
         made, notes = settled(given, self._wanted, means)
         wrong = await self._misses(made)
@@ -71,24 +97,31 @@ class Structured:
             self._before.append((candidate.target, reply.usage))
             self._wrong = _Wrong(candidate.target, text, " ".join(miss.said for miss in misses))
             raise SchemaMissed(_words(misses), request_id=reply.request_id)
-        self.warnings += notes
-        self._note_end(made)
+        self.unmet = is_cut(made)
+        reply = reply._replace(warnings=(*reply.warnings, *notes, *_ends(made)))
         if made is given:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
 
-    async def judge(self, body: Mapping[str, Any]) -> None:
-        """An answer that has gone out already: what is wrong with it is said, and it is not kept."""
-        wrong = await self._misses(body)
-        if wrong is not None:
-            self.whole = False
-            self.warnings.append(f"{_words(wrong[1])}; it was streamed as it came")
-        self._note_end(body)
+    def streams(self, candidate: Candidate) -> bool:
+        """Whether its stream can go out as it comes: who has to be checked first answers whole."""
+        return candidate.means == "native"
 
-    def _note_end(self, body: Mapping[str, Any]) -> None:
-        if is_cut(body):
-            self.whole = False
-            self.warnings.append("the answer was cut at its greatest length, so its JSON is not whole; allow more")
+    def watch(self, candidate: Candidate) -> Judge | None:
+        """What judges a stream by its end, if it has not been checked already."""
+        return self._judge if self.streams(candidate) else None
+
+    async def _judge(self, raws: list[bytes]) -> list[str]:
+        """What is wrong with an answer that has gone out already."""
+        if sum(map(len, raws)) > _LONG:
+            raw = await asyncio.to_thread(completion_of, raws, UNKNOWN_USAGE)
+        else:
+            raw = completion_of(raws, UNKNOWN_USAGE)
+        if raw is None:
+            return ["the answer was streamed as it came, and could not be checked"]
+        body = orjson.loads(raw)
+        wrong = await self._misses(body)
+        return _ends(body) if wrong is None else [f"{_words(wrong[1])}; it was streamed as it came"]
 
     async def _misses(self, body: Mapping[str, Any]) -> tuple[str, list[Miss]] | None:
         """The first choice that is not as it should be."""
@@ -138,6 +171,10 @@ async def _beside(work: Callable[[], list[Miss]]) -> list[Miss]:
     return await done
 
 
+def _ends(body: Mapping[str, Any]) -> list[str]:
+    return ["the answer was cut at its greatest length, so its JSON is not whole; allow more"] if is_cut(body) else []
+
+
 def _words(misses: list[Miss]) -> str:
     """What is wrong, without a word of the answer."""
     if not misses[0].where:
@@ -151,6 +188,7 @@ class WholeSource:
 
     def __init__(self, reply: Reply[Completion], *, wants_usage: bool) -> None:
         self.request_id = reply.request_id
+        self.warnings = reply.warnings
         self.usage = reply.usage
         self.outputs = reply.usage.output_total
         self._frames = frames_of(reply.value.body, wants_usage=wants_usage)

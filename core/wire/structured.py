@@ -18,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FENCED = re.compile(r"\s*```(?:json)?[^\S\n]*\n(.*?)\n?```\s*", re.DOTALL | re.IGNORECASE)
 _JSON_NAME = "answer"  # of the function, where nobody gave a name
 _THINKS_LITTLE = {None, "none", "minimal"}
+_DELIVERY = frozenset({"stream", "stream_options"})
 _ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 
 
@@ -93,6 +94,7 @@ def asking(body: Mapping[str, Any], wanted: Wanted, means: Means, lacks: Collect
     """The request by these means, for somebody who does not take some parameters."""
     if means == "native":
         return dict(body)
+    body = {name: value for name, value in body.items() if name not in _DELIVERY}
     if means == "json_mode":
         told = with_instruction(body, _instruction(wanted))
         return {**told, "response_format": {"type": "json_object"}}

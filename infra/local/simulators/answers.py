@@ -102,12 +102,28 @@ def _many(count: int, noun: str) -> str:
 def _formatted(body: dict[str, Any], text: str, source: str, model: str) -> str:
     wanted = body.get("response_format") or {}
     match wanted.get("type"):
+        case "json_object" if (schema := _told(body)) is not None:
+            return orjson.dumps(sample(schema)).decode()
         case "json_object":
             return orjson.dumps({"simulated": True, "provider": source, "model": model, "answer": text}).decode()
         case "json_schema":
             return orjson.dumps(sample(wanted["json_schema"].get("schema"))).decode()
         case _:
             return text
+
+
+def _told(body: dict[str, Any]) -> dict[str, Any] | None:
+    """A JSON schema at the end of the instructions, which a model in JSON mode would keep to."""
+    for message in body["messages"]:
+        if message["role"] in ("system", "developer"):
+            said = _content(message)
+            try:
+                found = orjson.loads(said[said.index("{") :])
+            except ValueError:
+                continue  # no schema among these words
+            if isinstance(found, dict):
+                return found
+    return None
 
 
 def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
