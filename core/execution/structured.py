@@ -79,6 +79,7 @@ class Structured:
 
     async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Completion]:
         """Ask a target; SchemaMissed when its answer is not what was asked for."""
+        self._usage = UNKNOWN_USAGE
         means = candidate.means or "native"
         if self._before and not self._affords(candidate, self._before):
             raise NoRoomToMend("max_cost leaves nothing for another try: answers that missed the schema used it up")
@@ -88,12 +89,12 @@ class Structured:
         if body is not call.body or means != "native":
             call = call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
         reply = await send(call)
+        self._usage = reply.usage
         given = reply.value.body
         made, notes = settled(given, self._wanted, means)
         wrong = await self._misses(made)
         if wrong is not None:
             text, misses = wrong
-            self._usage = reply.usage
             self._before.append((candidate.target, reply.usage))
             self._wrong = _Wrong(candidate.target, text, " ".join(miss.said for miss in misses))
             raise SchemaMissed(_words(misses), request_id=reply.request_id)
@@ -120,7 +121,10 @@ class Structured:
         if raw is None:
             return ["the answer was streamed as it came, and could not be checked"]
         body = orjson.loads(raw)
-        wrong = await self._misses(body)
+        try:
+            wrong = await self._misses(body)
+        except RequestRefused as error:
+            return [f"the answer was streamed as it came: {error.message}"]
         return _ends(body) if wrong is None else [f"{_words(wrong[1])}; it was streamed as it came"]
 
     async def _misses(self, body: Mapping[str, Any]) -> tuple[str, list[Miss]] | None:
@@ -138,18 +142,18 @@ class Structured:
             return [Miss("", f"It is not JSON: {error}.")]
         if self._schema is None:
             return [] if type(value) is dict else [Miss("type", "It is not a JSON object.")]
-        return await _checked(self._schema, value)
+        return await _checked(self._schema, value, len(text))
 
 
-async def _checked(schema: Schema, value: Any) -> list[Miss]:
+async def _checked(schema: Schema, value: Any, size: int) -> list[Miss]:
     """Beside the loop where nobody knows how long it takes."""
-    if not schema.recursive:
+    if not schema.is_long(size):
         return schema.misses(value)
     try:
         async with asyncio.timeout(_PATIENCE):
             return await _beside(partial(schema.misses, value))
     except TimeoutError:
-        words = f"it took more than {_PATIENCE:g} s to follow the schema's references through the answer"
+        words = f"the answer could not be checked within {_PATIENCE:g} s: the schema has too many alternatives"
         raise RequestRefused(words, param="response_format", code="schema_too_complex") from None
 
 

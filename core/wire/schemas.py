@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -9,12 +10,13 @@ import orjson
 from core.errors import BadRequest
 
 if TYPE_CHECKING:
-    from jsonschema_rs import Validator
+    from jsonschema_rs import ValidationError, Validator
 
 WHERE = "response_format.json_schema"
 _LARGEST = 256 * 1024  # bytes
-_MOST_WAYS = 1_000_000  # ways through a schema; to go them all takes some hundredths of a second
-_FEW_WAYS = 20_000  # up to here all that is wrong is listed; a list costs a thousand times a yes or no
+_MOST_WAYS = 100_000  # through a schema; one value takes a millisecond to go them all
+_MANY_WAYS = 10_000_000  # in a whole answer, each of whose characters could be a value: a tenth of a second
+_FEW_WAYS = 20_000  # up to here what is wrong is listed; a list costs a thousand times a yes or no
 _DEEPEST = 40  # levels of an answer that count
 _DEEPEST_SCHEMA = 200  # references and parts, one in the other
 _BACKTRACKS = 100_000  # of a regular expression
@@ -35,25 +37,36 @@ class Schema:
         self._validator = validator
         self._ways = ways
         self._branches = branches
-        self.recursive = recursive  # what a check costs depends on the answer, and has no bound
+        self._recursive = recursive
+
+    def is_long(self, size: int) -> bool:
+        """Whether checking so many characters may take longer than others should wait."""
+        return self._recursive or self._ways * size > _MANY_WAYS
 
     def misses(self, value: Any) -> list[Miss]:
         """What is wrong with it; empty when nothing is."""
         if self._validator.is_valid(value):
             return []
-        ways = self._ways
-        if self.recursive:
-            ways *= self._branches ** min(_depth(value), _DEEPEST)
+        depth, size = _extent(value)
+        ways = self._ways * (self._branches ** min(depth, _DEEPEST) if self._recursive else 1)
         if ways > _FEW_WAYS:
             return [Miss("its root", "It does not meet the schema.")]
-        found: list[Miss] = []
-        for error in self._validator.iter_errors(value):
-            at = "/".join(map(str, error.schema_path))
-            place = "/".join(map(str, error.instance_path)) or "its root"
-            found.append(Miss(at, f"At {place}: {error.message}"))
-            if len(found) == _SHOWN:
-                break
-        return found
+        errors = self._validator.iter_errors(value) if ways * size <= _FEW_WAYS else self._first(value)
+        return [_miss(error) for error in islice(errors, _SHOWN)]
+
+    def _first(self, value: Any) -> "Iterator[ValidationError]":
+        """A list is made of all that is wrong, however little of it is looked at."""
+        import jsonschema_rs  # noqa: PLC0415 - see _prepared
+
+        try:
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            yield error
+
+
+def _miss(error: "ValidationError") -> Miss:
+    place = "/".join(map(str, error.instance_path)) or "its root"
+    return Miss("/".join(map(str, error.schema_path)), f"At {place}: {error.message}")
 
 
 def schema_of(table: Mapping[str, Any]) -> Schema:
@@ -151,10 +164,11 @@ class _Ways:
         return found
 
 
-def _depth(value: Any) -> int:
-    """Levels of an answer."""
-    level, depth = [value], 0
+def _extent(value: Any) -> tuple[int, int]:
+    """Levels and values of an answer."""
+    level, depth, size = [value], 0, 0
     while level:
+        size += len(level)
         level = [
             inner
             for one in level
@@ -162,4 +176,4 @@ def _depth(value: Any) -> int:
             for inner in (one.values() if isinstance(one, dict) else one)
         ]
         depth += bool(level)
-    return depth
+    return depth, size

@@ -103,26 +103,34 @@ class TestAnswers:
 
     def test_one_that_contains_itself(self):
         schema = schema_of(TREE)
-        assert schema.recursive
+        assert schema.is_long(1)
         assert schema.misses({"value": 1, "next": {"value": 2, "next": None}}) == []
         found = schema.misses({"value": 1, "next": {"value": "two", "next": None}})
         assert found and found[0].where.endswith("anyOf")
 
     def test_a_chain_of_references_without_an_end(self):
         loop = {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}
-        assert schema_of(loop).recursive
+        assert schema_of(loop).is_long(1)
         schema_of(loop).misses({})
 
     def test_what_would_take_long_to_list_is_not_listed(self):
         """Each level of alternatives doubles a list of what is wrong, which costs far more than a yes or no."""
-        schema = schema_of(doubling(16))
-        assert [miss.where for miss in schema.misses(1)] == ["its root"]
+        assert [miss.where for miss in schema_of(doubling(14)).misses(1)] == ["its root"]
+
+    def test_of_a_large_answer_the_first_miss_is_told(self):
+        schema = schema_of({"type": "array", "items": PERSON})
+        found = schema.misses([{"name": "Ada", "age": 36}] * 3000 + [{"name": 1, "age": 36}] * 3000)
+        assert [miss.where for miss in found] == ["items/properties/name/type"]
 
     def test_an_evil_pattern_ends(self):
         for pattern in ("^(a+)+$", "^(?=a)(a|a)*$", "^(?!x)(a|aa)+$"):
             assert schema_of({"type": "string", "pattern": pattern}).misses("a" * 60 + "!")
 
-    def test_levels_are_counted(self):
-        assert schemas._depth(1) == 0
-        assert schemas._depth([]) == 0
-        assert schemas._depth({"a": [{"b": 1}]}) == 3
+    def test_what_can_take_long_is_known_beforehand(self):
+        assert not schema_of(PERSON).is_long(100_000)
+        assert schema_of(doubling(14)).is_long(1000) and not schema_of(doubling(14)).is_long(100)
+
+    def test_levels_and_values_are_counted(self):
+        assert schemas._extent(1) == (0, 1)
+        assert schemas._extent([]) == (0, 1)
+        assert schemas._extent({"a": [{"b": 1}, 2]}) == (3, 5)
