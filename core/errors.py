@@ -260,7 +260,6 @@ class SchemaMissed(TargetError):
 class NoRoomToMend(SchemaMissed):
     status = 400
     fault: Fault = "caller"
-    next = False
     mends = False
     advice = "Raise max_cost, or simplify the schema."
 

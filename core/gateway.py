@@ -180,6 +180,7 @@ class Gateway:
         async def attempt(candidate: Candidate) -> Committed:
             call = self._steps.call(candidate, request)
             if form.streams(candidate):
+                form.admit(candidate)
                 return await commit(self._chats(candidate).chat_stream(call), first_token)
             reply = await form.at(candidate, call, partial(self._ask, candidate, request))
             return Committed(WholeSource(reply, wants_usage=request.wants_usage), [])

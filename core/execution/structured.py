@@ -23,6 +23,7 @@ from core.wire.structured import Wanted, asking, content_of, is_cut, mending, se
 
 _PATIENCE = 2.0  # seconds for a check that has no bound of its own
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
+_LONGEST_PLACE = 200  # characters
 _BATCH = 50  # frames of an answer that are sent at once
 
 Send = Callable[[Call], Awaitable[Reply[Completion]]]
@@ -53,6 +54,9 @@ class Free:
     async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Completion]:  # noqa: ARG002 - as below
         return await send(call)
 
+    def admit(self, candidate: Candidate) -> None:
+        """Everybody."""
+
     def watch(self, candidate: Candidate) -> Judge | None:  # noqa: ARG002 - as below
         return None
 
@@ -79,10 +83,9 @@ class Structured:
 
     async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Completion]:
         """Ask a target; SchemaMissed when its answer is not what was asked for."""
+        self.admit(candidate)
         self._usage = UNKNOWN_USAGE
         means = candidate.means or "native"
-        if self._before and not self._affords(candidate, self._before):
-            raise NoRoomToMend("max_cost leaves nothing for another try: answers that missed the schema used it up")
         body = call.body
         if self._wrong is not None and self._wrong.target == candidate.target:
             body = mending(body, self._wrong.text, self._wrong.complaint)
@@ -103,6 +106,11 @@ class Structured:
         if made is given:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
+
+    def admit(self, candidate: Candidate) -> None:
+        """NoRoomToMend when wrong answers have used up what this one may cost."""
+        if self._before and not self._affords(candidate, self._before):
+            raise NoRoomToMend("it was not asked: answers that missed the schema have used up max_cost")
 
     def streams(self, candidate: Candidate) -> bool:
         """Whether its stream can go out as it comes: who has to be checked first answers whole."""
@@ -162,14 +170,22 @@ async def _beside(work: Callable[[], list[Miss]]) -> list[Miss]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[list[Miss]] = loop.create_future()
 
-    def tell(found: list[Miss]) -> None:
-        if not done.done():
+    def tell(found: list[Miss], error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
             done.set_result(found)
+        else:
+            done.set_exception(error)
 
     def run() -> None:
-        found = work()
+        found, failure = list[Miss](), None
+        try:
+            found = work()
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            failure = error
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, found)
+            loop.call_soon_threadsafe(tell, found, failure)
 
     Thread(target=run, name="schema", daemon=True).start()
     return await done
@@ -184,7 +200,7 @@ def _words(misses: list[Miss]) -> str:
     if not misses[0].where:
         return "the answer is not JSON"
     more = f" and {len(misses) - 1} more" if len(misses) > 1 else ""
-    return f"the answer misses the schema at {misses[0].where}{more}"
+    return f"the answer misses the schema at {misses[0].where[:_LONGEST_PLACE]}{more}"
 
 
 class WholeSource:

@@ -20,6 +20,7 @@ _FEW_WAYS = 20_000  # up to here what is wrong is listed; a list costs a thousan
 _DEEPEST = 40  # levels of an answer that count
 _DEEPEST_SCHEMA = 200  # references and parts, one in the other
 _BACKTRACKS = 100_000  # of a regular expression
+_LONGEST_SAID = 500  # characters: values are quoted
 _SHOWN = 5  # of what is wrong with an answer
 
 
@@ -66,7 +67,7 @@ class Schema:
 
 def _miss(error: "ValidationError") -> Miss:
     place = "/".join(map(str, error.instance_path)) or "its root"
-    return Miss("/".join(map(str, error.schema_path)), f"At {place}: {error.message}")
+    return Miss("/".join(map(str, error.schema_path)), f"At {place}: {error.message}"[:_LONGEST_SAID])
 
 
 def schema_of(table: Mapping[str, Any]) -> Schema:
@@ -100,7 +101,7 @@ def _prepared(raw: bytes) -> Schema:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         said = getattr(error, "message", None) or str(error)
         path = "/".join(map(str, getattr(error, "instance_path", ())))
-        raise _refusal(f"is not a valid JSON schema{f' at {path}' if path else ''}: {said}") from None
+        raise _refusal(f"is not a valid JSON schema{f' at {path}' if path else ''}: {said}"[:_LONGEST_SAID]) from None
     ways = _Ways(table)
     count = ways.of(table, 0)
     if count > _MOST_WAYS:

@@ -92,11 +92,11 @@ def _streamed(whole, usage):
 
 
 @asynccontextmanager
-async def scripted(home, chain, **answers):
+async def scripted(home, chain, more=None, /, **answers):
     """A gateway whose chain is these providers, who say what is written for them."""
     script = Script({name: list(said) for name, said in answers.items()})
     with upstream(script.speak) as url:
-        environ = {"CHAT_CHAIN": ",".join(chain)}
+        environ = {"CHAT_CHAIN": ",".join(chain), **(more or {})}
         for name in chain:
             environ |= {f"{name.upper()}_API_KEY": f"{name}-key-0123", f"{name.upper()}_BASE_URL": f"{url}/{name}"}
         async with room(Registry([*TABLE, SMITH, MUTE]), home, environ) as here:
@@ -296,15 +296,37 @@ def test_what_was_mended_is_kept(tmp_path, mode):
     assert len(script.asked) == 2
 
 
-def test_a_cap_counts_what_was_wrong(tmp_path):
-    heard, kept, script = ask(
-        tmp_path, ["deepseek"], fields={"max_cost": 0.00022, "max_tokens": 150}, deepseek=[WRONG, RIGHT]
-    )
-    assert heard.status == 400, kept
+@modes
+def test_a_cap_counts_what_was_wrong(tmp_path, mode):
+    """The dear one would be within it, but not after the two that were wrong."""
+    asked = {"max_tokens": 150, "response_format": FORMAT}
+
+    async def scenario():
+        more = {"OPENAI_MODEL": "gpt-5.5", "LOCAL_LLM_MODEL": "llama"}
+        chain, answers = ["deepseek", "openai", "local"], {"deepseek": [WRONG], "openai": [RIGHT], "local": [RIGHT]}
+        async with scripted(tmp_path, chain, more, **answers) as (here, script):
+            plan = (await here.http.post("/api/ai/route", json={**HELLO, **asked})).json()
+            costs = {one["provider"]: one["cost_estimate_nano"] for one in plan["candidates"]}
+            assert costs["openai"] > 5 * costs["deepseek"]
+            heard = await here.ask(mode=mode, max_cost=costs["openai"] / 1e9, **asked)
+            return heard, (await here.http.get(f"/api/ai/decisions/{heard.decision}")).json(), script
+
+    heard, kept, script = asyncio.run(scenario())
+    assert heard.text == RIGHT, kept
+    assert [(one["provider"], one.get("error"), one["then"]) for one in kept["attempts"]] == [
+        ("deepseek", "SchemaMissed", "again"),
+        ("deepseek", "SchemaMissed", "next"),
+        ("openai", "NoRoomToMend", "next"),
+        ("local", None, "done"),
+    ]
+    assert [name for name, _ in script.asked] == ["deepseek", "deepseek", "local"]
+    assert kept["cost_nano"] == 2 * kept["attempts"][0]["cost_nano"] > 0
+
+
+def test_where_nobody_is_cheap_enough_the_cap_is_named(tmp_path):
+    heard, kept, _ = ask(tmp_path, ["deepseek"], fields={"max_cost": 0.00022, "max_tokens": 150}, deepseek=[WRONG])
     assert [one["error"] for one in kept["attempts"]] == ["SchemaMissed", "NoRoomToMend"]
     assert "Raise max_cost" in heard.error["message"]
-    assert len(script.asked) == 1
-    assert kept["cost_nano"] == kept["attempts"][0]["cost_nano"] > 0
 
 
 def test_no_retries_are_no_mending(tmp_path, monkeypatch):

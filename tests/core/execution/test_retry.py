@@ -75,8 +75,9 @@ class TestMending:
     def test_not_beyond_the_deadline(self):
         assert after(SchemaMissed("no"), left=0, remaining=0) == Step("stop")
 
-    def test_what_the_cap_forbids_stops_all(self):
-        assert after(NoRoomToMend("no"), left=3) == Step("stop")
+    def test_what_the_cap_forbids_here_may_be_cheaper_at_the_next_one(self):
+        assert after(NoRoomToMend("no"), left=3) == Step("next")
+        assert after(NoRoomToMend("no"), left=0) == Step("stop")
 
 
 def test_not_more_often_than_allowed():
