@@ -127,7 +127,7 @@ def _told(body: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The functions to call: one that was demanded, or those whose names the user wrote."""
+    """The functions to call: one that was demanded, or those whose names the user wrote, or the instructions."""
     functions = [tool["function"] for tool in body.get("tools") or () if tool["type"] == "function"]
     choice = body.get("tool_choice") or "auto"
     if not functions or choice == "none" or body["messages"][-1]["role"] == "tool":
@@ -135,7 +135,8 @@ def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(choice, dict) and choice.get("type") == "function":
         return [next(f for f in functions if f["name"] == choice["function"]["name"])]
     said = _content(_last_user(body))
-    named = [f for f in functions if f["name"] in said]
+    told = " ".join(_content(message) for message in body["messages"] if message["role"] in ("system", "developer"))
+    named = [f for f in functions if f["name"] in said or f"the function {f['name']}" in told]
     if not named and choice == "required":
         named = functions[:1]
     return named[:1] if body.get("parallel_tool_calls") is False else named
