@@ -385,6 +385,21 @@ def test_parse_of_the_official_client(gateways, sdk, provider, model):
     assert isinstance(final.choices[0].message.parsed, model)
 
 
+@pytest.mark.parametrize("provider", EVERYBODY)
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_any_object_from_everybody(gateways, sdk, provider, stream):
+    client = sdk(gateways("quick", provider))
+    messages: Any = [{"role": "user", "content": f"Say it in JSON, {next(_serial)}."}]
+    said = client.chat.completions.create(
+        model=f"{provider}/auto", messages=messages, response_format={"type": "json_object"}, stream=stream
+    )
+    if stream:
+        text = "".join(choice.delta.content or "" for chunk in said for choice in chunk.choices)
+    else:
+        text = said.choices[0].message.content
+    assert isinstance(json.loads(text), dict)
+
+
 def test_the_plan_says_by_what_means(gateways):
     gateway = gateways("quick", "deepseek")
     plan = gateway.http.post("/api/ai/route", json={**HELLO, "response_format": FORMAT}).json()
