@@ -141,9 +141,8 @@ def _config_from(config: Mapping[str, Any]) -> Body:
 def completion_to(body: Mapping[str, Any], model: str | None = None) -> Body:
     """A Messages answer from a canonical one; `model` is what the caller shall read, else the answer's own."""
     choice = body["choices"][0]
-    name = str(body.get("id") or "")
     made = {
-        "id": name if name.startswith("msg_") else f"msg_{name.removeprefix('chatcmpl-')}",
+        "id": message_id(body.get("id")),
         "type": "message",
         "role": "assistant",
         "model": model or body.get("model"),
@@ -155,6 +154,11 @@ def completion_to(body: Mapping[str, Any], model: str | None = None) -> Body:
     if made["stop_reason"] == "end_turn" and type(choice.get("stop_reason")) is str:
         made |= {"stop_reason": "stop_sequence", "stop_sequence": choice["stop_reason"]}
     return made
+
+
+def message_id(ident: Any) -> str:
+    name = str(ident or "")
+    return name if name.startswith("msg_") else f"msg_{name.removeprefix('chatcmpl-')}"
 
 
 def stop_reason_to(finish_reason: str | None) -> str:

@@ -9,7 +9,9 @@ import orjson
 from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
-from core.wire.anthropic import message_id, sealed, stop_reason_to, usage_to
+from core.wire.anthropic import message_id, stop_reason_to, usage_to
+from core.wire.anthropic_blocks import FORMAT
+from core.wire.seals import extra_sealed, sealed
 
 Body = dict[str, Any]
 
@@ -112,7 +114,7 @@ class MessagesStream:
     def _start(self, chunk: Body) -> None:
         self._started = True
         self._id = message_id(chunk.get("id"))
-        message = {
+        message: Body = {
             "id": self._id, "type": "message", "role": "assistant", "model": chunk.get("model") or "", "content": [],
             "stop_reason": None, "stop_sequence": None, "usage": usage_to(Usage("estimated", input=self._input)),
         }  # fmt: skip
@@ -126,14 +128,14 @@ class MessagesStream:
             self._out.append(_PING)
 
     def _delta(self, delta: Body) -> None:
-        if details := delta.get("reasoning_details"):
-            for item in details:
-                self._reasoning(item)
-        else:
+        details = delta.get("reasoning_details") or ()
+        if not any(item.get("text") or item.get("summary") for item in details):  # else they say the same
             for name in _REASONING:
                 if text := delta.get(name):
                     self._more(self._last("thinking"), text)
                     break
+        for item in details:
+            self._reasoning(item)
         for name in ("content", "refusal"):
             if text := delta.get(name):
                 self._more(self._last("text"), text)
@@ -144,13 +146,16 @@ class MessagesStream:
         """Reasoning that somebody can read again, if it comes back as it is."""
         key, told, seal = item.get("index"), item.get("text") or item.get("summary"), item.get("signature")
         if item.get("type") == "reasoning.encrypted":
-            self._add(_Block("redacted_thinking", {"data": sealed(item.get("data") or "", item.get("format"))}))
+            self._secret(sealed(item.get("data") or "", item.get("format"), FORMAT))
         elif told or seal:
             block = self._last("thinking", key)
             block.format = item.get("format") or block.format
             block.signature += seal or ""
             if told:
                 self._more(block, told)
+
+    def _secret(self, data: str) -> None:
+        self._add(_Block("redacted_thinking", {"data": data}))
 
     def _call(self, piece: Body) -> None:
         function, given = piece.get("function") or {}, piece.get("id")
@@ -159,7 +164,9 @@ class MessagesStream:
         block = self._calls.get(key)
         # Some number all their calls alike; another id is another call.
         if block is None or (given and given != block.head["id"]):
-            head = {"id": given or f"call_{self._id}_{key}", "name": function.get("name") or "", "input": {}}
+            if extra := piece.get("extra_content"):
+                self._secret(extra_sealed(extra))
+            head: Body = {"id": given or f"call_{self._id}_{key}", "name": function.get("name") or "", "input": {}}
             block = self._calls[key] = _Block("tool_use", head)
             self._add(block)
         elif not block.head["name"] and function.get("name"):
@@ -223,6 +230,6 @@ class MessagesStream:
 
     def _close(self, block: _Block) -> None:
         if block.signature:
-            seal = orjson.dumps(sealed(block.signature, block.format))
+            seal = orjson.dumps(sealed(block.signature, block.format, FORMAT))
             self._out.append(_DELTA % (block.number, b"signature_delta", b"signature", seal))
         self._out.append(_STOP % block.number)
