@@ -21,7 +21,7 @@ _DELTA = (
     b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":%b}}\n\n'
 )
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
-_END = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 # A block's first look, and how its pieces are called.
 _EMPTY: dict[str, Body] = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}}
 _PIECES = {"text": (b"text_delta", b"text"), "thinking": (b"thinking_delta", b"thinking"),
@@ -92,7 +92,7 @@ class MessagesStream:
         self._advance(last=True)
         delta = {"stop_reason": stop_reason_to(self._reason), "stop_sequence": None}
         said = {"type": "message_delta", "delta": delta, "usage": usage_to(usage)}
-        self._out += (b"event: message_delta\n", sse.event(orjson.dumps(said)), _END)
+        self._out += (b"event: message_delta\n", sse.event(orjson.dumps(said)), MESSAGE_STOP)
         return self._taken()
 
     def _taken(self) -> bytes:
