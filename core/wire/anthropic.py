@@ -1,13 +1,23 @@
 """Anthropic's Messages dialect and the canonical chat, whole requests and answers, both ways. Pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from core.errors import BadRequest
+import orjson
+
+from core.errors import BadRequest, Malformed, ServerFault, TargetError
 from core.types.usage import Usage
 from core.wire import openai
 from core.wire.anthropic_blocks import Body, listed, marked, part_from, turn_from, turn_to
+from core.wire.anthropic_request import request_to
+from core.wire.canonical import completion, finish_of
 from core.wire.chat import check_type
+
+__all__ = [
+    "completion_from", "completion_to", "read_error", "read_usage", "request_from", "request_to", "stop_reason_to",
+    "usage_to",
+]  # fmt: skip
 
 # What both sides call alike and mean alike.
 _SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", "cache_control")
@@ -15,6 +25,11 @@ _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _ENDS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "function_call": "tool_use",
                 "content_filter": "refusal"}  # fmt: skip
+FINISHES: Final = {
+    "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length",
+    "model_context_window_exceeded": "length", "tool_use": "tool_calls", "refusal": "content_filter",
+}  # fmt: skip
+_PATH: Final = re.compile(r"([a-z_]+(?:\.\w+)*): ")  # what a refusal begins with when it names a parameter
 _READ: Final = frozenset(
     {*_SAME, "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "output_config",
      "service_tier"}
@@ -133,6 +148,82 @@ def _config_from(config: Mapping[str, Any]) -> Body:
         schema = {"name": "answer", "strict": True, "schema": wanted.get("schema")}
         made["response_format"] = {"type": "json_schema", "json_schema": schema}
     return made
+
+
+# Answers, theirs → canonical
+
+
+def completion_from(
+    raw: bytes, *, created: int = 0, names: Sequence[str] = (), secrets: tuple[str, ...] = (), native: bool = False
+) -> openai.Completion:
+    """A canonical answer; `names` are what the caller calls his documents, `native` keeps theirs beside it."""
+    body = openai.read_json(raw)
+    if type(body) is dict and body.get("type") == "error":
+        raise read_error(None, raw, secrets=secrets, otherwise=ServerFault)
+    content = body.get("content") if type(body) is dict else None
+    if type(content) is not list or not all(type(one) is dict and type(one.get("type")) is str for one in content):
+        raise Malformed("the answer has no content")
+    if not body.get("stop_reason"):
+        raise Malformed("the answer does not say why it ended")
+    message = turn_from(content, "content", [])
+    name_sources(message.get("citations") or (), names)
+    if said := refused(body):
+        message["refusal"] = said
+    usage = read_usage(body.get("usage"))
+    ended = [(message, finish_of(body["stop_reason"], FINISHES))]
+    made = completion(str(body.get("id") or ""), str(body.get("model") or ""), created, ended, usage)
+    if stop := body.get("stop_sequence"):
+        made.body["choices"][0]["stop_reason"] = stop
+        made = made._replace(raw=orjson.dumps(made.body))
+    return made._replace(native=raw) if native else made
+
+
+def name_sources(citations: Sequence[Body], names: Sequence[str]) -> None:
+    """Sources by the names that the caller gave his documents."""
+    for source in (source for one in citations for source in one["sources"]):
+        index = source["document"].get("document_index")
+        if type(index) is int and index < len(names):
+            source["id"] = names[index]
+
+
+def refused(body: Mapping[str, Any]) -> str | None:
+    """What is said of a refusal, if anything is."""
+    details = body.get("stop_details")
+    said = details.get("explanation") if type(details) is dict else None
+    return said if type(said) is str else None
+
+
+def read_usage(usage: Any) -> Usage:
+    """Disjoint buckets: here cached input is beside the input, and thinking inside the output."""
+    if type(usage) is not dict or type(usage.get("input_tokens")) is not int:
+        return Usage()
+    written, output = _count(usage, "cache_creation_input_tokens"), _count(usage, "output_tokens")
+    hour = min(_count(usage.get("cache_creation"), "ephemeral_1h_input_tokens"), written)
+    thought = min(_count(usage.get("output_tokens_details"), "thinking_tokens"), output)
+    return Usage(
+        "reported", _count(usage, "input_tokens"), _count(usage, "cache_read_input_tokens"), written - hour,
+        output - thought, thought, hour,
+    )  # fmt: skip
+
+
+def _count(table: Any, name: str) -> int:
+    value = table.get(name) if type(table) is dict else None
+    return value if type(value) is int and value > 0 else 0
+
+
+def read_error(status: int | None, raw: bytes, **how: Any) -> TargetError:
+    """A refusal; its stable code lies deeper here, and the parameter is the beginning of its words."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = None
+    error = body.get("error") if type(body) is dict else None
+    if type(error) is dict:
+        details = error.get("details")
+        path = _PATH.match(error["message"]) if type(error.get("message")) is str else None
+        found = {"code": details.get("error_code") if type(details) is dict else None}
+        raw = orjson.dumps({"error": {**error, **found, "param": path[1] if path else None}})
+    return openai.read_error(status, raw, **how)
 
 
 # Answers, canonical → theirs

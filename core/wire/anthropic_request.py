@@ -109,22 +109,22 @@ def _result(message: Mapping[str, Any], at: str, losses: list[str]) -> Body:
 
 def _put_documents(turns: list[Body], documents: Any) -> None:
     """Before what the user says first, where they stay cached while the conversation grows."""
-    blocks = []
-    for one in documents:
-        document = {"text": one} if type(one) is str else one
-        fields = document.get("data") or {}
-        text = document.get("text") or "\n".join(f"{name}: {value}" for name, value in fields.items())
-        source = {"type": "text", "media_type": "text/plain", "data": text}
-        title = {"title": document["title"]} if document.get("title") else {}
-        blocks.append(
-            marked({"type": "document", "source": source, **title, "citations": {"enabled": True}}, document)
-        )
+    blocks = [_document({"text": one} if type(one) is str else one) for one in documents]
     if blocks:
         first = next((turn for turn in turns if turn["role"] == "user"), None)
         if first is None:
             turns.insert(0, first := {"role": "user", "content": []})
         results = sum(block["type"] == "tool_result" for block in first["content"])
         first["content"][results:results] = blocks
+
+
+def _document(document: Body) -> Body:
+    fields: Body = document.get("data") or {}
+    text = document.get("text") or "\n".join(f"{name}: {value}" for name, value in fields.items())
+    source = {"type": "text", "media_type": "text/plain", "data": text}
+    title = document.get("title") or fields.get("title")
+    made = {"type": "document", "source": source, "citations": {"enabled": True}}
+    return marked(made | ({"title": title} if title else {}), document)
 
 
 def _open_and_close(turns: list[Body], rules: Rules, losses: list[str]) -> None:

@@ -10,9 +10,8 @@ _BOUNDS: Final = frozenset(
 )  # fmt: skip
 _NAMED: Final = ("properties", "$defs", "definitions")
 _LISTS: Final = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf"}
-_FORMATS: Final = frozenset(
-    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
-)
+_FORMATS: Final = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
+_TAKEN: Final[dict[str, tuple[Any, ...]]] = {"minItems": (0, 1), "format": _FORMATS}
 
 
 def closed(schema: Any, where: str, losses: list[str]) -> Any:
@@ -23,9 +22,7 @@ def closed(schema: Any, where: str, losses: list[str]) -> Any:
     told = []
     for name, value in schema.items():
         at = f"{where}.{name}"
-        if name in _BOUNDS or (name == "minItems" and value not in {0, 1}):
-            told.append(f"{name}: {value}")
-        elif name == "format" and value not in _FORMATS:
+        if name in _BOUNDS or value not in _TAKEN.get(name, (value,)):
             told.append(f"{name}: {value}")
         elif name in _NAMED and isinstance(value, Mapping):
             made[name] = {key: closed(one, f"{at}.{key}", losses) for key, one in value.items()}

@@ -74,7 +74,7 @@ def usage_body(usage: Usage) -> Body | None:
     if usage.source != "reported":
         return None
     counts = {"prompt_tokens": usage.input_total, "completion_tokens": usage.output_total, "total_tokens": usage.total}
-    prompt = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.cache_write}
+    prompt = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.cache_write + usage.cache_write_1h}
     details = {
         "prompt_tokens_details": {name: count for name, count in prompt.items() if count},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning} if usage.reasoning else {},
