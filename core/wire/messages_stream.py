@@ -30,7 +30,7 @@ _REASONING = ("reasoning_content", "reasoning")  # two names of one thing
 
 
 class _Block:
-    __slots__ = ("format", "head", "key", "kind", "number", "pieces", "signature")
+    __slots__ = ("cited", "format", "head", "key", "kind", "number", "pieces", "signature")
 
     def __init__(self, kind: str, head: Body, key: Any = None) -> None:
         self.kind = kind
@@ -38,6 +38,7 @@ class _Block:
         self.key = key  # the index of the reasoning item that it is
         self.number = -1  # in the message, once it is open
         self.pieces: list[str] = []  # what waits to be sent; of a tool call all that has come
+        self.cited: list[Body] = []  # what its text, which is over, rests on
         self.signature = ""
         self.format: str | None = None  # who can read the signature
 
@@ -58,7 +59,7 @@ class _Block:
 class MessagesStream:
     """Chunks in, events out. What belongs to a later block waits until the open one is over."""
 
-    __slots__ = ("_blocks", "_calls", "_id", "_input", "_opened", "_out", "_reason", "_started")
+    __slots__ = ("_blocks", "_calls", "_id", "_input", "_opened", "_out", "_reason", "_started", "_stopped")
 
     def __init__(self, input_tokens: int) -> None:
         self._input = input_tokens  # an estimate; the end says what it was
@@ -69,6 +70,7 @@ class MessagesStream:
         self._opened = 0
         self._calls: dict[int, _Block] = {}
         self._reason: str | None = None
+        self._stopped: str | None = None  # by which of the caller's words
 
     def feed(self, raws: Iterable[bytes]) -> bytes:
         """The events of some frames; Malformed when they hold no chunks."""
@@ -91,6 +93,8 @@ class MessagesStream:
             self._start({})
         self._advance(last=True)
         delta = {"stop_reason": stop_reason_to(self._reason), "stop_sequence": None}
+        if self._stopped and self._reason == "stop":
+            delta = {"stop_reason": "stop_sequence", "stop_sequence": self._stopped}
         said = {"type": "message_delta", "delta": delta, "usage": usage_to(usage)}
         self._out += (b"event: message_delta\n", sse.event(orjson.dumps(said)), MESSAGE_STOP)
         return self._taken()
@@ -109,7 +113,8 @@ class MessagesStream:
             if delta := choice.get("delta"):
                 self._delta(delta)
             if reason := choice.get("finish_reason"):
-                self._reason = reason
+                self._reason, stop = reason, choice.get("stop_reason")
+                self._stopped = stop if type(stop) is str else None
 
     def _start(self, chunk: Body) -> None:
         self._started = True
@@ -139,6 +144,8 @@ class MessagesStream:
         for name in ("content", "refusal"):
             if text := delta.get(name):
                 self._more(self._last("text"), text)
+        if cited := delta.get("citations"):
+            self._cite(cited)
         for piece in delta.get("tool_calls") or ():
             self._call(piece)
 
@@ -153,6 +160,13 @@ class MessagesStream:
             block.signature += seal or ""
             if told:
                 self._more(block, told)
+
+    def _cite(self, cited: list[Body]) -> None:
+        """What the text so far rests on, as far as this dialect has words for it."""
+        last = self._blocks[-1] if self._blocks else None
+        if last is not None and last.kind == "text":
+            found = [source.get("document") or {} for one in cited for source in one.get("sources") or ()]
+            last.cited += [one for one in found if one.get("type") and one.get("cited_text") is not None]
 
     def _secret(self, data: str) -> None:
         self._add(_Block("redacted_thinking", {"data": data}))
@@ -178,7 +192,7 @@ class MessagesStream:
     def _last(self, kind: str, key: Any = None) -> _Block:
         """The block that text of this kind continues, which may be a new one."""
         last = self._blocks[-1] if self._blocks else None
-        if last is not None and last.kind == kind and (last.key == key or None in (last.key, key)):
+        if last is not None and last.kind == kind and not last.cited and (last.key == key or None in (last.key, key)):
             last.key = last.key if key is None else key
             return last
         block = _Block(kind, _EMPTY[kind], key)
@@ -229,6 +243,8 @@ class MessagesStream:
             block.pieces.clear()
 
     def _close(self, block: _Block) -> None:
+        for one in block.cited:
+            self._out.append(_DELTA % (block.number, b"citations_delta", b"citation", orjson.dumps(one)))
         if block.signature:
             seal = orjson.dumps(sealed(block.signature, block.format, FORMAT))
             self._out.append(_DELTA % (block.number, b"signature_delta", b"signature", seal))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
+from core.wire.anthropic import request_from
 from core.wire.assembly import frames_of
 from core.wire.messages_stream import MessagesStream
 from tests.core.fakes import examples
@@ -27,6 +28,10 @@ def chunk(delta=None, finish=None, **more):
 def call(index, arguments="", **head):
     name = head.pop("name", None)
     return {"index": index, **head, "function": {**({"name": name} if name else {}), "arguments": arguments}}
+
+
+def chunk_ending(**more):
+    return sse.event(orjson.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", **more}]}))
 
 
 def calls(*pieces):
@@ -79,6 +84,8 @@ def message(found):
             made["content"].append(open_one)
         elif kind == "content_block_delta":
             assert event["index"] == len(made["content"]) - 1
+            if event["delta"]["type"] == "citations_delta":
+                continue
             fields = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
             source = {**fields, "input_json_delta": "partial_json"}[event["delta"]["type"]]
             open_one[fields.get(event["delta"]["type"], "input")] += event["delta"][source]
@@ -149,6 +156,60 @@ def test_thinking_comes_with_its_signature_at_its_end():
     ]  # fmt: skip
     assert message(found)["content"] == [
         {"type": "thinking", "thinking": "Let me", "signature": "c2ln"}, {"type": "text", "text": "Hi"}
+    ]  # fmt: skip
+
+
+def test_others_seals_say_whose_they_are():
+    item = {"type": "reasoning.text", "format": "google-gemini-v1", "index": 0, "text": "Hm", "signature": "c2ln"}
+    sealed = {"type": "reasoning.encrypted", "format": "cohere-v2", "index": 1, "data": "eA=="}
+    extra = {"google": {"thought_signature": "c2ln"}}
+    made = call(0, "{}", id="a", name="f") | {"extra_content": extra}
+    found = content(chunk({"reasoning_content": "Hm", "reasoning_details": [item, sealed]}), calls(made))
+    assert [one["type"] for one in found] == ["thinking", "redacted_thinking", "redacted_thinking", "tool_use"]
+    assert found[0]["signature"] == "google-gemini-v1:c2ln"
+    assert found[1]["data"] == "cohere-v2:eA=="
+    # And they come back as they were.
+    for block in found:
+        if block["type"] == "tool_use":
+            block["input"] = json.loads(block["input"])
+    back, losses = request_from({"messages": [{"role": "assistant", "content": found}]})
+    assert not losses
+    (message,) = back["messages"]
+    assert message["reasoning_details"] == [item, sealed]
+    assert message["tool_calls"][0]["extra_content"] == extra
+
+
+def test_a_stop_sequence_is_named_where_it_is_known():
+    found = message(streamed(chunk({"content": "a"}), chunk_ending(stop_reason="END")))
+    assert (found["stop_reason"], found["stop_sequence"]) == ("stop_sequence", "END")
+    found = message(streamed(chunk({"content": "a"}), chunk_ending(stop_reason=151645)))  # an id of a token
+    assert (found["stop_reason"], found["stop_sequence"]) == ("end_turn", None)
+
+
+def test_what_a_text_rests_on_ends_its_block():
+    place = {
+        "type": "char_location",
+        "cited_text": "a",
+        "document_index": 0,
+        "start_char_index": 0,
+        "end_char_index": 1,
+    }
+    other = {"title": "Somebody else's"}
+    cited = [{"start": 0, "end": 1, "text": "a", "sources": [{"document": place}, {"document": other}, {}]}]
+    found = streamed(chunk({"content": "a"}), chunk({"citations": cited}), chunk({"content": "b"}))
+    assert short(found)[2:8] == ["ping", "delta 0 text_delta", "delta 0 citations_delta", "stop 0", "start 1 text",
+                                 "delta 1 text_delta"]  # fmt: skip
+    assert found[4]["delta"]["citation"] == place
+
+
+@pytest.mark.parametrize("maker", ["anthropic-claude-v1", "google-gemini-v1"])
+def test_a_kept_thought_is_played_before_what_was_said(maker):
+    item = {"type": "reasoning.text", "format": maker, "index": 0, "text": "Hm", "signature": "c2ln"}
+    told = {"role": "assistant", "content": "Hi", "reasoning_content": "Hm", "reasoning_details": [item]}
+    body = {"id": "x", "model": "m", "choices": [{"index": 0, "message": told, "finish_reason": "stop"}]}
+    found = content(*(frame.raw for frame in frames_of(body, wants_usage=False)))
+    assert [(one["type"], one.get("thinking"), one.get("text")) for one in found] == [
+        ("thinking", "Hm", None), ("text", None, "Hi")
     ]  # fmt: skip
 
 
