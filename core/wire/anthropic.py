@@ -134,9 +134,9 @@ def _said_from(content: Any, where: str, losses: list[str]) -> list[Body]:
 def _result_from(content: Any, where: str, losses: list[str]) -> tuple[str | list[Body], list[Body]]:
     """A result's text, and its pictures and files for the message that follows: hardly anybody takes them in one."""
     said = _plain(content, where, losses)
-    if type(said) is str:
+    if isinstance(said, str):
         return said, []
-    texts = [part for part in said if type(part) is dict and part["type"] == "text"]
+    texts = [part for part in said if part["type"] == "text"]
     files = [part for part in said if part not in texts]
     return texts or (_ATTACHED if files else ""), files
 
