@@ -16,7 +16,7 @@ from core.clock import Clock, Ids
 from core.config.catalog import Catalog
 from core.config.run_time import InForce
 from core.config.settings import Settings
-from core.errors import NoTarget, TargetError
+from core.errors import NoTarget, PatchbayError
 from core.execution.deadline import Deadline
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Walk
@@ -142,8 +142,8 @@ class Gateway:
         try:
             async with asyncio.timeout(min(_COUNTING, request.timeout or _COUNTING)):
                 counted = await adapter.count_tokens(self._steps.call(candidate, request))
-        except (TimeoutError, TargetError) as error:
-            why = error.message if isinstance(error, TargetError) else "no answer in time"
+        except (TimeoutError, PatchbayError) as error:
+            why = error.message if isinstance(error, PatchbayError) else "no answer in time"
             return Counted(estimate, reported=False, target=target, warnings=(f"{target} did not count: {why}",))
         return Counted(counted, reported=True, target=target)
 
