@@ -37,5 +37,5 @@ def closed(schema: Any, where: str, losses: list[str]) -> Any:
         made["additionalProperties"] = False
     if told:
         words = "{" + ", ".join(told) + "}"
-        made["description"] = f"{made['description']} {words}" if made.get("description") else words
+        made["description"] = f"{made['description']}\n\n{words}" if made.get("description") else words
     return made

@@ -16,6 +16,8 @@ from infra.local.simulators.samples import SchemaError
 THOUGHT = "Simulated thought."
 SHRED = 8
 ENDS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+TOLD = re.compile(r"\{([^{}]*)\}$")
+BOUND = re.compile(r"(\w+): (\d+)")
 CREATED = "2026-09-22T00:00:00Z"
 Block = dict[str, Any]
 
@@ -119,7 +121,9 @@ def _seen(body: dict[str, Any]) -> dict[str, Any]:
             "tool": {"type": "function", "function": {"name": choice.get("name")}},
         }.get(choice.get("type", "auto"), "auto"),
         "parallel_tool_calls": not choice.get("disable_parallel_tool_use"),
-        "response_format": {"type": "json_schema", "json_schema": {"schema": wanted["schema"]}} if wanted else None,
+        "response_format": {"type": "json_schema", "json_schema": {"schema": _read(wanted["schema"])}}
+        if wanted
+        else None,
     }
 
 
@@ -148,6 +152,18 @@ def _part(block: Block) -> dict[str, Any] | None:
             return {"type": "file"}
         case _:
             return None
+
+
+def _read(schema: Any) -> Any:
+    """A schema with the bounds that the official client moves into descriptions, which a model reads."""
+    if isinstance(schema, list):
+        return [_read(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    words = schema.get("description")
+    told = TOLD.search(words) if isinstance(words, str) else None
+    bounds = {name: int(value) for name, value in BOUND.findall(told[1])} if told else {}
+    return {**{name: _read(part) for name, part in schema.items()}, **bounds}
 
 
 def _text(content: Any) -> str:
