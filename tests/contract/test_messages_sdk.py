@@ -164,12 +164,10 @@ def test_a_loop_with_two_tools(client, here, provider, streams):
     assert answer.stop_reason == "end_turn"
 
 
-@who(Feature.TOOLS)
+@pytest.mark.parametrize("provider", [name for name in NAMES if "tool_choice" not in ROWS[name].lacks_params])
 @pytest.mark.parametrize(("choice", "called"), [({"type": "any"}, 1), ({"type": "none"}, 0),
                                                 ({"type": "tool", "name": "clock"}, 1)], ids=str)  # fmt: skip
 def test_which_tool_is_the_callers_choice(client, provider, choice, called):
-    if "tool_choice" in ROWS[provider].lacks_params:
-        pytest.skip(f"{provider} has no tool_choice")
     how = alone(provider)
     if provider == OWN:
         how["model"] = f"{OWN}/claude-haiku-4-5"  # newer ones may not be told to call
