@@ -86,7 +86,7 @@ def test_a_request_too_long_says_so_in_words_that_clients_know(tmp_path):
         assert answer.status_code == 400
         assert answer.json()["error"]["message"].startswith("prompt is too long: openai/")
         # What is known beforehand is said before anybody is asked.
-        long = {**ASK, "model": "openai/gpt-4", "messages": [{"role": "user", "content": "word " * 20_000}]}
+        long = {**ASK, "model": "openai/gpt-5-nano", "messages": [{"role": "user", "content": "word " * 1_000_000}]}
         answer = gateway.http.post("/v1/messages", json=long)
         assert answer.json()["error"]["message"].startswith("prompt is too long: No target can serve this request.")
         assert gateway.http.post("/v1/chat/completions", json=ASK).json()["error"]["message"].startswith("openai/")
