@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings
+from infra.local.simulators import anthropic, chat, embeddings, listings
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -38,7 +38,10 @@ class Responder:
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "messages": Responder("POST", "chat", anthropic.respond),
+    "count_tokens": Responder("POST", None, anthropic.count_tokens),
     "models": Responder("GET", None, listings.models),
+    "anthropic_models": Responder("GET", None, anthropic.models),
     "tags": Responder("GET", None, listings.tags),
     "version": Responder("GET", None, listings.version),
 }
