@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings
+from infra.local.simulators import chat, embeddings, gemini, gemini_embeddings, listings
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -38,6 +38,12 @@ class Responder:
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "gemini": Responder("POST", "chat", gemini.generate),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini_count": Responder("POST", None, gemini.count),
+    "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
+    "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
+    "gemini_models": Responder("GET", None, gemini.models),
     "models": Responder("GET", None, listings.models),
     "tags": Responder("GET", None, listings.tags),
     "version": Responder("GET", None, listings.version),
