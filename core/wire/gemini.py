@@ -59,8 +59,8 @@ def request_to(body: Mapping[str, Any], model: str = "") -> tuple[Body, list[str
 def _is_marked(body: Mapping[str, Any]) -> bool:
     """Whether anything is marked to be kept for the next request."""
     for message in body["messages"]:
-        parts = message.get("content")
-        if "cache_control" in message or any("cache_control" in part for part in parts if isinstance(parts, list)):
+        content = message.get("content")
+        if any("cache_control" in one for one in (message, *(content if isinstance(content, list) else ()))):
             return True
     return any("cache_control" in tool for tool in body.get("tools") or ())
 

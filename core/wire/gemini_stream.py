@@ -69,11 +69,8 @@ class GeminiStream(ForeignStream):
             frame = chunks.tool(choice.calls - 1, made["id"], function["name"], function["arguments"], index, **more)
             return [frame]
         if part.get("thought"):
-            detail = thought_from(text, choice.details, signature)
-            if choice.thinking:  # what is said again would be taken for its continuation
-                detail = {name: value for name, value in detail.items() if name != "format"}
             choice.thinking = True
-            return [chunks.reasoning(text, detail, index)]
+            return [chunks.reasoning(text, thought_from(text, choice.details, signature), index)]
         choice.details += choice.thinking
         choice.thinking = False
         frames = [chunks.text(text, index)] if text else []
