@@ -67,7 +67,8 @@ class Planner:
         self._wishes = Wishes(registry, catalog)
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
-        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
 
@@ -110,8 +111,8 @@ class Planner:
         space: Space | None = None  # of embeddings: whoever comes first decides for all
         warnings = self._warnings(request)
         for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
-            row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
+                row = self._registry.rows[wish.provider].of(account)
                 choice = self._choice(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
@@ -146,7 +147,7 @@ class Planner:
 
     def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
         """The parameters that this target does not take."""
-        row = self._registry.rows[target.provider]
+        row = self._registry.row(target.provider, target.account)
         model = self._catalog.find(target.provider, target.model)
         drop = (facts.unknown_params - row.extra_params) | (facts.params & row.lacks_params)
         if model is not None and not model.sampling and body_effort != "none":
@@ -314,7 +315,7 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        lacking = facts.features - (model.features if model else row.features)
+        lacking = facts.features - (model.features if model and not row.uniform else row.features)
         if lacking:
             return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:

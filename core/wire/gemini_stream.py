@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from core.types.frame import Frame, Kind
+from core.types.usage import Usage
 from core.wire import gemini_answers as answers
 from core.wire.canonical import ForeignStream
 from core.wire.gemini_contents import call_from, signature_from, thought_from
@@ -33,8 +34,6 @@ class GeminiStream(ForeignStream):
     def _event(self, name: str, data: Body) -> list[Frame]:  # noqa: ARG002 - its events have no names
         if data.get("error"):
             raise answers.read_error(None, orjson.dumps(data), secrets=self._secrets)
-        if data.get("usageMetadata"):
-            self.usage = answers.read_usage(data["usageMetadata"])
         answers.refuse_blocked(data)
         frames: list[Frame] = []
         for place, candidate in enumerate(data.get("candidates") or ()):
@@ -48,7 +47,16 @@ class GeminiStream(ForeignStream):
             for part in parts:
                 frames += self._part(choice, index, part)
             frames += self._closing(choice, index, candidate)
+        if data.get("usageMetadata"):
+            self._count(answers.read_usage(data["usageMetadata"]), frames)
         return frames
+
+    def _count(self, usage: Usage, frames: list[Frame]) -> None:
+        """Each event counts, but what was said is counted at the end only."""
+        if usage.source != "unknown" and not self._finished:
+            said = self.outputs + sum(frame.kind is Kind.OUTPUT for frame in frames)
+            usage = usage._replace(source="estimated", output=max(usage.output, said))
+        self.usage = usage
 
     def _open(self, index: int, data: Body) -> Frame:
         self._choices[index] = _Choice()
