@@ -234,13 +234,37 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="ollama",
         title="Ollama",
+        adapter="core.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
         capabilities=_CHAT_AND_EMBED,
+        env={"keep_alive": ("OLLAMA_KEEP_ALIVE",), "context": ("OLLAMA_NUM_CTX", "OLLAMA_CONTEXT_LENGTH")},
         max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),
+        extra_params=frozenset(
+            {
+                "keep_alive",
+                "options",
+                "think",
+                "thinking",
+                "num_ctx",
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | {
+            "logit_bias",
+            "n",
+            "user",
+            "logprobs",
+            "top_logprobs",
+            "functions",
+            "function_call",
+            MESSAGE_NAME,
+        },
         free=True,
         local=True,
         detect=True,

@@ -26,6 +26,12 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
+# A model, or an input of a model, that is not what was asked for: another one may have it.
+_UNABLE = re.compile(
+    r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
+    r"|additional property \S+ is not allowed",
+    re.IGNORECASE,
+)
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
@@ -73,7 +79,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContextTooLong
     if words & _CONTENT:
         return ContentRefused
-    if words & _PARAMETER:
+    if words & _PARAMETER or _UNABLE.search(message):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault

@@ -12,7 +12,8 @@ OPTIONS: Mapping[str, str] = {
     "frequency_penalty": "frequency_penalty", "top_k": "top_k", "min_p": "min_p",
     "repetition_penalty": "repeat_penalty", "num_ctx": "num_ctx",
 }  # fmt: skip
-_BACK = {theirs: ours for ours, theirs in reversed(OPTIONS.items())}
+_NAMES = tuple(reversed(list(OPTIONS)))  # so that the first name of an option is written last
+_BACK = {OPTIONS[ours]: ours for ours in _NAMES}
 # What each side has as it is, or what is read where it stands.
 _SAME = ("model", "keep_alive", "stream")
 _READ = frozenset({
@@ -29,6 +30,20 @@ _MESSAGE = frozenset({
 _PICTURES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
 _CACHE = "cache_control was left out: it has no prompt cache to mark"
 
+_LOADED = 4096  # tokens of context that a model has when nobody asked for more
+_SLACK = 1.5  # estimates of tokens err
+_ROOM = (1024, 4096)  # tokens of context kept for an answer: at least, and at most, for memory is what they cost
+
+
+def context_for(asked: int, output: int | None) -> int | None:
+    """The context that a request needs, where that is more than a model is loaded with: the prompt would be cut.
+
+    Powers of two, because each other size loads the model anew.
+    """
+    room = min(max(output or 0, _ROOM[0]), _ROOM[1])
+    needed = int(asked * _SLACK) + room
+    return None if needed <= _LOADED else 1 << (needed - 1).bit_length()
+
 
 def request_to(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """A canonical request as Ollama takes it, and what of it could not be said there."""
@@ -39,7 +54,7 @@ def request_to(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         theirs["tools"] = tools
     options = {
         **(body.get("options") or {}),
-        **{OPTIONS[name]: body[name] for name in reversed(OPTIONS) if body.get(name) is not None},
+        **{OPTIONS[name]: body[name] for name in _NAMES if body.get(name) is not None},
     }
     if stop := body.get("stop"):
         options["stop"] = [stop] if isinstance(stop, str) else stop
@@ -62,7 +77,7 @@ def _messages_to(messages: Iterable[Mapping[str, Any]], losses: list[str]) -> It
             theirs["images"] = images
         if thought := message.get("reasoning_content"):
             theirs["thinking"] = thought
-        if calls := list(_calls_to(message.get("tool_calls") or (), f"{where}.tool_calls", losses)):
+        if calls := list(calls_to(message.get("tool_calls") or (), f"{where}.tool_calls", losses)):
             theirs["tool_calls"] = calls
             names |= {call["id"]: call["function"]["name"] for call in calls if "id" in call}
         if theirs["role"] == "tool":
@@ -112,7 +127,7 @@ def _content_to(content: Any, where: str, losses: list[str]) -> tuple[str, list[
     return "\n".join(texts), images
 
 
-def _calls_to(calls: Iterable[Mapping[str, Any]], where: str, losses: list[str]) -> Iterator[dict[str, Any]]:
+def calls_to(calls: Iterable[Mapping[str, Any]], where: str, losses: list[str]) -> Iterator[dict[str, Any]]:
     for index, call in enumerate(calls):
         function = call.get("function")
         if not isinstance(function, dict):
@@ -159,11 +174,13 @@ def _think_to(body: Mapping[str, Any], losses: list[str]) -> bool | str | None:
     if thinking.get("budget_tokens") is not None:
         losses.append("thinking.budget_tokens was left out: it has levels of thinking only")
     if body.get("think") is not None:
-        return body["think"]  # type: ignore[no-any-return] # Ollama's own word, which its server judges
+        own: bool | str = body["think"]  # Ollama's own word, which its server judges
+        return own
     if thinking.get("type") == "disabled":
         return False
     if effort is not None:
-        return _LEVELS.get(effort, effort)
+        level: bool | str = _LEVELS.get(effort, effort)
+        return level
     return True if thinking else None
 
 
@@ -190,6 +207,8 @@ def request_from(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     options = dict(theirs.get("options") or {})
     if stop := options.pop("stop", None):
         body["stop"] = stop
+    if (options.get("num_predict") or 1) < 1:
+        del options["num_predict"]  # no limit, which is what silence means here
     body |= {_BACK[name]: options.pop(name) for name in list(options) if name in _BACK}
     if options:
         body["options"] = options
