@@ -177,8 +177,14 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="huggingface",
         title="Hugging Face",
+        adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "openai/gpt-oss-120b",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=32,  # what its embedding server takes unless it is started with more
         aliases=("hf",),
         env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
         max_tokens_param="max_tokens",
@@ -204,10 +210,26 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="replicate",
         title="Replicate",
+        adapter="core.providers.replicate:Replicate",
         base_url="https://api.replicate.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        # It runs anybody's models on a prompt: images go to those of which the catalogue says that they take them.
+        features=frozenset({Feature.STREAM}),
+        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct"},
         env={"key": ("REPLICATE_API_TOKEN",)},
+        extra_params=frozenset({"input", "top_k"}),
+        lacks_params=_OPENAI_ONLY - {"verbosity"}
+        | {
+            "n",
+            "logprobs",
+            "top_logprobs",
+            "logit_bias",
+            "user",
+            "tool_choice",
+            "parallel_tool_calls",
+            "functions",
+            "function_call",
+            MESSAGE_NAME,
+        },
     ),
     Row(
         name="local",
