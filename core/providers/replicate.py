@@ -21,6 +21,7 @@ from core.wire.replicate_answers import (
     DONE,
     ReplicateStream,
     completion_from,
+    created_of,
     prediction_of,
     read_error,
     seconds_of,
@@ -72,7 +73,7 @@ class Replicate:
         prediction = await self._created(call, {"input": given, "stream": True}, {})
         ident = prediction["id"]
         reader = ReplicateStream(
-            ident=ident, length=_length(call), model=call.target.model, created=0, limit=call.max_bytes,
+            ident=ident, length=_length(call), model=call.target.model, created=created_of(prediction), limit=call.max_bytes,
             keep_usage=call.wants_usage, secrets=self._api.secrets,
         )  # fmt: skip
         url = (prediction.get("urls") or {}).get("stream")

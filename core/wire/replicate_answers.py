@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from core.errors import ContentRefused, ContextTooLong, Malformed, Overloaded, ServerFault, StreamFailed, TargetError
+from core.errors import BrokenOff, ContentRefused, ContextTooLong, Malformed, Overloaded, StreamFailed, TargetError
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire import openai
@@ -28,7 +28,7 @@ def prediction_of(body: Any) -> dict[str, Any]:
 
 def completion_from(prediction: Mapping[str, Any], model: str, limit: int | None, *secrets: str) -> Completion:
     """What a prediction that is over came to."""
-    if error := failure_of(prediction, ServerFault, *secrets):
+    if error := failure_of(prediction, BrokenOff, *secrets):
         raise error
     usage = usage_of(prediction)
     message = {"content": text_of(prediction)}

@@ -18,6 +18,7 @@ RATES = {
     "groq": (150, 75, 600),
     "deepseek": (300, 6, 1200),
     "huggingface": (250, 250, 690),
+    "replicate": (650, 650, 2750),
     "local": (0, 0, 0),
     "ollama": (0, 0, 0),
 }

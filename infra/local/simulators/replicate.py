@@ -12,6 +12,7 @@ from infra.local.simulators.errors import error_body, lost
 from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 
 KEPT = 1000
+FAILED = "CUDA out of memory"
 AT = "2026-01-01T00:00:00.000Z"
 DONE = ("succeeded", "failed", "canceled", "aborted")
 # What a model's input may have: anything else is refused before the model is started.
@@ -67,7 +68,7 @@ class Prediction:
         )
         return {
             "id": self.id, "model": self.model, "version": self.version, "input": self.input, "logs": "",
-            "output": output, "data_removed": False, "error": "CUDA out of memory" if failed else None,
+            "output": output, "data_removed": False, "error": FAILED if failed else None,
             "source": "api", "status": self.status, "created_at": AT,
             "started_at": None if self.status == "starting" else AT, "completed_at": AT if self.is_done else None,
             "urls": urls, "metrics": self._metrics() if self.status == "succeeded" else {},
@@ -122,7 +123,7 @@ def stream(call: Call) -> Reply | Stream:
     headers = {"content-type": call.vendor.event_stream, "cache-control": "no-store"}
     error = _event("error", mark + "9", '{"detail":"Prediction interrupted; please retry (code: PA)"}')
     if found.status == "failed":
-        ended = (error, _event("done", mark + "10", '{"reason":"error"}'))
+        ended = (_event("error", mark + "9", FAILED), _event("done", mark + "10", '{"reason":"error"}'))
         return Stream(headers, (), (), ended, error)
     output = tuple(_event("output", f"{mark}{index}", piece) for index, piece in enumerate(found.pieces))
     logs = _event("logs", mark + "0", "loading the model")

@@ -63,6 +63,7 @@ class Simulator:
         self.vendor = vendor
         self.server = Server(self._serve, host)
         self.count = 0
+        self.calls = 0  # of them those that ask for something to be made
         self.received: deque[Request] = deque()
         self._kept = 0
         self._desk: dict[str, Any] = {}
@@ -76,6 +77,7 @@ class Simulator:
         count = self._book.count(target, request.body)
         mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
         responder, names = self._route(request)
+        self.calls += responder is not None and responder.capability is not None and request.method == "POST"
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
         reply = self._reply(call, responder)
         fault = self._book.choose(
