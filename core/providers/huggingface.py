@@ -11,18 +11,18 @@ from core.providers.openai_dialect import OpenAIDialect
 from core.providers.table import Row
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings
-from core.wire.feature_extraction import read_features
+from core.wire.feature_extraction import PATH, read_features
 
 
 class HuggingFace(OpenAIDialect):
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         super().__init__(row, account, transport)
-        self._models_root = self.base_url(row, account).rstrip("/").removesuffix("/v1") + "/hf-inference/models/"
+        self._extraction = self.base_url(row, account).rstrip("/").removesuffix("/v1") + PATH
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
         model, asked = call.target.model, call.body.get("dimensions")
         texts = embeddings.items(call.body["input"])
-        url = address(f"{self._models_root}{quote(model)}/pipeline/feature-extraction")
+        url = address(self._extraction.replace("{model}", quote(model)))
         answer = await self._api.post(url, {"inputs": texts}, call)
         try:
             raw = await answer.read(call.max_bytes)

@@ -8,6 +8,9 @@ from core.types.usage import Usage
 from core.wire.embeddings import Embeddings, checked
 from core.wire.openai import read_error, read_json
 
+# Below the address of the router, whose other providers have other ways.
+PATH = "/hf-inference/models/{model}/pipeline/feature-extraction"
+
 
 def read_features(raw: bytes, count: int, model: str, secrets: tuple[str, ...] = ()) -> tuple[Embeddings, bool]:
     """So many vectors, and whether they are means of the tokens' own."""
