@@ -32,7 +32,7 @@ class Account:
     temperature: float | None = None
     # How long a model stays loaded, and with how much context, where the provider lets its users choose.
     keep_alive: str | int | None = None
-    context: int | None = None
+    num_ctx: int | None = None
     first: bool = False  # leads the default chain
     simulated: bool = False
     usable: bool = True  # False: this version cannot talk to its provider
@@ -60,7 +60,7 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "max_tokens": TOKENS,
     "temperature": TEMPERATURE,
     "keep_alive": DURATION,
-    "context": TOKENS,
+    "num_ctx": TOKENS,
     "first": FLAG,
     "simulated": FLAG,
 }
@@ -76,7 +76,7 @@ FIELD_DOCS: Mapping[str, str] = {
     "max_tokens": "Length of answers of requests that name none",
     "temperature": "Temperature of requests that name none",
     "keep_alive": "How long a model stays loaded after an answer: 10m, 0 for not at all, -1 for ever",
-    "context": "Tokens of context that a model is loaded with; without it as many as a request needs",
+    "num_ctx": "Tokens of context that a model is loaded with; without it as many as a request needs",
 }
 MODELS = tuple(f"models.{one}" for one in Capability if one not in {Capability.CHAT, Capability.EMBED})
 FIELDS = (*ACCOUNT_KINDS, *MODELS)
@@ -93,7 +93,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "max_tokens": ("max_tokens",),
     "temperature": ("temperature",),
     "keep_alive": ("keep_alive",),
-    "context": ("num_ctx", "context"),
+    "num_ctx": ("num_ctx",),
     "embedding_model": ("embedding_model", "models.embed"),
     **{name: (name,) for name in MODELS},
 }

@@ -29,7 +29,7 @@ class Ollama(OpenAIDialect):
         self._only_compatible = given.endswith(row.path_prefix)
         self._chat_url = address(self._api.root.removesuffix(row.path_prefix) + "/api/chat")
         self._keep_alive = account.keep_alive
-        self._context = account.context
+        self._num_ctx = account.num_ctx
 
     async def chat(self, call: Call) -> Reply[Completion]:
         if self._only_compatible:
@@ -70,7 +70,7 @@ class Ollama(OpenAIDialect):
         if self._keep_alive is not None:
             body.setdefault("keep_alive", self._keep_alive)
         options = body.get("options") or {}
-        context = self._context or context_for(asked, options.get("num_predict"))
+        context = self._num_ctx or context_for(asked, options.get("num_predict"))
         if context and "num_ctx" not in options:
             body["options"] = {**options, "num_ctx": context}
         return body, asked, warnings
