@@ -248,8 +248,15 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="huggingface",
         title="Hugging Face",
+        adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "openai/gpt-oss-120b",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=32,  # what its embedding server takes unless it is started with more
+        base64=False,
         aliases=("hf",),
         env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
         max_tokens_param="max_tokens",
@@ -296,10 +303,28 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="replicate",
         title="Replicate",
+        adapter="core.providers.replicate:Replicate",
         base_url="https://api.replicate.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        # It runs anybody's models on a prompt: images go to those of which the catalogue says that they take them.
+        features=frozenset({Feature.STREAM}),
+        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct"},
         env={"key": ("REPLICATE_API_TOKEN",)},
+        extra_params=frozenset({"input", "top_k"}),
+        lacks_params=_OPENAI_ONLY - {"verbosity"}
+        | frozenset(
+            {
+                "n",
+                "logprobs",
+                "top_logprobs",
+                "logit_bias",
+                "user",
+                "tool_choice",
+                "parallel_tool_calls",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
     ),
     Row(
         name="local",
@@ -327,13 +352,40 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="ollama",
         title="Ollama",
+        adapter="core.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
         capabilities=_CHAT_AND_EMBED,
+        env={"keep_alive": ("OLLAMA_KEEP_ALIVE",), "num_ctx": ("OLLAMA_NUM_CTX", "OLLAMA_CONTEXT_LENGTH")},
         max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),
+        extra_params=frozenset(
+            {
+                "keep_alive",
+                "options",
+                "think",
+                "thinking",
+                "num_ctx",
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                REASONING,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | frozenset(
+            {
+                "logit_bias",
+                "n",
+                "user",
+                "logprobs",
+                "top_logprobs",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
         free=True,
         local=True,
         detect=True,

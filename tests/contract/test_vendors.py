@@ -20,6 +20,7 @@ RATES = {
     "deepseek": (300, 6, 1200),
     "huggingface": (250, 250, 690),
     "gemini": (750, 75, 3750),
+    "replicate": (650, 650, 2750),
     "local": (0, 0, 0),
     "ollama": (0, 0, 0),
 }
