@@ -11,6 +11,7 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
+from core.routing import means
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of
 from core.routing.costs import Costs
@@ -48,7 +49,9 @@ class _Question(NamedTuple):
     day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
+    dialect: str | None  # the one that the caller speaks, where it is not ours
     longest: int | None  # which input is the longest, where it may be too long
+    as_object: bool
     images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
 
 
@@ -64,7 +67,8 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
-        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
 
@@ -88,7 +92,9 @@ class Planner:
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
+            request.native and request.native.dialect,
             facts.longest_at if length else None,
+            facts.as_object,
             self._images.around(facts) if facts.images else None,
         )
         plan = self._plans.get(question)
@@ -108,9 +114,11 @@ class Planner:
         chain = self._places(request, strategy, at, named)
         space: Space | None = None  # of embeddings: whoever comes first decides for all
         warnings = self._warnings(request)
-        for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
-            row = self._registry.rows[wish.provider]
+        dialect = request.native and request.native.dialect
+        wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
+        for wish in wishes:
             for account in self._accounts_of(wish):
+                row = self._registry.rows[wish.provider].of(account)
                 choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
@@ -147,7 +155,7 @@ class Planner:
         self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
     ) -> frozenset[str]:
         """The parameters that this target does not take; of who is permissive only those that are known for it."""
-        row = self._registry.rows[target.provider]
+        row = self._registry.row(target.provider, target.account)
         model = self._catalog.find(target.provider, target.model)
         drop = facts.params & row.lacks_params
         if compatibility != "permissive":
@@ -294,9 +302,8 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        lacking = facts.features - (model.features if model else row.features)
-        if lacking:
-            return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
+        if missing := means.lacking(row, model, request):
+            return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"
@@ -327,21 +334,26 @@ class Planner:
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
+        chosen = means.means_at(self._registry.row(target.provider, target.account), choice.model, request)
+        warnings += means.warnings(chosen, target, request)
+        if chosen == "tool":
+            dropped |= self.dropped(target, means.A_FUNCTION, None)
         instead_of = None if choice.retired is None else choice.retired.id
         space = ""
         if request.capability is Capability.EMBED:
             space = choice.space.model
             if choice.model is not None and choice.model.min_dimensions is None:
                 dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
-        blind = choice.blind and f"in place of {choice.blind.id}, which takes no images"
+        blind = (f"in place of {choice.blind.id}, which takes no images",) if choice.blind else ()
         return Candidate(
             target,
-            (wish.reason, blind) if blind else (wish.reason,),
+            (wish.reason, *means.reasons(chosen), *blind),
             dropped,
             (*_ageing(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room),
             space=space,
+            means=chosen,
         )
 
     def _defaults(self, choice: Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
