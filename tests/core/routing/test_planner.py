@@ -640,14 +640,26 @@ class TestMoney:
 
 class TestFit:
     def test_who_cannot_see_is_out_for_an_image(self):
-        made = plan(body={"messages": IMAGE})
+        made = plan({**KEYS, "TOGETHER_MODEL": LLAMA}, body={"messages": IMAGE})
         assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
         assert excluded(made)["together"] == ("features", "does not take vision")
         assert all(one.by_request for one in made.excluded if one.code == "features")
 
-    def test_a_named_model_that_cannot_see_is_out_too(self):
+    def test_a_default_that_cannot_see_gives_way_to_one_that_can(self):
+        """Nobody chose it; that the provider has another one is all who ask with an image care for."""
+        made = plan(body={"messages": IMAGE})
+        assert [str(one.target) for one in made.candidates] == [AZURE, "together/Qwen/Qwen3.5-9B", OPENAI]
+        assert made.candidates[1].reasons[1] == f"in place of {LLAMA}, which takes no images"
+        assert str(plan(body={"messages": HI}).candidates[1].target) == f"together/{LLAMA}"
+        made = plan(body={"messages": IMAGE}, tier="standard")
+        assert excluded(made)["together"] == ("features", "does not take vision")
+        assert "together/Qwen/Qwen3.5-9B" in order(body={"messages": IMAGE}, tier="fast")
+
+    def test_a_named_model_that_cannot_see_is_out_all_the_same(self):
         made = plan(body={"messages": IMAGE}, model=OSS)
-        assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
+        assert f"together/{OSS}" in [str(one.target) for one in made.excluded]
+        made = plan(body={"messages": IMAGE}, model=f"together/{OSS}", fallback=False)
+        assert made.candidates == ()
 
     def test_what_is_not_in_the_catalogue_is_given_the_benefit(self):
         assert order(body={"messages": IMAGE}, model="together/new-model")[0] == "together/new-model"
