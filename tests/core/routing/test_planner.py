@@ -11,6 +11,7 @@ from core.config.prices import Rates, moment, parse_periods, per_token
 from core.errors import BadRequest, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
+from core.providers.table import TABLE, Row
 from core.routing.planner import Planner
 from core.types.request import Options, Request
 from core.types.target import Target
@@ -53,8 +54,8 @@ CATALOG = Catalog(
 )
 
 
-def planner(environ=None, catalog=CATALOG):
-    registry = Registry()
+def planner(environ=None, catalog=CATALOG, registry=None):
+    registry = registry or Registry()
     config = settings.load(registry.declared(), environ=KEYS if environ is None else environ)
     registry.connect(config.accounts, Transport())
     return Planner(registry, catalog, config)
@@ -137,11 +138,10 @@ class TestMeans:
         assert "tool_choice" not in one.drop
 
     def test_who_cannot_be_made_to_call_is_not_told_to(self):
-        one = planner(
-            {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "OLLAMA_MODEL": "m"},
-            Catalog([model("ollama", "m", "fast", features=frozenset({Feature.TOOLS}))]),
-        )
-        (only,) = one.plan(request({"response_format": PERSON})).candidates
+        features, lacks = frozenset({Feature.TOOLS}), frozenset({"tool_choice"})
+        row = Row("acme", "Acme", base_url="https://acme.example", features=features, lacks_params=lacks)
+        made = planner({"ACME_API_KEY": "a", "ACME_MODEL": "m"}, registry=Registry([*TABLE, row]))
+        (only,) = made.plan(request({"response_format": PERSON}, provider="acme")).candidates
         assert only.means == "tool" and "tool_choice" in only.drop
         assert not any("tool_choice" in each for each in only.warnings), "nobody asked for one"
 
