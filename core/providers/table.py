@@ -27,6 +27,11 @@ _OPENAI_ONLY = frozenset({
     "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "verbosity", "web_search_options", "prediction", "modalities", "audio",
 })  # fmt: skip
+# What other dialects than this one have no counterpart of.
+_COMPLETIONS_ONLY = frozenset({
+    "n", "seed", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "functions",
+    "function_call", "moderation",
+})  # fmt: skip
 
 
 _COMMON_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -164,13 +169,28 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="anthropic",
         title="Anthropic",
+        adapter="core.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        features=_ALL_CHAT_FEATURES - {Feature.JSON_MODE} | {Feature.DOCUMENTS},
+        default_models={Capability.CHAT: "claude-sonnet-5-5"},
         aliases=("claude",),
+        env={"token": ("ANTHROPIC_AUTH_TOKEN",), "api_version": ("ANTHROPIC_VERSION",)},
+        key_header="x-api-key",
+        dialects=frozenset({"messages"}),
         extra_params=frozenset(
-            {"thinking", REASONING, REASONING_DETAILS, CACHE_CONTROL, TOOL_CACHE_CONTROL, CITATIONS}
+            {
+                "top_k",
+                "thinking",
+                "documents",
+                "cache_control",
+                REASONING,
+                REASONING_DETAILS,
+                CACHE_CONTROL,
+                TOOL_CACHE_CONTROL,
+                CITATIONS,
+            }
         ),
+        lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
         images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES),
     ),
     Row(

@@ -49,6 +49,7 @@ class _Question(NamedTuple):
     day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
+    dialect: str | None  # the one that the caller speaks, where it is not ours
     longest: int | None  # which input is the longest, where it may be too long
     as_object: bool
     images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
@@ -90,6 +91,7 @@ class Planner:
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
+            request.native and request.native.dialect,
             facts.longest_at if length else None,
             facts.as_object,
             self._images.around(facts) if facts.images else None,
@@ -111,7 +113,9 @@ class Planner:
         chain = self._places(request, strategy, at, named)
         space: Space | None = None  # of embeddings: whoever comes first decides for all
         warnings = self._warnings(request)
-        for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
+        dialect = request.native and request.native.dialect
+        wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
+        for wish in wishes:
             row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
                 choice = self._choices.of(row, account, request, wish, at, space)

@@ -50,6 +50,7 @@ class Native(NamedTuple):
     dialect: str
     body: Mapping[str, Any]
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
+    losses: tuple[str, ...] = ()  # what its translation does not say
 
 
 class Request(NamedTuple):

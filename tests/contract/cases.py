@@ -11,7 +11,7 @@ PLAIN: tuple[Mode, ...] = ("plain",)
 STREAM: tuple[Mode, ...] = ("stream",)
 
 PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server says otherwise
-OTHERS = ("groq", "deepseek", "huggingface", "replicate", "local", "ollama")
+OTHERS = ("anthropic", "groq", "deepseek", "huggingface", "replicate", "local", "ollama")  # in the order of the table
 EVERYBODY = PROVIDERS + OTHERS
 NAMELESS = "ollama"  # gives no request id
 JOBS = "replicate"  # has ids of predictions, and none before one was made

@@ -37,6 +37,7 @@ MODELS = {
     "azure": "gpt-5.4-mini",
     "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
     "openai": "gpt-6-luna",
+    "anthropic": "claude-sonnet-5-5",
     "groq": "openai/gpt-oss-120b",
     "deepseek": "deepseek-flash",
     "huggingface": "openai/gpt-oss-120b",

@@ -76,6 +76,18 @@ AZURE: dict[int, tuple[str, str]] = {
 }
 
 PROBLEM = {"content-type": "application/problem+json"}
+ANTHROPIC: dict[int, tuple[str, str]] = {
+    401: ("authentication_error", "invalid x-api-key"),
+    402: ("billing_error", "Your credit balance is too low to access the API."),
+    403: ("permission_error", "Your API key does not have permission to use the specified resource."),
+    404: ("not_found_error", "Not Found"),
+    413: ("request_too_large", "Request exceeds the maximum allowed number of bytes."),
+    429: ("rate_limit_error", "This request would exceed your organization's rate limit."),
+    500: ("api_error", "Internal server error"),
+    504: ("timeout_error", "The request timed out."),
+    529: ("overloaded_error", "Overloaded"),
+}
+
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -86,6 +98,8 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "problem":
         title, words = PROBLEMS.get(status, ("Internal server error", "The request could not be served."))
         return {"title": title, "detail": message or words, "status": status}
+    if vendor.errors == "anthropic":
+        return _anthropic(status, message)
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
@@ -100,11 +114,19 @@ def _said(vendor: Vendor, message: str, kind: str, param: str | None, code: str 
             return {"error": message}
         case "groq":
             return {"error": {"message": message, "type": kind, **({"code": code} if code else {})}}
+        case "anthropic":
+            return _anthropic(status, message)
         case "numbers":
             name = "BadRequestError" if status < 500 else "InternalServerError"
             return {"error": {"message": message, "type": name, "param": param, "code": status}}
         case _:
             return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _anthropic(status: int, message: str) -> dict[str, Any]:
+    plain = "invalid_request_error" if status < 500 else "api_error"
+    kind, words = ANTHROPIC.get(status, (plain, "The request could not be served."))
+    return {"type": "error", "error": {"type": kind, "message": message or words}}
 
 
 def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float | None = None) -> Reply:

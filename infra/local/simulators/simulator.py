@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings, ollama, pipelines, replicate
+from infra.local.simulators import anthropic, chat, embeddings, listings, ollama, pipelines, replicate
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -41,7 +41,10 @@ class Responder:
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "messages": Responder("POST", "chat", anthropic.respond),
+    "count_tokens": Responder("POST", None, anthropic.count_tokens),
     "models": Responder("GET", None, listings.models),
+    "anthropic_models": Responder("GET", None, anthropic.models),
     "tags": Responder("GET", None, listings.tags),
     "version": Responder("GET", None, listings.version),
     "ollama chat": Responder("POST", "chat", ollama.chat, "text"),

@@ -294,6 +294,28 @@ LOCAL = Vendor(
     embedders={"bge-large-en": Embedder(1024, context=512)},
 )
 
+ANTHROPIC = Vendor(
+    name="anthropic",
+    paths={"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", "/v1/models": "anthropic_models"},
+    models=("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-5-5", "claude-haiku-4-5"),
+    auth=("x-api-key", "authorization"),
+    errors="anthropic",
+    request_ids=("request-id",),
+    headers={"anthropic-organization-id": "51000000-0000-4000-8000-000000000000"},
+    limits={
+        "anthropic-ratelimit-requests-limit": "4000",
+        "anthropic-ratelimit-requests-remaining": "0",
+        "anthropic-ratelimit-requests-reset": "2026-11-20T12:00:01Z",
+        "anthropic-ratelimit-input-tokens-limit": "2000000",
+        "anthropic-ratelimit-input-tokens-remaining": "0",
+        "anthropic-ratelimit-input-tokens-reset": "2026-11-20T12:00:06Z",
+        "anthropic-ratelimit-output-tokens-limit": "400000",
+        "anthropic-ratelimit-output-tokens-remaining": "0",
+        "anthropic-ratelimit-output-tokens-reset": "2026-11-20T12:00:06Z",
+    },
+)
+
 VENDORS: Mapping[str, Vendor] = {
-    row.name: row for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL, REPLICATE)
+    row.name: row
+    for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL, ANTHROPIC, REPLICATE)
 }
