@@ -147,7 +147,9 @@ def cut(text: str, *secrets: str) -> str:
 
 _URL_SAFE = str.maketrans("+/", "-_")
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
-_KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")
+_KEY_LIKE = re.compile(
+    r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}|\bAIza[A-Za-z0-9_\-*]{20,}|\bya29\.[A-Za-z0-9_\-.*]{10,}"
+)
 
 
 def phrase(status: int | None) -> str:

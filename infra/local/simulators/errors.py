@@ -88,6 +88,22 @@ ANTHROPIC: dict[int, tuple[str, str]] = {
     529: ("overloaded_error", "Overloaded"),
 }
 
+# Status -> Google's own name of it, message.
+GOOGLE: dict[int, tuple[str, str]] = {
+    400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+    401: ("UNAUTHENTICATED", "Request had invalid authentication credentials. Expected an API key."),
+    402: ("FAILED_PRECONDITION", "The project has no billing account in good standing."),
+    403: ("PERMISSION_DENIED", "Your API key doesn't have the required permissions."),
+    404: ("NOT_FOUND", "The model is not found for this API version, or is not supported for this method."),
+    408: ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+    413: ("INVALID_ARGUMENT", "Request payload size exceeds the limit: 20971520 bytes."),
+    429: ("RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan and billing details."),
+    500: ("INTERNAL", "An internal error has occurred. Please retry."),
+    503: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+    504: ("DEADLINE_EXCEEDED", "The service is unable to finish processing within the deadline."),
+    529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+}
+
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -100,6 +116,8 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
         return {"title": title, "detail": message or words, "status": status}
     if vendor.errors == "anthropic":
         return _anthropic(status, message)
+    if vendor.errors == "google":
+        return google(status, message)
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
@@ -129,7 +147,29 @@ def _anthropic(status: int, message: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message or words}}
 
 
+def google(status: int, message: str = "", *details: dict[str, Any]) -> dict[str, Any]:
+    plain = ("INVALID_ARGUMENT", GOOGLE[400][1]) if status < 500 else ("INTERNAL", GOOGLE[500][1])
+    name, words = GOOGLE.get(status, plain)
+    error: dict[str, Any] = {"code": status, "message": message or words, "status": name}
+    if details:
+        error["details"] = [{**one, "@type": f"type.googleapis.com/google.rpc.{one['@type']}"} for one in details]
+    return {"error": error}
+
+
+def _google_refusal(status: int, message: str, retry_after: float | None) -> Reply:
+    """How long to wait is said in the body, and in no header."""
+    details: list[dict[str, Any]] = []
+    if status == 429:
+        quota = "generativelanguage.googleapis.com/generate_content_requests"
+        details.append({"@type": "QuotaFailure", "violations": [{"quotaMetric": quota, "quotaValue": "10"}]})
+    if retry_after is not None:
+        details.append({"@type": "RetryInfo", "retryDelay": f"{retry_after:g}s"})
+    return json_reply(google(status, message, *details), status)
+
+
 def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float | None = None) -> Reply:
+    if vendor.errors == "google":
+        return _google_refusal(status, message, retry_after)
     headers = dict(vendor.limits) if status == 429 else {}
     if retry_after is not None:
         headers["retry-after"] = f"{retry_after:g}"
@@ -144,6 +184,8 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
     """No such path, or not with this method."""
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    if vendor.errors == "google":
+        return json_reply(google(404, f"Method not found: {method} {path}"), 404)
     return invalid(vendor, f"Invalid URL ({method} {path})", None, None, status)
 
 

@@ -9,7 +9,17 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import anthropic, chat, embeddings, listings, ollama, pipelines, replicate
+from infra.local.simulators import (
+    anthropic,
+    chat,
+    embeddings,
+    gemini,
+    gemini_embeddings,
+    listings,
+    ollama,
+    pipelines,
+    replicate,
+)
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -43,6 +53,12 @@ RESPONDERS = {
     "embeddings": Responder("POST", "embed", embeddings.respond),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
+    "gemini": Responder("POST", "chat", gemini.generate),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini_count": Responder("POST", None, gemini.count),
+    "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
+    "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
+    "gemini_models": Responder("GET", None, gemini.models),
     "models": Responder("GET", None, listings.models),
     "anthropic_models": Responder("GET", None, anthropic.models),
     "tags": Responder("GET", None, listings.tags),

@@ -284,6 +284,34 @@ REPLICATE = Vendor(
     event_stream="text/event-stream",
 )
 
+GEMINI = Vendor(
+    name="gemini",
+    paths={
+        path: responder
+        for version in ("v1", "v1beta")
+        for path, responder in {
+            f"/{version}/models": "gemini_models",
+            f"/{version}/models/{{model}}:generateContent": "gemini",
+            f"/{version}/models/{{model}}:streamGenerateContent": "gemini_stream",
+            f"/{version}/models/{{model}}:countTokens": "gemini_count",
+            f"/{version}/models/{{model}}:embedContent": "gemini_embed",
+            f"/{version}/models/{{model}}:batchEmbedContents": "gemini_embed_batch",
+        }.items()
+    },
+    models=("gemini-3.8-flash", "gemini-3.1-pro-preview", "gemini-2.5-flash", "gemini-2.0-flash"),
+    auth=("x-goog-api-key",),
+    errors="google",
+    request_ids=(),
+    headers={"server-timing": "gfet4t7; dur=12"},
+    event_stream="text/event-stream",
+    embedders={
+        "gemini-embedding-001": Embedder(3072, context=2048, shortens=True),
+        "gemini-embedding-2": Embedder(3072, shortens=True),
+    },
+    takes_token_ids=False,
+    cuts_inputs=True,
+)
+
 LOCAL = Vendor(
     name="local",
     paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
@@ -317,5 +345,5 @@ ANTHROPIC = Vendor(
 
 VENDORS: Mapping[str, Vendor] = {
     row.name: row
-    for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL, ANTHROPIC, REPLICATE)
+    for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL, ANTHROPIC, GEMINI, REPLICATE)
 }
