@@ -31,14 +31,18 @@ _QUOTA = {
     "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached",
 }  # fmt: skip
 _EMPTY = re.compile(r"credit balance is too low", re.IGNORECASE)  # told as the request's fault by one
+# A model, or an input of a model, that is not what was asked for: another one may have it.
+_UNABLE = re.compile(
+    r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
+    r"|additional property \S+ is not allowed",
+    re.IGNORECASE,
+)
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
 # This model, or this version of its API, does not take what another may.
 _NOT_TAKEN = re.compile(
     r"extra inputs are not permitted|is not supported (for|by|on) this model|not compatible with this model"
-    r"|this model does not support|is deprecated for this model|invalid `signature` in `"
-    r"|does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
-    r"|additional property \S+ is not allowed",
+    r"|this model does not support|is deprecated for this model|invalid `signature` in `",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(r"blocked by content filtering policy", re.IGNORECASE)
@@ -88,7 +92,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContentRefused
     if _EMPTY.search(message):
         return QuotaExhausted
-    if words & _PARAMETER or _NOT_TAKEN.search(message):
+    if words & _PARAMETER or _NOT_TAKEN.search(message) or _UNABLE.search(message):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault

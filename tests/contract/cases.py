@@ -14,8 +14,8 @@ PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server 
 # In the order of the table.
 OTHERS = ("anthropic", "groq", "deepseek", "huggingface", "gemini", "replicate", "local", "ollama")
 EVERYBODY = PROVIDERS + OTHERS
+NAMELESS = ("gemini", "ollama")  # who gives no request id
 JOBS = "replicate"  # has ids of predictions, and none before one was made
-NAMELESS = ("gemini", JOBS, "ollama")  # who gives no request id in a header
 THINKS = "deepseek"  # its first output is not a word of the answer
 NATIVE, OPENAI = "/api/ai/chat", "/v1/chat/completions"
 SHARE_MS = 250  # what one attempt may take where a case is about running out of time

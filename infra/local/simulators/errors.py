@@ -75,7 +75,6 @@ AZURE: dict[int, tuple[str, str]] = {
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
 
-PROBLEM = {"content-type": "application/problem+json"}
 ANTHROPIC: dict[int, tuple[str, str]] = {
     401: ("authentication_error", "invalid x-api-key"),
     402: ("billing_error", "Your credit balance is too low to access the API."),
@@ -104,6 +103,7 @@ GOOGLE: dict[int, tuple[str, str]] = {
     529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
 }
 
+PROBLEM = {"content-type": "application/problem+json"}
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -111,13 +111,13 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
-    if vendor.errors == "problem":
-        title, words = PROBLEMS.get(status, ("Internal server error", "The request could not be served."))
-        return {"title": title, "detail": message or words, "status": status}
     if vendor.errors == "anthropic":
         return _anthropic(status, message)
     if vendor.errors == "google":
         return google(status, message)
+    if vendor.errors == "problem":
+        title, words = PROBLEMS.get(status, ("Internal server error", "The request could not be served."))
+        return {"title": title, "detail": message or words, "status": status}
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))

@@ -345,5 +345,17 @@ ANTHROPIC = Vendor(
 
 VENDORS: Mapping[str, Vendor] = {
     row.name: row
-    for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL, ANTHROPIC, GEMINI, REPLICATE)
+    for row in (
+        OPENAI,
+        AZURE,
+        TOGETHER,
+        OLLAMA,
+        GROQ,
+        DEEPSEEK,
+        HUGGINGFACE,
+        LOCAL,
+        ANTHROPIC,
+        GEMINI,
+        REPLICATE,
+    )
 }
