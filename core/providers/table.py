@@ -378,6 +378,7 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY
         | frozenset(
             {
+                "tool_choice",
                 "logit_bias",
                 "n",
                 "user",
