@@ -31,9 +31,7 @@ from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Native, Request
 from core.wire import messages as wire
-from core.wire.anthropic import completion_to, request_from, usage_to
 from core.wire.chat import chat_facts, check_type
-from core.wire.messages_stream import MESSAGE_STOP, MessagesStream
 from core.wire.openai import Completion
 
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
@@ -55,7 +53,7 @@ class Messages:
         raw = answer.value.native
         if raw is None:
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
-            raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
+            raw = orjson.dumps({**wire.completion_to(answer.value.body), "usage": wire.usage_to(answer.receipt.usage)})
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
 
     def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
@@ -80,7 +78,7 @@ class OwnEvents:
         return self._marked(b"".join([frame.raw for frame in batch]))
 
     def end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; it has been said
-        return self._marked(MESSAGE_STOP)
+        return self._marked(wire.MESSAGE_STOP)
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
         said = _said(error, stream_error_object(error, receipt), receipt, _status(error))
@@ -95,7 +93,7 @@ class MadeEvents(OwnEvents):
 
     def __init__(self, receipt: Receipt) -> None:
         super().__init__(receipt)
-        self._stream = MessagesStream(receipt.request.facts.input_tokens)
+        self._stream = wire.MessagesStream(receipt.request.facts.input_tokens)
 
     def frames(self, batch: list[Frame]) -> bytes:
         return self._marked(self._stream.feed(frame.raw for frame in batch))
@@ -147,7 +145,7 @@ class CountEndpoint(MessagesEndpoint):
 
 def messages_request(body: Body, route: str, timeout: float | None) -> Request:
     chosen = options.take(body)
-    canonical, losses = request_from(body)
+    canonical, losses = wire.request_from(body)
     facts, native = chat_facts(canonical), Native(wire.DIALECT, body, losses=tuple(losses))
     streams = bool(canonical.get("stream"))
     return Request(Capability.CHAT, canonical, chosen, facts, streams, route=route, timeout=timeout, native=native)

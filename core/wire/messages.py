@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from core.wire.anthropic import completion_to, request_from, usage_to
+from core.wire.messages_stream import MESSAGE_STOP, MessagesStream
 from core.wire.seals import is_foreign
+
+# All that a face needs of the dialect, whose codec has its maker's name.
+__all__ = [
+    "DIALECT", "HEADERS", "MESSAGE_STOP", "OVERLOADED", "TOO_LONG", "MessagesStream", "completion_to", "error_type",
+    "request_from", "usage_to", "without_foreign_thoughts",
+]  # fmt: skip
 
 Body = dict[str, Any]
 
