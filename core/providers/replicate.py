@@ -73,8 +73,8 @@ class Replicate:
         prediction = await self._created(call, {"input": given, "stream": True}, {})
         ident = prediction["id"]
         reader = ReplicateStream(
-            ident=ident, length=_length(call), model=call.target.model, created=created_of(prediction), limit=call.max_bytes,
-            keep_usage=call.wants_usage, secrets=self._api.secrets,
+            ident=ident, length=_length(call), model=call.target.model, created=created_of(prediction),
+            limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._api.secrets,
         )  # fmt: skip
         url = (prediction.get("urls") or {}).get("stream")
         try:
