@@ -52,8 +52,10 @@ class Messages:
     def answer(self, answer: Answer[Completion]) -> bytes:
         raw = answer.value.native
         if raw is None:
+            from core.wire.messages_codec import completion_to, usage_to  # noqa: PLC0415 - for who needs it
+
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
-            raw = orjson.dumps({**wire.completion_to(answer.value.body), "usage": wire.usage_to(answer.receipt.usage)})
+            raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
 
     def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
@@ -92,8 +94,10 @@ class MadeEvents(OwnEvents):
     """Canonical chunks, translated."""
 
     def __init__(self, receipt: Receipt) -> None:
+        from core.wire.messages_codec import MessagesStream  # noqa: PLC0415 - for who needs it
+
         super().__init__(receipt)
-        self._stream = wire.MessagesStream(receipt.request.facts.input_tokens)
+        self._stream = MessagesStream(receipt.request.facts.input_tokens)
 
     def frames(self, batch: list[Frame]) -> bytes:
         return self._marked(self._stream.feed(frame.raw for frame in batch))
@@ -144,8 +148,10 @@ class CountEndpoint(MessagesEndpoint):
 
 
 def messages_request(body: Body, route: str, timeout: float | None) -> Request:
+    from core.wire.messages_codec import request_from  # noqa: PLC0415 - for who needs it
+
     chosen = options.take(body)
-    canonical, losses = wire.request_from(body)
+    canonical, losses = request_from(body)
     facts, native = chat_facts(canonical), Native(wire.DIALECT, body, losses=tuple(losses))
     streams = bool(canonical.get("stream"))
     return Request(Capability.CHAT, canonical, chosen, facts, streams, route=route, timeout=timeout, native=native)

@@ -3,15 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.wire.anthropic import completion_to, request_from, usage_to
-from core.wire.messages_stream import MESSAGE_STOP, MessagesStream
 from core.wire.seals import is_foreign
-
-# All that a face needs of the dialect, whose codec has its maker's name.
-__all__ = [
-    "DIALECT", "HEADERS", "MESSAGE_STOP", "OVERLOADED", "TOO_LONG", "MessagesStream", "completion_to", "error_type",
-    "request_from", "usage_to", "without_foreign_thoughts",
-]  # fmt: skip
 
 Body = dict[str, Any]
 
@@ -19,6 +11,7 @@ DIALECT: Final = "messages"
 HEADERS: Final = ("anthropic-version", "anthropic-beta")  # which say how a request is meant
 TOO_LONG: Final = "prompt is too long"  # by these words its clients know that they have to shorten a conversation
 OVERLOADED: Final = 529  # its own status
+MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TYPES: Final = {
     401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
     408: "timeout_error", 409: "conflict_error", 413: "request_too_large", 429: "rate_limit_error",
