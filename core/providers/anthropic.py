@@ -14,15 +14,14 @@ from core.providers.api import Api, checked
 from core.providers.contract import HOP, Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
-from core.types.request import Native
 from core.wire import anthropic as wire
 from core.wire.anthropic_rules import NEWEST, version_for
 from core.wire.anthropic_stream import MessagesStream, PassedStream
+from core.wire.messages import DIALECT, without_foreign_thoughts
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
 
-DIALECT = "messages"
 _VERSION = "anthropic-version"
 _PATIENCE = 30.0  # seconds for what is asked through the SDK
 _COUNTED = frozenset(
@@ -59,7 +58,7 @@ class Anthropic:
         how = {"model": call.target.model, "limit": call.max_bytes, "keep_usage": call.wants_usage, **self._about()}
         request_id = self._api.said(answer.request_id)
         if call.native:
-            return Frames(answer, PassedStream(**how), request_id, dialect=DIALECT)
+            return Frames(answer, PassedStream(**how), request_id, warnings, DIALECT)
         return Frames(answer, MessagesStream(names=_names(call), **how), request_id, warnings)
 
     async def count_tokens(self, call: Call) -> int:
@@ -82,7 +81,10 @@ class Anthropic:
         """What is sent, with its headers, and what could not be said in it."""
         body: Body = {**call.body, "model": call.target.model, "stream": stream}
         if call.native is not None:
-            return _passed(call.native, call.target.model, stream=stream), _headers(call.native), ()
+            own, losses = without_foreign_thoughts(call.native.body)
+            passed = _passed(own, call.target.model, stream=stream)
+            headers = {_VERSION: self._version or version_for(passed), **dict(call.native.headers)}
+            return passed, headers, checked(losses, call)
         version = self._version or version_for(body)
         made, losses = wire.request_to(body, version=version)
         return made, {_VERSION: version}, checked(losses, call)
@@ -133,14 +135,10 @@ def _sdk() -> Any:
         raise Misconfigured("this needs the package anthropic: pip install anthropic") from None
 
 
-def _passed(native: Native, model: str, *, stream: bool) -> Body:
-    body = {**native.body, "model": model}
+def _passed(own: Mapping[str, Any], model: str, *, stream: bool) -> Body:
+    body = {**own, "model": model}
     body.pop("stream", None)
     return {**body, "stream": True} if stream else body
-
-
-def _headers(native: Native) -> dict[str, str]:
-    return {_VERSION: NEWEST, **dict(native.headers)}
 
 
 def _names(call: Call) -> list[str]:

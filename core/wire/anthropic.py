@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,8 @@ FINISHES: Final = {
     "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length",
     "model_context_window_exceeded": "length", "tool_use": "tool_calls", "refusal": "content_filter",
 }  # fmt: skip
+_LONGEST_USER: Final = 64
+_ATTACHED: Final = "The result is at the beginning of the next message."
 _PATH: Final = re.compile(r"([a-z_]+(?:\.\w+)*): ")  # what a refusal begins with when it names a parameter
 _READ: Final = frozenset(
     {*_SAME, "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "output_config",
@@ -56,11 +59,12 @@ def request_from(body: Mapping[str, Any]) -> tuple[Body, list[str]]:
         made["stop"] = list(stops)
     if metadata := body.get("metadata"):
         check_type("metadata", metadata, (dict,))
-        made |= {"user": metadata["user_id"]} if metadata.get("user_id") else {}
+        made |= _user_from(metadata.get("user_id"), losses)
     if config := body.get("output_config"):
         check_type("output_config", config, (dict,))
         made |= _config_from(config)
     if tier := body.get("service_tier"):
+        check_type("service_tier", tier, (str,))
         made["service_tier"] = _TIERS.get(tier, tier)
     return made, losses
 
@@ -77,15 +81,24 @@ def _messages_from(body: Mapping[str, Any], losses: list[str]) -> list[Body]:
         role, content = message.get("role"), message.get("content")
         where = f"{at}.content"
         if role == "assistant":
-            made.append(turn_from(listed(content, where), where, losses))
+            blocks = listed(content, where)
+            _check_calls(blocks, where)
+            made.append(turn_from(blocks, where, losses))
         elif role == "system":
             made.append({"role": "system", "content": _plain(content, where, losses)})
         elif role == "user":
-            made += _user_from(content, where, losses)
+            made += _said_from(content, where, losses)
         else:
             words = f"{at}.role must be one of assistant, system, user"
             raise BadRequest(words, param=f"{at}.role", code="invalid_value")
     return made
+
+
+def _check_calls(blocks: Sequence[Body], where: str) -> None:
+    for index, block in enumerate(blocks):
+        if block["type"] == "tool_use":
+            for name in ("id", "name"):
+                check_type(f"{where}[{index}].{name}", block.get(name), (str,))
 
 
 def _plain(content: Any, where: str, losses: list[str]) -> str | list[Body]:
@@ -97,22 +110,35 @@ def _plain(content: Any, where: str, losses: list[str]) -> str | list[Body]:
     return [part for part in parts if part]
 
 
-def _user_from(content: Any, where: str, losses: list[str]) -> list[Body]:
-    """Results of tools are messages of their own; what the user says beside them comes after."""
+def _said_from(content: Any, where: str, losses: list[str]) -> list[Body]:
+    """Results of tools are messages of their own, of text alone. What the user says beside them comes after."""
     if type(content) is str:
         return [{"role": "user", "content": content}]
-    results, parts = [], []
+    results, attached, parts = [], list[Body](), list[Body]()
     for index, block in enumerate(listed(content, where)):
         at = f"{where}[{index}]"
         if block["type"] == "tool_result":
-            said = _plain(block.get("content") or "", f"{at}.content", losses)
+            check_type(f"{at}.tool_use_id", block.get("tool_use_id"), (str,))
+            said, files = _result_from(block.get("content") or "", f"{at}.content", losses)
+            attached += files
             result = {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": said}
             results.append(marked(result, block))
             if block.get("is_error"):
                 losses.append(f"{at}.is_error was left out: the result's own words have to say it")
         elif part := part_from(block, at, losses):
             parts.append(part)
-    return [*results, {"role": "user", "content": parts}] if parts or not results else results
+    told = [*attached, *parts]
+    return [*results, {"role": "user", "content": told}] if told or not results else results
+
+
+def _result_from(content: Any, where: str, losses: list[str]) -> tuple[str | list[Body], list[Body]]:
+    """A result's text, and its pictures and files for the message that follows: hardly anybody takes them in one."""
+    said = _plain(content, where, losses)
+    if isinstance(said, str):
+        return said, []
+    texts = [part for part in said if part["type"] == "text"]
+    files = [part for part in said if part not in texts]
+    return texts or (_ATTACHED if files else ""), files
 
 
 def _tools_from(tools: Any, losses: list[str]) -> Body:
@@ -120,18 +146,32 @@ def _tools_from(tools: Any, losses: list[str]) -> Body:
     made = []
     for index, tool in enumerate(tools):
         check_type(f"tools[{index}]", tool, (dict,))
-        if tool.get("type") not in {None, "custom"}:
+        if tool.get("type") not in (None, "custom"):
             losses.append(f"tools[{index}] was left out: {str(tool['type'])[:50]} is run by Anthropic alone")
             continue
-        function = {"name": tool.get("name"), "parameters": tool.get("input_schema")}
+        check_type(f"tools[{index}].name", tool.get("name"), (str,))
+        check_type(f"tools[{index}].input_schema", tool.get("input_schema"), (dict,))
+        function = {"name": tool["name"], "parameters": tool["input_schema"]}
         function |= {name: tool[name] for name in ("description", "strict") if tool.get(name) is not None}
         made.append(marked({"type": "function", "function": function}, tool))
     return {"tools": made} if made else {}
 
 
+def _user_from(ident: Any, losses: list[str]) -> Body:
+    """Chat APIs take no longer names of a caller's user; a hash stands for him as well."""
+    if ident is None:
+        return {}
+    check_type("metadata.user_id", ident, (str,))
+    if len(ident) > _LONGEST_USER:
+        losses.append(f"metadata.user_id is longer than {_LONGEST_USER} characters; its hash was sent")
+        ident = sha256(ident.encode()).hexdigest()
+    return {"user": ident} if ident else {}
+
+
 def _choice_from(choice: Any, losses: list[str]) -> Body:
     check_type("tool_choice", choice, (dict,))
     kind = choice.get("type")
+    check_type("tool_choice.type", kind, (str,))
     made: Body = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") else {}
     if kind == "tool":
         return {**made, "tool_choice": {"type": "function", "function": {"name": choice.get("name")}}}
@@ -232,9 +272,8 @@ def read_error(status: int | None, raw: bytes, **how: Any) -> TargetError:
 def completion_to(body: Mapping[str, Any], model: str | None = None) -> Body:
     """A Messages answer from a canonical one; `model` is what the caller shall read, else the answer's own."""
     choice = body["choices"][0]
-    name = str(body.get("id") or "")
     made = {
-        "id": name if name.startswith("msg_") else f"msg_{name.removeprefix('chatcmpl-')}",
+        "id": message_id(body.get("id")),
         "type": "message",
         "role": "assistant",
         "model": model or body.get("model"),
@@ -246,6 +285,11 @@ def completion_to(body: Mapping[str, Any], model: str | None = None) -> Body:
     if made["stop_reason"] == "end_turn" and type(choice.get("stop_reason")) is str:
         made |= {"stop_reason": "stop_sequence", "stop_sequence": choice["stop_reason"]}
     return made
+
+
+def message_id(ident: Any) -> str:
+    name = str(ident or "")
+    return name if name.startswith("msg_") else f"msg_{name.removeprefix('chatcmpl-')}"
 
 
 def stop_reason_to(finish_reason: str | None) -> str:

@@ -13,6 +13,7 @@ import orjson
 
 from core.errors import BadRequest
 from core.wire.chat import check_type
+from core.wire.seals import extra_opened, extra_sealed, opened, sealed
 
 Body = dict[str, Any]
 
@@ -115,6 +116,7 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
     thoughts: list[str] = []
     details: list[Body] = []
     calls: list[Body] = []
+    extra: Body | None = None  # of the call that follows
     length = 0
     for index, block in enumerate(blocks):
         kind = block["type"]
@@ -124,12 +126,15 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
             if cited := block.get("citations"):
                 citations.append(citation(cited, text, length))
             length += len(text)
+        elif kind == "redacted_thinking" and (found := extra_opened(str(block.get("data")))):
+            extra = found
         elif kind in {"thinking", "redacted_thinking"}:
             thoughts.append(str(block.get("thinking") or ""))
             if detail := detail_of(block, index):
                 details.append(detail)
         elif kind == "tool_use":
-            calls.append(marked(call_of(block), block))
+            calls.append(marked({**call_of(block), **({"extra_content": extra} if extra else {})}, block))
+            extra = None
         else:
             losses.append(f"{where}[{index}] was left out: {_said(kind)} has no counterpart in a chat message")
     if parts:
@@ -137,18 +142,20 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
         message["content"] = parts if whole else "".join(part["text"] for part in parts)
     if thought := "".join(thoughts):
         message["reasoning_content"] = thought
-    found = {"reasoning_details": details, "tool_calls": calls, "citations": citations}
-    return message | {name: items for name, items in found.items() if items}
+    lists = {"reasoning_details": details, "tool_calls": calls, "citations": citations}
+    return message | {name: items for name, items in lists.items() if items}
 
 
 def detail_of(block: Mapping[str, Any], index: int) -> Body | None:
     """A reasoning item; None for a thought without a signature, which cannot be handed in again."""
     if data := block.get("data"):
-        return {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index}
+        data, maker = opened(str(data), FORMAT)
+        return {"type": "reasoning.encrypted", "data": data, "format": maker, "index": index}
     if not (signature := block.get("signature")):
         return None
     text = block.get("thinking") or ""
-    return {"type": "reasoning.text", "text": text, "signature": signature, "format": FORMAT, "index": index}
+    signature, maker = opened(str(signature), FORMAT)
+    return {"type": "reasoning.text", "text": text, "signature": signature, "format": maker, "index": index}
 
 
 def call_of(block: Mapping[str, Any]) -> Body:
@@ -233,7 +240,7 @@ def _text_source(data: str) -> Body | None:
 
 def turn_to(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool = False) -> list[Body]:
     """An assistant's turn as blocks; with `foreign`, others' reasoning is shown, as thoughts without a signature."""
-    rest = [*_texts(message, where, losses), *_calls(message, where, losses)]
+    rest = [*_texts(message, where, losses), *_calls(message, where, losses, foreign=foreign)]
     made: list[Body] = []
     for index, thought in _thoughts(message, where, losses, foreign=foreign):
         while rest and len(made) < index:
@@ -278,14 +285,16 @@ def _cited_texts(content: str, cited: Iterable[Mapping[str, Any]]) -> list[Body]
     return blocks
 
 
-def _calls(message: Mapping[str, Any], where: str, losses: list[str]) -> list[Body]:
-    made = []
+def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[Body]:
+    made: list[Body] = []
     for index, call in enumerate(message.get("tool_calls") or ()):
         at = f"{where}.tool_calls[{index}]"
         function = call.get("function") if type(call) is dict else None
         if type(function) is not dict:
             losses.append(f"{at} was left out: only calls of functions are taken here")
             continue
+        if foreign and (extra := call.get("extra_content")):
+            made.append({"type": "redacted_thinking", "data": extra_sealed(extra)})
         block = {"type": "tool_use", "id": call.get("id"), "name": function.get("name")}
         made.append(marked({**block, "input": _input_of(function.get("arguments"), at, losses)}, call))
     return made
@@ -303,25 +312,25 @@ def _input_of(arguments: Any, where: str, losses: list[str]) -> Body:
 
 
 def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[tuple[int, Body]]:
-    """What can be handed in again, with its place in the turn."""
+    """What can be handed in again, with its place in the turn; with `foreign`, to whoever wrote it."""
     details = [one for one in message.get("reasoning_details") or () if type(one) is dict]
-    made = []
+    made: list[tuple[int, Body]] = []
     for one in details:
-        if one.get("format") != FORMAT:
+        maker, index = one.get("format"), one.get("index")
+        if maker != FORMAT and not foreign:
             continue
         if one.get("type") == "reasoning.encrypted" and one.get("data"):
-            block = {"type": "redacted_thinking", "data": one["data"]}
+            block = {"type": "redacted_thinking", "data": sealed(one["data"], maker, FORMAT)}
         elif one.get("signature"):
-            block = {"type": "thinking", "thinking": one.get("text") or "", "signature": one["signature"]}
+            seal = sealed(one["signature"], maker, FORMAT)
+            block = {"type": "thinking", "thinking": one.get("text") or "", "signature": seal}
         else:
             continue
-        index = one.get("index")
         made.append((index if type(index) is int else 0, block))
-    if made:
-        return sorted(made, key=lambda pair: pair[0])
+    made.sort(key=lambda pair: pair[0])
     text = message.get("reasoning_content") or message.get("reasoning")
-    if text and foreign:
-        return [(0, {"type": "thinking", "thinking": str(text), "signature": ""})]
-    if text or details:
+    if text and foreign and not any(block.get("thinking") for _, block in made):
+        return [(0, {"type": "thinking", "thinking": str(text), "signature": ""}), *made]
+    if (text or details) and not made:
         losses.append(f"{where}'s reasoning was left out: it was not written by this provider")
-    return []
+    return made
