@@ -63,8 +63,8 @@ documents = st.builds(
     st.sampled_from([{}, {"title": "Cup"}, {"title": "Cup", "context": "Sports"}]),
     st.sampled_from([{}, {"citations": {"enabled": True}}]),
 )
-thoughts = st.builds(lambda text, mark: {"type": "thinking", "thinking": text, "signature": mark}, st.text(), words)
-redacted = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, words)
+thoughts = st.builds(lambda text, mark: {"type": "thinking", "thinking": text, "signature": mark}, st.text(), names)
+redacted = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, names)
 
 
 @st.composite
@@ -104,7 +104,7 @@ def turns(draw):
     return [*made, {"role": "user", "content": [*results, *([] if results else [draw(texts)])]}]
 
 
-results_of = words | st.lists(marked(texts | images), min_size=2, max_size=3)
+results_of = words | st.lists(marked(texts), min_size=2, max_size=3)
 tools = st.builds(
     lambda name, about, strict: {
         "name": name,
