@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anthropic
 import httpx2
@@ -12,7 +13,7 @@ from infra.local.simulators.fleet import Fleet
 NEW, OLD = "2026-10-21", "2023-06-01"
 SONNET, HAIKU = "claude-sonnet-5-5", "claude-haiku-4-5"
 HELLO = [{"role": "user", "content": "Hello"}]
-WEATHER = {
+WEATHER: Any = {
     "name": "get_weather",
     "description": "The weather",
     "input_schema": {
@@ -21,15 +22,15 @@ WEATHER = {
         "required": ["city", "days"],
     },
 }
-PIXEL = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}}
-CUP = {
+PIXEL: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}}
+CUP: Any = {
     "type": "document",
     "source": {"type": "text", "media_type": "text/plain", "data": "The reds won the cup."},
     "title": "Cup",
     "citations": {"enabled": True},
 }
 EPHEMERAL = {"type": "ephemeral"}
-THINKING = {"type": "enabled", "budget_tokens": 1024}
+THINKING: Any = {"type": "enabled", "budget_tokens": 1024}
 
 
 @asynccontextmanager
@@ -43,16 +44,15 @@ async def client(version=NEW, key="sk-ant-any", **more):
                 api_key=key, base_url=running.url("anthropic"), max_retries=0, http_client=http,
                 default_headers=headers, **more,
             )  # fmt: skip
-            sdk.fleet = running
-            yield sdk
+            yield sdk, running
     finally:
         await running.stop()
 
 
 def with_client(act, **how):
     async def run():
-        async with client(**how) as sdk:
-            return await act(sdk)
+        async with client(**how) as (sdk, running):
+            return await (act(sdk, running) if act.__code__.co_argcount > 1 else act(sdk))
 
     return asyncio.run(run())
 
@@ -66,8 +66,9 @@ def refused(**options):
     with pytest.raises(anthropic.BadRequestError) as raised:
         ask(**options)
     assert raised.value.type == "invalid_request_error"
-    assert raised.value.request_id == raised.value.body["request_id"]
-    return raised.value.body["error"]["message"]
+    body: Any = raised.value.body
+    assert raised.value.request_id == body["request_id"]
+    return body["error"]["message"]
 
 
 def user(*blocks):
@@ -167,7 +168,7 @@ def test_it_sees_pictures_and_cites_documents():
 
 def test_a_schema():
     age = {"type": "integer", "description": "Age\n\n{minimum: 18}"}
-    schema = {"type": "object", "properties": {"n": age}, "required": ["n"], "additionalProperties": False}
+    schema: Any = {"type": "object", "properties": {"n": age}, "required": ["n"], "additionalProperties": False}
     wanted = {"format": {"type": "json_schema", "schema": schema}}
     assert ask(output_config=wanted).content[0].text == '{"n":18}'
     del schema["additionalProperties"]
@@ -258,8 +259,8 @@ def test_sampling_in_the_old_version_of_an_old_model():
     ],
 )
 def test_faults_in_the_vendor_s_words(fault, raised, kind):
-    async def act(sdk):
-        await sdk.fleet.fault("anthropic", fault)
+    async def act(sdk, running):
+        await running.fault("anthropic", fault)
         with pytest.raises(raised) as error:
             await sdk.messages.create(model=SONNET, messages=HELLO, max_tokens=9)
         return error.value
@@ -276,8 +277,8 @@ def test_faults_in_the_vendor_s_words(fault, raised, kind):
     ("fault", "raised"), [("stream_error", anthropic.APIStatusError), ("cut_stream", httpx2.RemoteProtocolError)]
 )
 def test_a_stream_that_fails(fault, raised):
-    async def act(sdk):
-        await sdk.fleet.fault("anthropic", fault)
+    async def act(sdk, running):
+        await running.fault("anthropic", fault)
         async with sdk.messages.stream(model=SONNET, messages=HELLO, max_tokens=99) as stream:
             words = aiter(stream.text_stream)
             said = [await anext(words) for _ in range(3)]
@@ -291,7 +292,7 @@ def test_a_stream_that_fails(fault, raised):
 def test_either_header_carries_the_key():
     async def act(sdk):
         url = f"{sdk.base_url}/v1/models"
-        keys = ({"x-api-key": "k"}, {"authorization": "Bearer k"}, {})
+        keys: Any = ({"x-api-key": "k"}, {"authorization": "Bearer k"}, {})
         return [(await sdk._client.get(url, headers=one)).status_code for one in keys]
 
     assert with_client(act) == [200, 200, 401]

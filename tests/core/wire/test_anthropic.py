@@ -1,6 +1,7 @@
 """Messages and canonical chat, both ways: nothing is lost that both can say, and what is lost is said."""
 
 import json
+from typing import Any
 
 import orjson
 import pytest
@@ -70,7 +71,7 @@ redacted = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, n
 @st.composite
 def turns(draw):
     """A conversation as the API takes it: turns alternate, and each call of a tool is answered in the next one."""
-    made = []
+    made: list[Any] = []
     for number in range(draw(st.integers(1, 3))):
         results = []
         if made:
