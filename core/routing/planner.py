@@ -67,7 +67,8 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
-        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
 
@@ -116,8 +117,8 @@ class Planner:
         dialect = request.native and request.native.dialect
         wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
         for wish in wishes:
-            row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
+                row = self._registry.rows[wish.provider].of(account)
                 choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
@@ -154,7 +155,7 @@ class Planner:
         self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
     ) -> frozenset[str]:
         """The parameters that this target does not take; of who is permissive only those that are known for it."""
-        row = self._registry.rows[target.provider]
+        row = self._registry.row(target.provider, target.account)
         model = self._catalog.find(target.provider, target.model)
         drop = facts.params & row.lacks_params
         if compatibility != "permissive":
@@ -333,7 +334,7 @@ class Planner:
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
-        chosen = means.means_at(self._registry.rows[target.provider], choice.model, request)
+        chosen = means.means_at(self._registry.row(target.provider, target.account), choice.model, request)
         warnings += means.warnings(chosen, target, request)
         if chosen == "tool":
             dropped |= self.dropped(target, means.A_FUNCTION, None)

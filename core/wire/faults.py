@@ -31,6 +31,12 @@ _QUOTA = {
     "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached",
 }  # fmt: skip
 _EMPTY = re.compile(r"credit balance is too low", re.IGNORECASE)  # told as the request's fault by one
+# A model, or an input of a model, that is not what was asked for: another one may have it.
+_UNABLE = re.compile(
+    r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
+    r"|additional property \S+ is not allowed",
+    re.IGNORECASE,
+)
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
 # This model, or this version of its API, does not take what another may.
@@ -86,7 +92,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContentRefused
     if _EMPTY.search(message):
         return QuotaExhausted
-    if words & _PARAMETER or _NOT_TAKEN.search(message):
+    if words & _PARAMETER or _NOT_TAKEN.search(message) or _UNABLE.search(message):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault
@@ -145,7 +151,9 @@ def cut(text: str, *secrets: str) -> str:
 
 _URL_SAFE = str.maketrans("+/", "-_")
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
-_KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")
+_KEY_LIKE = re.compile(
+    r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}|\bAIza[A-Za-z0-9_\-*]{20,}|\bya29\.[A-Za-z0-9_\-.*]{10,}"
+)
 
 
 def phrase(status: int | None) -> str:

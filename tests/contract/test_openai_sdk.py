@@ -38,7 +38,7 @@ SCHEMA = {
     },
 }
 
-FULL = tuple(name for name in EVERYBODY if name != "ollama")  # which has no tool_choice
+FULL = tuple(name for name in EVERYBODY if name not in {"ollama", "replicate"})  # no tool_choice, and no tools
 each_provider = pytest.mark.parametrize("provider", FULL)
 forcing_provider = pytest.mark.parametrize("provider", [name for name in FULL if name != "anthropic"])
 ONE_ANSWER = {"anthropic", "groq", "deepseek"}
@@ -128,7 +128,7 @@ def test_tools_stream(client, provider):
     assert [piece.function.name for piece in pieces if piece.function and piece.function.name] == ["weather"]
     assert len({piece.id for piece in pieces if piece.id}) == 1
     shreds = [piece.function.arguments or "" for piece in pieces if piece.function]
-    assert len(shreds) > 3
+    assert len(shreds) > 3 or provider == "gemini"  # which gives each call at once
     assert json.loads("".join(shreds)) == ARGUMENTS
     assert [c.finish_reason for chunk in chunks for c in chunk.choices if c.finish_reason] == ["tool_calls"]
 
