@@ -379,7 +379,7 @@ def test_what_is_not_there_yet_says_so_in_one_way(house):
     with pytest.raises(NotYet, match="cannot call anthropic yet"):
         ProviderManager().with_fallback(ClaudeProvider())
     with pytest.raises(NotYet):
-        ProviderFactory.create_provider("gemini", "llm_chat")
+        ProviderFactory.create_provider("gemini", "diarization")
     assert manager.strategy == ProviderStrategy.FALLBACK
 
 
