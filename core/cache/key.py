@@ -40,7 +40,7 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     options = request.options
     named = (
         options.provider, options.models, options.strategy, options.tier,
-        options.max_cost, options.fallback, options.strict,
+        options.max_cost, options.fallback, options.compatibility,
     )  # fmt: skip
     digest = sha256(orjson.dumps((_VERSION, caller.org, caller.project, request.capability, configuration, named)))
     # Parameters and messages have no order of names, but what other parameters hold has: a schema's names are answered
@@ -50,7 +50,8 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     digest.update(orjson.dumps({name: _number(given[name]) for name in given if name not in _DELIVERY}))
     digest.update(orjson.dumps(messages, option=orjson.OPT_SORT_KEYS))  # by itself: as deep as the encoder goes
     if request.native is not None:  # it may say what its translation does not
-        digest.update(orjson.dumps(request.native.body, option=orjson.OPT_SORT_KEYS))
+        whole = {name: value for name, value in request.native.body.items() if name not in _DELIVERY}
+        digest.update(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
     return digest.hexdigest()
 
 

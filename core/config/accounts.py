@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.capabilities import Capability
-from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
+from core.config.kinds import DURATION, FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
 from core.config.layers import Found, Layers, Origin, Unset
 from core.config.secrets import Secret
 from core.errors import Misconfigured
@@ -31,6 +31,9 @@ class Account:
     priority: int | None = None
     max_tokens: int | None = None  # these two for requests that name none
     temperature: float | None = None
+    # How long a model stays loaded, and with how much context, where the provider lets its users choose.
+    keep_alive: str | int | None = None
+    num_ctx: int | None = None
     first: bool = False  # leads the default chain
     simulated: bool = False
     usable: bool = True  # False: this version cannot talk to its provider
@@ -58,6 +61,8 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "priority": PRIORITY,
     "max_tokens": TOKENS,
     "temperature": TEMPERATURE,
+    "keep_alive": DURATION,
+    "num_ctx": TOKENS,
     "first": FLAG,
     "simulated": FLAG,
 }
@@ -73,6 +78,8 @@ FIELD_DOCS: Mapping[str, str] = {
     "priority": "The lowest number goes first",
     "max_tokens": "Length of answers of requests that name none",
     "temperature": "Temperature of requests that name none",
+    "keep_alive": "How long a model stays loaded after an answer: 10m, 0 for not at all, -1 for ever",
+    "num_ctx": "Tokens of context that a model is loaded with; without it as many as a request needs",
 }
 MODELS = tuple(f"models.{one}" for one in Capability if one not in {Capability.CHAT, Capability.EMBED})
 FIELDS = (*ACCOUNT_KINDS, *MODELS)
@@ -88,6 +95,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "priority": ("priority",),
     "max_tokens": ("max_tokens",),
     "temperature": ("temperature",),
+    "keep_alive": ("keep_alive",),
+    "num_ctx": ("num_ctx",),
     "embedding_model": ("embedding_model", "models.embed"),
     "command": ("command",),
     **{name: (name,) for name in MODELS},

@@ -25,7 +25,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "strict": {
         "type": "boolean",
         "default": False,
-        "description": "Refuse where a parameter would be dropped.",
+        "description": "The same as compatibility=strict.",
+    },
+    "compatibility": {
+        "enum": ["strict", "warn", "permissive"],
+        "default": "warn",
+        "description": "What a target does not take: it is passed over, or not sent it, or sent what nobody knows.",
     },
 }
 
@@ -73,6 +78,33 @@ CHAT_BODY = _chat_body()
 def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
     answer = "The answer with its receipt" if native else "The provider's chat completion"
     return _operation(summary, Capability.CHAT, CHAT_BODY, answer, {"text/event-stream": {}})
+
+
+_CONTENT = {"type": ["string", "array"]}
+_MESSAGES: dict[str, dict[str, Any]] = {
+    "model": {"type": "string"},
+    "max_tokens": {"type": "integer", "minimum": 0},
+    "messages": {"type": "array", "minItems": 1},
+    "system": _CONTENT,
+    "stream": {"type": "boolean"},
+    "stop_sequences": {"type": "array", "items": {"type": "string"}},
+    "tools": {"type": "array"},
+    **{name: {"type": "object"} for name in ("tool_choice", "thinking", "output_config", "metadata")},
+}
+
+
+def messages_operation() -> dict[str, Any]:
+    body = _body({name: dict(one) for name, one in _MESSAGES.items()}, "messages", "max_tokens")
+    answer = "A message, from whichever provider answered"
+    return _operation("Chat in the form of the Messages API", Capability.CHAT, body, answer, {"text/event-stream": {}})
+
+
+def count_operation() -> dict[str, Any]:
+    body = _body(
+        {name: dict(one) for name, one in _MESSAGES.items() if name not in {"max_tokens", "stream"}}, "messages"
+    )
+    answer = "input_tokens; the header x-patchbay-count says whether they are reported or estimated"
+    return _operation("Tokens of a request in the form of the Messages API", Capability.CHAT, body, answer, {})
 
 
 def embed_operation(summary: str, *, native: bool) -> dict[str, Any]:

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
 from core.config.settings import Account, Declared
-from core.wire.chat import CHAT_PARAMS, MESSAGE_NAME
+from core.wire.chat import (
+    CACHE_CONTROL,
+    CHAT_PARAMS,
+    CITATIONS,
+    EXTRA_CONTENT,
+    MESSAGE_NAME,
+    REASONING,
+    REASONING_DETAILS,
+    TOOL_CACHE_CONTROL,
+)
 
 _CHAT = frozenset({Capability.CHAT})
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
@@ -19,6 +28,24 @@ _OPENAI_ONLY = frozenset({
     "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "verbosity", "web_search_options", "prediction", "modalities", "audio",
 })  # fmt: skip
+# What other dialects than this one have no counterpart of.
+_COMPLETIONS_ONLY = frozenset({
+    "n", "seed", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "functions",
+    "function_call", "moderation",
+})  # fmt: skip
+
+
+_COMMON_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_MIB = 2**20
+
+
+class Images(NamedTuple):
+    """How a provider takes images; None is a limit that it does not document."""
+
+    urls: bool = True  # fetches what an address leads to; for who does not, and who should not, we do
+    most: int | None = None  # in a request
+    most_bytes: int | None = None  # of one that is given as data
+    types: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +71,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
     base64: bool = True  # gives vectors in base64 when asked to
@@ -132,6 +160,7 @@ TABLE: tuple[Row, ...] = (
         },
         needs=("key", "base_url"),
         key_header="api-key",
+        images=Images(types=_COMMON_IMAGES),
     ),
     Row(
         name="together",
@@ -162,10 +191,29 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="anthropic",
         title="Anthropic",
+        adapter="core.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        features=_ALL_CHAT_FEATURES - {Feature.JSON_MODE} | {Feature.DOCUMENTS},
+        default_models={Capability.CHAT: "claude-sonnet-5-5"},
         aliases=("claude",),
+        env={"token": ("ANTHROPIC_AUTH_TOKEN",), "api_version": ("ANTHROPIC_VERSION",)},
+        key_header="x-api-key",
+        dialects=frozenset({"messages"}),
+        extra_params=frozenset(
+            {
+                "top_k",
+                "thinking",
+                "documents",
+                "cache_control",
+                REASONING,
+                REASONING_DETAILS,
+                CACHE_CONTROL,
+                TOOL_CACHE_CONTROL,
+                CITATIONS,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
+        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES),
     ),
     Row(
         name="openai",
@@ -176,6 +224,7 @@ TABLE: tuple[Row, ...] = (
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
         env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
         later={"OPENAI_TTS_VOICE": "speech"},
+        images=Images(types=_COMMON_IMAGES),
     ),
     Row(
         name="groq",
@@ -184,6 +233,7 @@ TABLE: tuple[Row, ...] = (
         default_models={Capability.CHAT: "openai/gpt-oss-120b"},
         extra_params=frozenset({"reasoning_format", "include_reasoning"}),
         lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
+        images=Images(most=5, most_bytes=3 * _MIB, types=_COMMON_IMAGES),  # 4 MB in base64
     ),
     Row(
         name="deepseek",
@@ -192,14 +242,21 @@ TABLE: tuple[Row, ...] = (
         features=_ALL_CHAT_FEATURES - {Feature.VISION, Feature.JSON_SCHEMA},
         default_models={Capability.CHAT: "deepseek-flash"},
         max_tokens_param="max_tokens",
-        extra_params=frozenset({"thinking"}),
+        extra_params=frozenset({"thinking", REASONING}),
         lacks_params=_OPENAI_ONLY | {"n", "seed", "logit_bias", "parallel_tool_calls", "user"},
     ),
     Row(
         name="huggingface",
         title="Hugging Face",
+        adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "openai/gpt-oss-120b",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=32,  # what its embedding server takes unless it is started with more
+        base64=False,
         aliases=("hf",),
         env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
         max_tokens_param="max_tokens",
@@ -215,10 +272,21 @@ TABLE: tuple[Row, ...] = (
         default_models={Capability.CHAT: "gemini-3.8-flash", Capability.EMBED: "gemini-embedding-001"},
         key_header="x-goog-api-key",
         max_inputs=100,
-        extra_params=frozenset({"top_k", "thinking", "safety_settings", "input_type"}),
+        extra_params=frozenset(
+            {
+                "top_k",
+                "thinking",
+                "safety_settings",
+                "input_type",
+                REASONING,
+                REASONING_DETAILS,
+                EXTRA_CONTENT,
+            }
+        ),
         lacks_params=_OPENAI_ONLY | {"logit_bias", "parallel_tool_calls", "user", "moderation", MESSAGE_NAME},
         aliases=("google", "google-ai"),
         env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        images=Images(urls=False, types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"}),
         command="gemini",
         by_command=_GEMINI_PROGRAM,
     ),
@@ -229,14 +297,34 @@ TABLE: tuple[Row, ...] = (
         capabilities=frozenset(),
         features=frozenset(),
         env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
+        extra_params=frozenset({"thinking", REASONING, REASONING_DETAILS, CITATIONS}),
+        images=Images(most=20, types=_COMMON_IMAGES),
     ),
     Row(
         name="replicate",
         title="Replicate",
+        adapter="core.providers.replicate:Replicate",
         base_url="https://api.replicate.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        # It runs anybody's models on a prompt: images go to those of which the catalogue says that they take them.
+        features=frozenset({Feature.STREAM}),
+        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct"},
         env={"key": ("REPLICATE_API_TOKEN",)},
+        extra_params=frozenset({"input", "top_k"}),
+        lacks_params=_OPENAI_ONLY - {"verbosity"}
+        | frozenset(
+            {
+                "n",
+                "logprobs",
+                "top_logprobs",
+                "logit_bias",
+                "user",
+                "tool_choice",
+                "parallel_tool_calls",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
     ),
     Row(
         name="local",
@@ -255,23 +343,52 @@ TABLE: tuple[Row, ...] = (
         later={"LOCAL_QUANTIZATION": "serving models on own GPUs", "LOCAL_DEVICE": "serving models on own GPUs"},
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs"}),
+        extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs", REASONING}),
         lacks_params=_OPENAI_ONLY,
         free=True,
         local=True,
+        images=Images(urls=False),  # it stands where it could reach what users must not
     ),
     Row(
         name="ollama",
         title="Ollama",
+        adapter="core.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
         capabilities=_CHAT_AND_EMBED,
+        env={"keep_alive": ("OLLAMA_KEEP_ALIVE",), "num_ctx": ("OLLAMA_NUM_CTX", "OLLAMA_CONTEXT_LENGTH")},
         max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),
+        extra_params=frozenset(
+            {
+                "keep_alive",
+                "options",
+                "think",
+                "thinking",
+                "num_ctx",
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                REASONING,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | frozenset(
+            {
+                "logit_bias",
+                "n",
+                "user",
+                "logprobs",
+                "top_logprobs",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
         free=True,
         local=True,
         detect=True,
+        images=Images(urls=False),
     ),
 )

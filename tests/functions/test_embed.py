@@ -446,7 +446,18 @@ class TestAround:
     def test_openapi_describes_what_they_take(self, gateway, route, required):
         operation = gateway.http.get("/openapi.json").json()["paths"][route]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        ours = {"provider", "fallback", "model", "models", "strategy", "cache", "max_cost", "tier", "strict"}
+        ours = {
+            "provider",
+            "fallback",
+            "model",
+            "models",
+            "strategy",
+            "cache",
+            "max_cost",
+            "tier",
+            "strict",
+            "compatibility",
+        }
         assert (
             ours | {"input", "dimensions", "encoding_format", "input_type", "truncate"} <= schema["properties"].keys()
         )
@@ -458,7 +469,7 @@ class TestAround:
     def test_providers_say_who_embeds(self, gateway):
         rows = {one["name"]: one for one in gateway.http.get("/api/ai/providers").json()["providers"]}
         assert {name for name, one in rows.items() if "embed" in one["capabilities"]} == {
-            "azure", "openai", "together", "gemini", "local", "ollama",
+            "azure", "openai", "together", "gemini", "huggingface", "local", "ollama",
         }  # fmt: skip
         assert rows["openai"]["accounts"][0]["embedding_model"] == SMALL
 

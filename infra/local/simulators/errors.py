@@ -48,6 +48,18 @@ DEEPSEEK: dict[int, tuple[str, str | None, str]] = {
     503: ("service_unavailable_error", "service_unavailable_error", "Service is too busy."),
 }
 
+# Replicate's titles.
+PROBLEMS: dict[int, tuple[str, str]] = {
+    400: ("Invalid request", "The request is not valid."),
+    401: ("Unauthenticated", "You did not pass a valid authentication token"),
+    402: ("Insufficient credit", "You have insufficient credit to run this model."),
+    403: ("Forbidden", "You are not allowed to use this model."),
+    404: ("Not found", "The requested resource could not be found."),
+    422: ("Input validation failed", "- input: prompt is required\n"),
+    429: ("Too many requests", "Request was throttled. Your rate limit resets soon."),
+    503: ("Service unavailable", "The service is temporarily unavailable."),
+}
+
 TABLES = {"together": TOGETHER, "groq": GROQ, "deepseek": DEEPSEEK}
 
 AZURE: dict[int, tuple[str, str]] = {
@@ -61,6 +73,18 @@ AZURE: dict[int, tuple[str, str]] = {
     429: ("429", "Requests have exceeded the call rate limit of your current pricing tier."),
     500: ("InternalServerError", "The server had an error processing your request."),
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
+}
+
+ANTHROPIC: dict[int, tuple[str, str]] = {
+    401: ("authentication_error", "invalid x-api-key"),
+    402: ("billing_error", "Your credit balance is too low to access the API."),
+    403: ("permission_error", "Your API key does not have permission to use the specified resource."),
+    404: ("not_found_error", "Not Found"),
+    413: ("request_too_large", "Request exceeds the maximum allowed number of bytes."),
+    429: ("rate_limit_error", "This request would exceed your organization's rate limit."),
+    500: ("api_error", "Internal server error"),
+    504: ("timeout_error", "The request timed out."),
+    529: ("overloaded_error", "Overloaded"),
 }
 
 # Status -> Google's own name of it, message.
@@ -79,6 +103,7 @@ GOOGLE: dict[int, tuple[str, str]] = {
     529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
 }
 
+PROBLEM = {"content-type": "application/problem+json"}
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -86,8 +111,13 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
+    if vendor.errors == "anthropic":
+        return _anthropic(status, message)
     if vendor.errors == "google":
         return google(status, message)
+    if vendor.errors == "problem":
+        title, words = PROBLEMS.get(status, ("Internal server error", "The request could not be served."))
+        return {"title": title, "detail": message or words, "status": status}
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
@@ -102,11 +132,19 @@ def _said(vendor: Vendor, message: str, kind: str, param: str | None, code: str 
             return {"error": message}
         case "groq":
             return {"error": {"message": message, "type": kind, **({"code": code} if code else {})}}
+        case "anthropic":
+            return _anthropic(status, message)
         case "numbers":
             name = "BadRequestError" if status < 500 else "InternalServerError"
             return {"error": {"message": message, "type": name, "param": param, "code": status}}
         case _:
             return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _anthropic(status: int, message: str) -> dict[str, Any]:
+    plain = "invalid_request_error" if status < 500 else "api_error"
+    kind, words = ANTHROPIC.get(status, (plain, "The request could not be served."))
+    return {"type": "error", "error": {"type": kind, "message": message or words}}
 
 
 def google(status: int, message: str = "", *details: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +175,8 @@ def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float |
         headers["retry-after"] = f"{retry_after:g}"
         if vendor.retry_after_ms:
             headers["retry-after-ms"] = f"{retry_after * 1000:.0f}"
+    if vendor.errors == "problem":
+        headers |= PROBLEM
     return json_reply(error_body(vendor, status, message), status, headers)
 
 
@@ -151,6 +191,8 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
 
 def invalid(vendor: Vendor, message: str, param: str | None, code: str | None, status: int = 400) -> Reply:
     """A request the model's own front rejects: there Azure speaks as OpenAI does."""
+    if vendor.errors == "problem":
+        return json_reply(error_body(vendor, status, message), status, PROBLEM)
     if vendor.errors == "ollama":
         code = None
     return json_reply(_said(vendor, message, "invalid_request_error", param, code, status), status)

@@ -91,6 +91,61 @@ def excluded(made):
 AZURE, TOGETHER, OPENAI = "azure/gpt-5.4-mini", f"together/{LLAMA}", "openai/gpt-6-luna"
 
 
+PERSON = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}}}
+WORDS = {"type": "json_schema", "json_schema": {"name": "words", "schema": {"type": "array"}}}
+
+
+class TestMeans:
+    """Of those that are configured, together's default model has a JSON mode and no schemas."""
+
+    def means(self, wanted, **options):
+        made = plan(None, {"response_format": wanted}, **options)
+        return {one.target.provider: one.means for one in made.candidates}
+
+    def test_who_has_no_schemas_answers_by_json_mode_in_his_place_of_the_chain(self):
+        expected = {"azure": "native", "together": "json_mode", "openai": "native"}
+        assert self.means(PERSON) == expected
+        assert list(self.means(PERSON)) == list(expected)
+
+    def test_and_says_so(self):
+        made = {one.target.provider: one for one in plan(None, {"response_format": PERSON}).candidates}
+        assert made["together"].reasons[-1] == "by JSON mode, checked here"
+        assert made["together"].warnings == (f"{TOGETHER} takes no JSON schema: asked by JSON mode, and checked here",)
+        assert made["azure"].warnings == () and len(made["azure"].reasons) == 1
+
+    def test_strict_takes_a_providers_own_means_only(self):
+        made = plan(None, {"response_format": PERSON}, compatibility="strict")
+        assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
+        assert excluded(made)["together"] == ("features", "does not take json_schema")
+
+    def test_what_is_no_object_needs_schemas(self):
+        assert self.means(WORDS) == {"azure": "native", "openai": "native"}
+        assert self.means(PERSON)["together"] == "json_mode", "equal but for their schemas' types"
+
+    def test_json_mode_is_everybodys_here(self):
+        assert set(self.means({"type": "json_object"}).values()) == {"native"}
+
+    def test_who_asks_for_no_json_needs_no_means(self):
+        assert set(self.means({"type": "text"}).values()) == {None}
+
+    def test_a_function_where_there_is_nothing_else(self):
+        tools = frozenset({Feature.STREAM, Feature.TOOLS})
+        bare = Catalog([model("together", LLAMA, "standard", features=tools)])
+        made = planner({"TOGETHER_API_KEY": "t"}, bare)
+        (one,) = made.plan(request({"response_format": PERSON})).candidates
+        assert (one.means, one.reasons[-1]) == ("tool", "by a function call, checked here")
+        assert "tool_choice" not in one.drop
+
+    def test_who_cannot_be_made_to_call_is_not_told_to(self):
+        one = planner(
+            {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "OLLAMA_MODEL": "m"},
+            Catalog([model("ollama", "m", "fast", features=frozenset({Feature.TOOLS}))]),
+        )
+        (only,) = one.plan(request({"response_format": PERSON})).candidates
+        assert only.means == "tool" and "tool_choice" in only.drop
+        assert not any("tool_choice" in each for each in only.warnings), "nobody asked for one"
+
+
 class TestChain:
     def test_azure_then_together_then_openai(self):
         assert order() == [AZURE, TOGETHER, OPENAI]
@@ -585,14 +640,26 @@ class TestMoney:
 
 class TestFit:
     def test_who_cannot_see_is_out_for_an_image(self):
-        made = plan(body={"messages": IMAGE})
+        made = plan({**KEYS, "TOGETHER_MODEL": LLAMA}, body={"messages": IMAGE})
         assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
         assert excluded(made)["together"] == ("features", "does not take vision")
         assert all(one.by_request for one in made.excluded if one.code == "features")
 
-    def test_a_named_model_that_cannot_see_is_out_too(self):
+    def test_a_default_that_cannot_see_gives_way_to_one_that_can(self):
+        """Nobody chose it; that the provider has another one is all who ask with an image care for."""
+        made = plan(body={"messages": IMAGE})
+        assert [str(one.target) for one in made.candidates] == [AZURE, "together/Qwen/Qwen3.5-9B", OPENAI]
+        assert made.candidates[1].reasons[1] == f"in place of {LLAMA}, which takes no images"
+        assert str(plan(body={"messages": HI}).candidates[1].target) == f"together/{LLAMA}"
+        made = plan(body={"messages": IMAGE}, tier="standard")
+        assert excluded(made)["together"] == ("features", "does not take vision")
+        assert "together/Qwen/Qwen3.5-9B" in order(body={"messages": IMAGE}, tier="fast")
+
+    def test_a_named_model_that_cannot_see_is_out_all_the_same(self):
         made = plan(body={"messages": IMAGE}, model=OSS)
-        assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
+        assert f"together/{OSS}" in [str(one.target) for one in made.excluded]
+        made = plan(body={"messages": IMAGE}, model=f"together/{OSS}", fallback=False)
+        assert made.candidates == ()
 
     def test_what_is_not_in_the_catalogue_is_given_the_benefit(self):
         assert order(body={"messages": IMAGE}, model="together/new-model")[0] == "together/new-model"
@@ -645,7 +712,7 @@ class TestParameters:
         assert self.candidate(TOGETHER, {"store": True, "metadata": {"a": "b"}}).drop == {"store", "metadata"}
 
     def test_strictly_who_lacks_one_is_out_and_says_which(self):
-        made = plan(body={"temperature": 0.2}, strict=True)
+        made = plan(body={"temperature": 0.2}, compatibility="strict")
         assert [one.target.provider for one in made.candidates] == ["together"]
         code, reason = excluded(made)["openai"]
         assert code == "parameters"
@@ -653,8 +720,38 @@ class TestParameters:
         assert next(one.by_request for one in made.excluded if one.target.provider == "openai")
 
     def test_strictly_what_everybody_takes_excludes_nobody(self):
-        assert providers(body={"max_tokens": 10, "seed": 1}, strict=True) == ["azure", "together", "openai"]
-        assert self.candidate(OPENAI, {"temperature": 1, "reasoning_effort": "none"}, strict=True) is not None
+        assert providers(body={"max_tokens": 10, "seed": 1}, compatibility="strict") == ["azure", "together", "openai"]
+        assert (
+            self.candidate(OPENAI, {"temperature": 1, "reasoning_effort": "none"}, compatibility="strict") is not None
+        )
+
+    def test_who_is_permissive_sends_what_nobody_knows(self):
+        body = {
+            "top_k": 40,
+            "brand_new": {"a": 1},
+            "messages": [*HI, {**HI[0], "cache_control": {"type": "ephemeral"}}],
+        }
+        one = self.candidate(OPENAI, body, compatibility="permissive")
+        assert (one.drop, one.warnings) == (frozenset(), ())
+        one = self.candidate(TOGETHER, {**body, "store": True}, compatibility="permissive")
+        assert one.drop == {"store"}
+        assert one.warnings == (f"store was not sent: {one.target} does not take it",)
+
+    def test_what_stands_inside_messages_goes_to_who_takes_it(self):
+        said = {"role": "assistant", "content": "a", "reasoning_content": "b", "name": "Eve"}
+        keys = {**KEYS, "DEEPSEEK_API_KEY": "d"}
+        made = plan(keys, body={"messages": [*HI, said, *HI]})
+        drops = {one.target.provider: one.drop for one in made.candidates}
+        assert drops["openai"] == {"messages[].reasoning_content"}
+        assert drops["deepseek"] == frozenset()
+        made = plan(keys, body={"messages": [*HI, said, *HI]}, compatibility="strict")
+        assert [one.target.provider for one in made.candidates] == ["deepseek"]
+        assert "messages[].reasoning_content (strict)" in excluded(made)["openai"][1]
+
+    def test_documents_go_to_nobody_who_has_no_means_for_them(self):
+        made = plan(body={"documents": ["a text"]})
+        assert made.candidates == ()
+        assert excluded(made)["openai"] == ("features", "does not take documents")
 
     def test_nothing_asked_nothing_dropped(self):
         for one in plan().candidates:
@@ -678,9 +775,6 @@ class TestStrategy:
         assert plan().strategy == plan(strategy="fallback").strategy == "fallback"
         assert plan().policy
 
-    def test_an_unknown_one_in_the_settings_is_no_reason_to_fail(self):
-        assert plan({**KEYS, "PROVIDER_STRATEGY": "dartboard"}).strategy == "fallback"
-
 
 BODIES = st.fixed_dictionaries(
     {"messages": st.sampled_from(["short", "seen", "long", "longer"])},
@@ -702,7 +796,7 @@ OPTIONS = st.fixed_dictionaries(
         "fallback": st.booleans(),
         "tier": st.sampled_from(["fast", "advanced", "local"]),
         "max_cost": st.sampled_from([0, 0.001, 0.01, 1]),
-        "strict": st.booleans(),
+        "compatibility": st.sampled_from(["strict", "warn", "permissive"]),
         "strategy": st.sampled_from(["fallback", "dartboard"]),
     },
 )
@@ -753,7 +847,7 @@ class TestPure:
         assert all(one.code and one.reason for one in made.excluded)
         assert all(one.reasons for one in made.candidates)
         assert options.get("fallback", True) or len(inside) <= 1
-        assert not options.get("strict") or not any(one.drop for one in made.candidates)
+        assert options.get("compatibility") != "strict" or not any(one.drop for one in made.candidates)
 
     @examples(100)
     @given(BODIES, OPTIONS)
