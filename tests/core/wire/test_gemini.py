@@ -5,7 +5,7 @@ from base64 import b64encode
 from math import hypot
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import (
@@ -28,7 +28,8 @@ from core.wire.gemini import embed_to, request_from, request_to
 from core.wire.gemini_answers import completion_from, completion_to, read_embeddings, read_error, read_usage
 from core.wire.gemini_contents import SKIP
 
-NEW, OLD = "gemini-3.8-flash", "gemini-2.5-flash"
+NEW, OLD, PRO = "gemini-3.8-flash", "gemini-2.5-flash", "gemini-3.1-pro-preview"
+FORMAT = "google-gemini-v1"
 DATA = b64encode(b"bytes").decode()
 HELLO = {"role": "user", "content": "Hello"}
 WEATHER = {
@@ -275,7 +276,7 @@ class TestThinking:
         [
             (NEW, {"reasoning_effort": "high"}, {"thinkingLevel": "HIGH", "includeThoughts": True}),
             (NEW, {"reasoning_effort": "minimal"}, {"thinkingLevel": "MINIMAL", "includeThoughts": True}),
-            ("gemini-3.1-pro-preview", {"reasoning_effort": "minimal"}, {"thinkingLevel": "LOW", "includeThoughts": True}),
+            (PRO, {"reasoning_effort": "minimal"}, {"thinkingLevel": "LOW", "includeThoughts": True}),
             (NEW, {"thinking": {"type": "adaptive"}}, {"includeThoughts": True}),
             (OLD, {"reasoning_effort": "none"}, {"thinkingBudget": 0}),
             (OLD, {"reasoning_effort": "low"}, {"thinkingBudget": 1024, "includeThoughts": True}),
@@ -326,8 +327,8 @@ class TestSignatures:
     def test_they_come_back_where_they_were(self):
         call = {**CALL, "extra_content": {"google": {"thought_signature": "c2ln"}}}
         details = [
-            {"type": "reasoning.text", "text": "Hm", "signature": "dGhvdWdodA==", "format": "google-gemini-v1", "index": 0},
-            {"type": "reasoning.encrypted", "data": "dGV4dA==", "format": "google-gemini-v1", "index": 1},
+            {"type": "reasoning.text", "text": "Hm", "signature": "dGhvdWdodA==", "format": FORMAT, "index": 0},
+            {"type": "reasoning.encrypted", "data": "dGV4dA==", "format": FORMAT, "index": 1},
         ]  # fmt: skip
         message = {"role": "assistant", "content": "Let me see", "tool_calls": [call], "reasoning_details": details}
         body, losses = sent(HELLO, message, {"role": "tool", "tool_call_id": "call_1", "content": "12"})
@@ -583,7 +584,7 @@ def conversations(draw):
             messages.append({"role": "assistant", "content": draw(st.none() | TEXT), "tool_calls": made})
             messages += [{"role": "tool", "tool_call_id": one["id"], "content": draw(TEXT)} for one in made]
         thought = draw(st.none() | TEXT)
-        details = [{"type": "reasoning.text", "text": thought, "format": "google-gemini-v1", "index": 0}]
+        details = [{"type": "reasoning.text", "text": thought, "format": FORMAT, "index": 0}]
         kept = {"reasoning_content": thought, "reasoning_details": details} if thought else {}
         messages.append({"role": "assistant", "content": draw(TEXT), **kept})
     return messages
@@ -615,6 +616,7 @@ def meant(message):
     return found
 
 
+@settings(max_examples=60)
 @given(conversations(), OPTIONS, CHOICES)
 def test_a_request_comes_back_as_it_was(messages, options, choice):
     body = {"messages": messages, "model": NEW, **options, **({"tool_choice": choice} if "tools" in options else {})}
@@ -629,7 +631,7 @@ def test_a_request_comes_back_as_it_was(messages, options, choice):
 def test_an_answer_comes_back_as_it_was(model, text, thought, called):
     message = {"role": "assistant", "content": text, **({"tool_calls": called} if called else {})}
     if thought:
-        item = {"type": "reasoning.text", "text": thought, "format": "google-gemini-v1", "index": 0}
+        item = {"type": "reasoning.text", "text": thought, "format": FORMAT, "index": 0}
         message |= {"reasoning_content": thought, "reasoning_details": [item]}
     finish = "tool_calls" if called else "stop"
     usage = {
