@@ -63,6 +63,22 @@ AZURE: dict[int, tuple[str, str]] = {
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
 
+COHERE: dict[int, str] = {
+    400: "invalid request",
+    401: "invalid api token",
+    402: "Please add or update your payment method to continue",
+    403: "you do not have access to this resource",
+    404: "model not found, make sure the correct model ID was used and that you have access to the model",
+    413: "too many tokens: the request is larger than the model's context",
+    422: "invalid request: one of the parameters is not valid",
+    429: "You are using a Trial key, which is limited to 40 API calls / minute. Please wait and try again later.",
+    498: "invalid token",
+    499: "request was cancelled",
+    501: "this is not implemented",
+    503: "the service is unavailable, please try again later",
+    504: "the request timed out",
+}
+
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -70,6 +86,8 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
+    if vendor.errors == "cohere":
+        return {"id": "simulated", "message": message or COHERE.get(status, "internal server error")}
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
@@ -104,6 +122,8 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
     """No such path, or not with this method."""
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    if vendor.errors == "cohere":
+        return refusal(vendor, status, f"{method} {path} was not found")
     return invalid(vendor, f"Invalid URL ({method} {path})", None, None, status)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings
+from infra.local.simulators import chat, cohere, cohere_embeddings, embeddings, listings, rerank
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -38,6 +38,12 @@ class Responder:
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "rerank": Responder("POST", "rerank", rerank.respond),
+    "similarity": Responder("POST", "rerank", rerank.similarity),
+    "cohere_chat": Responder("POST", "chat", cohere.chat),
+    "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
+    "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "models": Responder("GET", None, listings.models),
     "tags": Responder("GET", None, listings.tags),
     "version": Responder("GET", None, listings.version),
