@@ -26,6 +26,9 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
+_FIELD = re.compile(r"^unknown field: parameter", re.IGNORECASE)
+_TOKEN = re.compile(r"\binvalid (api )?token\b", re.IGNORECASE)  # told as 498, which is somebody else's for overload
+_BY_MONTH = re.compile(r"API calls / month", re.IGNORECASE)
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
 _PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
@@ -45,6 +48,7 @@ _BY_STATUS: dict[int, type[TargetError]] = {
     429: RateLimited,
     451: ContentRefused,
     498: Overloaded,
+    499: ServerFault,
     503: Overloaded,
     508: Circle,
     529: Overloaded,
@@ -58,6 +62,10 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
         return QuotaExhausted
     if status is None:
         status = _status_of(code) or _status_of(kind) or 500
+    if status == 498 and _TOKEN.search(message):
+        return CredentialRefused
+    if status == 429 and _BY_MONTH.search(message):
+        return QuotaExhausted
     if status in {400, 413, 422}:
         return _request_fault(words, message) or _BY_STATUS[status]
     if status in _BY_STATUS:
@@ -73,7 +81,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContextTooLong
     if words & _CONTENT:
         return ContentRefused
-    if words & _PARAMETER:
+    if words & _PARAMETER or _FIELD.search(message):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault
