@@ -20,6 +20,10 @@ from core.wire.openai import Completion
 
 Body = dict[str, Any]
 T = TypeVar("T")
+# What of a message the native answer shows beside its text.
+_BESIDE_CONTENT = (
+    "tool_calls", "refusal", "reasoning_content", "reasoning_details", "citations", "annotations", "audio",
+)  # fmt: skip
 _NO_RECEIPT: Body = {"decision_id": None, "attempts": [], "cost": {"usd": 0.0, "nano_usd": 0}, "warnings": []}
 
 
@@ -79,7 +83,7 @@ class NativeChat(OpenAIChat):
 
     def answer(self, answer: Answer[Completion]) -> bytes:
         message = answer.value.message
-        extra = {name: message[name] for name in ("tool_calls", "refusal", "reasoning_content") if message.get(name)}
+        extra = {name: message[name] for name in _BESIDE_CONTENT if message.get(name)}
         choices = answer.value.body["choices"]
         if len(choices) > 1:
             extra["choices"] = choices
