@@ -196,9 +196,39 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="cohere",
         title="Cohere",
+        adapter="core.providers.cohere:Cohere",
         base_url="https://api.cohere.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.DOCUMENTS},
+        default_models={Capability.CHAT: "command-a-plus-05-2026", Capability.EMBED: "embed-v4.0"},
+        max_inputs=96,
+        extra_params=frozenset(
+            {
+                "top_k",
+                "thinking",
+                "citation_options",
+                "safety_mode",
+                "priority",
+                "input_type",
+                "truncate",
+                "messages[].reasoning_content",
+                "messages[].reasoning_details",
+                "messages[].citations",
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | {
+            "n",
+            "logprobs",
+            "top_logprobs",
+            "logit_bias",
+            "parallel_tool_calls",
+            "functions",
+            "function_call",
+            "user",
+            "moderation",
+            MESSAGE_NAME,
+        },
         env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
     ),
     Row(

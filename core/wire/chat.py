@@ -29,7 +29,7 @@ CHAT_PARAMS: dict[str, tuple[type, ...]] = {
     "reasoning_effort": _TEXT, "verbosity": _TEXT, "service_tier": _TEXT, "store": _FLAG,
     "metadata": _OBJECT, "moderation": _OBJECT, "user": _TEXT, "safety_identifier": _TEXT,
     "prompt_cache_key": _TEXT, "prompt_cache_options": _OBJECT, "prompt_cache_retention": _TEXT,
-    "web_search_options": _OBJECT,
+    "web_search_options": _OBJECT, "documents": _LIST,
 }  # fmt: skip
 # What the elements of a list are, and the least that a number can mean.
 _ELEMENTS = {"tools": dict, "functions": dict, "stop": str, "modalities": str}
@@ -74,6 +74,8 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         size += len(orjson.dumps(tools))
     if body.get("stream"):
         features.add(Feature.STREAM)
+    if documents := body.get("documents"):
+        size += _read_documents(documents, features)
     if (wanted := body.get("response_format")) is not None:
         size += _read_format(wanted, features)
     return Facts(
@@ -139,6 +141,20 @@ def _read_format(wanted: Mapping[str, Any], features: set[Feature]) -> int:
         return 0
     features.add(Feature.JSON_SCHEMA)
     return len(orjson.dumps(wanted))
+
+
+def _read_documents(documents: list[Any], features: set[Feature]) -> int:
+    """What an answer is to rest on: texts, or objects that hold one or other data. Their size."""
+    features.add(Feature.DOCUMENTS)
+    for index, document in enumerate(documents):
+        where = f"documents[{index}]"
+        check_type(where, document, (str, dict))
+        if type(document) is dict:
+            check_type(f"{where}.data", document.get("data", {}), _OBJECT)
+            check_type(f"{where}.id", document.get("id", ""), _TEXT)
+        if not document or (type(document) is dict and not document.keys() - {"id"}):
+            raise BadRequest(f"{where} has nothing to read: send a text or data", param=where, code="invalid_value")
+    return len(orjson.dumps(documents))
 
 
 def _read_message(message: Any, where: str, features: set[Feature]) -> tuple[int, int]:

@@ -244,30 +244,42 @@ def _stream(
 ) -> Stream:
     empty = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
     opening = _event("message-start", empty, id=call.id)
-    output = []
+    output: list[bytes] = []
     for index, block in enumerate(message.get("content") or ()):
         kind = block["type"]
-        output.append(_event("content-start", {"content": {"type": kind, kind: ""}}, index=index))
+        start = _event("content-start", {"content": {"type": kind, kind: ""}}, index=index)
         words = re.findall(r"\S+\s*|\s+", block[kind])
-        output += [_event("content-delta", {"content": {kind: word}}, index=index) for word in words]
-        for number, citation in enumerate(citations if kind == "text" else ()):
-            output.append(_event("citation-start", {"citations": citation}, index=number))
-            output.append(_event("citation-end", index=number))
-        output.append(_event("content-end", index=index))
+        said = [_event("content-delta", {"content": {kind: word}}, index=index) for word in words]
+        cited = [
+            _event("citation-start", {"citations": one}, index=number) + _event("citation-end", index=number)
+            for number, one in enumerate(citations if kind == "text" else ())
+        ]
+        output += _around(start, said, b"".join(cited) + _event("content-end", index=index))
     plan = re.findall(r"\S+\s*", message.get("tool_plan", ""))
     output += [_event("tool-plan-delta", {"tool_plan": word}) for word in plan]
     for index, one in enumerate(message.get("tool_calls") or ()):
         arguments = one["function"]["arguments"]
-        start = {**one, "function": {**one["function"], "arguments": ""}}
-        output.append(_event("tool-call-start", {"tool_calls": start}, index=index))
-        for at in range(0, len(arguments), SHRED):
-            shred = {"function": {"arguments": arguments[at : at + SHRED]}}
-            output.append(_event("tool-call-delta", {"tool_calls": shred}, index=index))
-        output.append(_event("tool-call-end", index=index))
+        begun = {**one, "function": {**one["function"], "arguments": ""}}
+        shreds = [arguments[at : at + SHRED] for at in range(0, len(arguments), SHRED)]
+        pieces = [
+            _event("tool-call-delta", {"tool_calls": {"function": {"arguments": shred}}}, index=index)
+            for shred in shreds
+        ]
+        start = _event("tool-call-start", {"tool_calls": begun}, index=index)
+        output += [start, *_around(b"", pieces, _event("tool-call-end", index=index))]
     ending = _ended(call.id, {"finish_reason": reason, "usage": usage})
     error = _ended(call.id, {"finish_reason": "ERROR", "error": "an internal error occurred during generation"})
     headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
     return Stream(headers, (opening,), tuple(output), (ending, b"data: [DONE]\n\n"), error)
+
+
+def _around(start: bytes, said: list[bytes], end: bytes) -> list[bytes]:
+    """Each piece of output with the events around it that say nothing, so that faults can count what was said."""
+    if not said:
+        return [start + end]
+    said[0] = start + said[0]
+    said[-1] += end
+    return said
 
 
 def _event(kind: str, message: dict[str, Any] | None = None, **fields: Any) -> bytes:
