@@ -1,9 +1,9 @@
-"""Cohere by its own API, version 2: chat with documents, streams, vectors, models."""
+"""Cohere by its own API, version 2: chat with documents, streams, vectors, ranks, models."""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from core.config.settings import Account
@@ -19,6 +19,9 @@ from core.wire.cohere_stream import CohereStream
 from core.wire.embeddings import Embeddings, items
 from core.wire.openai import Completion
 
+if TYPE_CHECKING:  # who only chats need not load it
+    from core.wire.rerank import Ranking
+
 T = TypeVar("T")
 
 _VERSIONS = ("/v1", "/v2", "/compatibility")  # what an address may end in that somebody copied
@@ -32,7 +35,7 @@ class Cohere:
         for version in _VERSIONS:
             root = root.partition(version)[0]
         self._api = Api.of(row, replace(account, base_url=root), transport)
-        self._chat, self._embed = self._api.url("/v2/chat"), self._api.url("/v2/embed")
+        self._chat, self._embed, self._rerank = (self._api.url(f"/v2/{verb}") for verb in ("chat", "embed", "rerank"))
 
     async def chat(self, call: Call) -> Reply[Completion]:
         body, losses = request_to({**call.body, "model": call.target.model, "stream": False})
@@ -56,11 +59,19 @@ class Cohere:
         return Frames(answer, stream, self._api.said(answer.request_id), warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
-        from core.wire.cohere_vectors import embed_to, embeddings_from  # noqa: PLC0415 - who only chats needs it not
+        from core.wire.cohere_vectors import embed_to, embeddings_from  # noqa: PLC0415 - see above
 
         model, count = call.target.model, len(items(call.body["input"]))
         found, answer = await self._api.post_json(self._embed, embed_to(call.body, model), call)
         made = self._read(answer, lambda: embeddings_from(found, count, model))
+        return Reply(made, made.usage, self._api.said(answer.request_id))
+
+    async def rerank(self, call: Call) -> Reply["Ranking"]:
+        from core.wire.rerank import ranking_of  # noqa: PLC0415 - see above
+
+        count = len(call.body["documents"])
+        found, answer = await self._api.post_json(self._rerank, {**call.body, "model": call.target.model}, call)
+        made = self._read(answer, lambda: ranking_of(found, count, call.body.get("top_n") or count))
         return Reply(made, made.usage, self._api.said(answer.request_id))
 
     async def models(self) -> list[str]:

@@ -10,6 +10,7 @@ from core.wire.chat import MESSAGE_NAME
 
 _CHAT = frozenset({Capability.CHAT})
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
+_RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
@@ -46,6 +47,7 @@ class Row:
     lacks_params: frozenset[str] = frozenset()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
+    max_documents: int = 1000  # to rank in one request
     base64: bool = True  # gives vectors in base64 when asked to
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
@@ -116,11 +118,13 @@ TABLE: tuple[Row, ...] = (
         name="together",
         title="Together",
         base_url="https://api.together.ai/v1",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         default_models={
             Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+            Capability.RERANK: "Salesforce/Llama-Rank-v1",
         },
+        env={"models.rerank": ("TOGETHER_RERANK_MODEL",)},
         max_inputs=100,  # it documents no limit; this many are known to work
         base64=False,
         aliases=("together-ai", "togetherai"),
@@ -177,10 +181,16 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="huggingface",
         title="Hugging Face",
+        adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
+        capabilities=_CHAT | _RERANK,
         default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        max_documents=100,  # it documents no limit
         aliases=("hf",),
-        env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
+        env={
+            "key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN"),
+            "models.rerank": ("HUGGINGFACE_RERANK_MODEL",),
+        },
         max_tokens_param="max_tokens",
         lacks_params=_OPENAI_ONLY,
     ),
@@ -198,9 +208,13 @@ TABLE: tuple[Row, ...] = (
         title="Cohere",
         adapter="core.providers.cohere:Cohere",
         base_url="https://api.cohere.com",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         features=_ALL_CHAT_FEATURES | {Feature.DOCUMENTS},
-        default_models={Capability.CHAT: "command-a-plus-05-2026", Capability.EMBED: "embed-v4.0"},
+        default_models={
+            Capability.CHAT: "command-a-plus-05-2026",
+            Capability.EMBED: "embed-v4.0",
+            Capability.RERANK: "rerank-v4.0-pro",
+        },
         max_inputs=96,
         extra_params=frozenset(
             {
@@ -211,6 +225,7 @@ TABLE: tuple[Row, ...] = (
                 "priority",
                 "input_type",
                 "truncate",
+                "max_tokens_per_doc",
                 "messages[].reasoning_content",
                 "messages[].reasoning_details",
                 "messages[].citations",
@@ -229,7 +244,7 @@ TABLE: tuple[Row, ...] = (
             "moderation",
             MESSAGE_NAME,
         },
-        env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
+        env={"key": ("COHERE_API_KEY", "CO_API_KEY"), "models.rerank": ("COHERE_RERANK_MODEL",)},
     ),
     Row(
         name="replicate",
@@ -243,12 +258,13 @@ TABLE: tuple[Row, ...] = (
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         max_inputs=256,
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
+            "models.rerank": ("LOCAL_RERANK_MODEL",),
             "models.transcribe": ("LOCAL_WHISPER_MODEL",),
             "enabled": ("LOCAL_MODELS_ENABLED",),
             "first": ("LOCAL_MODELS_ENABLED",),

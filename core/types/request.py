@@ -33,6 +33,7 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    searches: int = 0  # the most that reranking can be, where it is sold by the search
 
 
 class Native(NamedTuple):

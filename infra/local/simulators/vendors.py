@@ -245,6 +245,7 @@ HUGGINGFACE = Vendor(
         "/v1/models": "models",
         "/hf-inference/models/{owner}/{name}/pipeline/sentence-similarity": "similarity",
     },
+    rerankers=("sentence-transformers/all-mpnet-base-v2",),
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
     headers={"x-inference-provider": "simulated"},
