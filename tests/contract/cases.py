@@ -11,10 +11,10 @@ PLAIN: tuple[Mode, ...] = ("plain",)
 STREAM: tuple[Mode, ...] = ("stream",)
 
 PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server says otherwise
-OTHERS = ("groq", "deepseek", "huggingface", "local", "ollama")
+OTHERS = ("groq", "deepseek", "huggingface", "cohere", "local", "ollama")
 EVERYBODY = PROVIDERS + OTHERS
 NAMELESS = "ollama"  # gives no request id
-THINKS = "deepseek"  # its first output is not a word of the answer
+THINKS = frozenset({"deepseek", "cohere"})  # their first output is not a word of the answer
 NATIVE, OPENAI = "/api/ai/chat", "/v1/chat/completions"
 SHARE_MS = 250  # what one attempt may take where a case is about running out of time
 

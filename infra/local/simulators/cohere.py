@@ -248,7 +248,7 @@ def _stream(
     for index, block in enumerate(message.get("content") or ()):
         kind = block["type"]
         start = _event("content-start", {"content": {"type": kind, kind: ""}}, index=index)
-        words = re.findall(r"\S+\s*|\s+", block[kind])
+        words = re.findall(r"\S+\s*|\s+", block[kind]) if kind == "text" else [block[kind]]
         said = [_event("content-delta", {"content": {kind: word}}, index=index) for word in words]
         cited = [
             _event("citation-start", {"citations": one}, index=number) + _event("citation-end", index=number)
