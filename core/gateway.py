@@ -9,18 +9,21 @@ import orjson
 
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
-from core.answers import Answer, LiveAnswer, ReplayedAnswer
+from core.answers import Answer, Counted, LiveAnswer, ReplayedAnswer
 from core.cache.key import mode_of
 from core.cache.layered import LARGEST, Cache, Ticket
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
 from core.config.run_time import InForce
 from core.config.settings import Settings
+from core.errors import NoTarget, PatchbayError
 from core.execution.deadline import Deadline
+from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
+from core.execution.structured import WholeSource, form_of
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import CANONICAL, Chats, Embeds, Reply, Reranks
+from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Embeds, Reply, Reranks
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_COUNTING = 10.0  # seconds that counting tokens may take before an estimate does
 _MANY = 16  # embeddings; fewer are never too large to be kept
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 
@@ -147,15 +151,37 @@ class Gateway:
             live.keep(partial(self._keep_stream, ticket))
         return live
 
+    async def count_tokens(self, request: Request) -> Counted:
+        """The input's tokens, by who would answer first, else estimated. Nobody generates, so there is no receipt."""
+        plan = self.plan(request)
+        if not plan.candidates:
+            raise NoTarget(plan.excluded)
+        candidate = plan.candidates[0]
+        target, estimate = candidate.target, request.facts.input_tokens
+        adapter = self.registry.adapter(target.provider, target.account)
+        if not isinstance(adapter, CountsTokens):
+            return Counted(estimate, reported=False, target=target)
+        try:
+            async with asyncio.timeout(min(_COUNTING, request.timeout or _COUNTING)):
+                counted = await adapter.count_tokens(self._steps.call(candidate, request))
+        except (TimeoutError, PatchbayError) as error:
+            why = error.message if isinstance(error, PatchbayError) else "no answer in time"
+            return Counted(estimate, reported=False, target=target, warnings=(f"{target} did not count: {why}",))
+        return Counted(counted, reported=True, target=target)
+
     async def _chat(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> Answer[Completion]:
-        async def attempt(candidate: Candidate) -> Reply[Completion]:
-            reply = await self._chats(candidate).chat(self._steps.call(candidate, request))
-            return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
+        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        async def attempt(candidate: Candidate) -> Reply[Completion]:
+            call = await self._call(candidate, request, media)
+            return await form.at(candidate, call, partial(self._ask, candidate, request))
+
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
         receipt.warnings += won.value.warnings
+        receipt.unmet = form.unmet
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
@@ -216,16 +242,40 @@ class Gateway:
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> LiveAnswer:
+        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
         first_token = self.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            return await commit(self._chats(candidate).chat_stream(self._steps.call(candidate, request)), first_token)
+            call = await self._call(candidate, request, media)
+            if form.streams(candidate):
+                form.admit(candidate)
+                return await commit(self._chats(candidate).chat_stream(call), first_token)
+            reply = await form.at(candidate, call, partial(self._ask, candidate, request))
+            return Committed(WholeSource(reply, wants_usage=request.wants_usage), [])
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
         receipt.warnings += won.value.warnings
+        receipt.unmet = form.unmet
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
-        return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
+        judge = form.watch(won.candidate)
+        return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline, judge)
+
+    async def _ask(self, candidate: Candidate, request: Request, call: Call) -> Reply[Completion]:
+        reply = await self._chats(candidate).chat(call)
+        return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
+
+    def _media(self, request: Request) -> Media:
+        if not request.facts.links:
+            return NO_MEDIA
+        from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
+
+        return Media(Fetch(self.settings.fetch_private).get, self.settings.fetch_bytes)
+
+    async def _call(self, candidate: Candidate, request: Request, media: Media) -> Call:
+        call = self._steps.call(candidate, request)
+        return await media.given(call, self.registry.rows[candidate.target.provider].images)
 
     def _too_large(self, request: Request) -> bool:
         """Whether it is known beforehand that the answer cannot be kept, so that nobody need look or wait for it."""
@@ -245,8 +295,8 @@ class Gateway:
         return None if self._cache is None or request.hop else self._cache.ticket(caller, request, deadline.at)
 
     async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
-        """Not what stands in for a model that was named and failed, nor what is no whole answer."""
-        if receipt.substituted or not all(_is_whole(choice) for choice in body["choices"]):
+        """Not what stands in for a model that was named and failed, nor what is no whole answer, or not as asked."""
+        if receipt.substituted or receipt.unmet or not all(_is_whole(choice) for choice in body["choices"]):
             return
         await ticket.write(raw, receipt)
 

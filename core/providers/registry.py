@@ -116,6 +116,7 @@ class Registry:
 
     def missing(self, row: Row, account: Account) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
+        row = row.of(account)
         own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
         if not account.key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
@@ -129,12 +130,16 @@ class Registry:
     def account(self, provider: str, name: str) -> Account:
         return next(one for one in self.accounts(provider) if one.name == name)
 
+    def row(self, provider: str, account_name: str) -> Row:
+        """A provider's row as it is for one of its accounts."""
+        return self.rows[provider].of(self.account(provider, account_name))
+
     def adapter(self, provider: str, account_name: str) -> Any:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
-            row, transport = self.rows[provider], self.transport
-            account = self.account(provider, account_name)
+            account, transport = self.account(provider, account_name), self.transport
+            row = self.rows[provider].of(account)
             live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
 

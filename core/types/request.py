@@ -38,6 +38,7 @@ class Facts(NamedTuple):
     longest_at: int | None = None  # which of them that is
     answers: int = 1
     searches: int = 0  # the most that reranking can be, where it is sold by the search
+    as_object: bool = True  # the JSON that is asked for may be an object
     images: int = 0
     image_bytes: int = 0  # of the largest that is given as data
     image_types: frozenset[str] = frozenset()  # of those that are
@@ -50,6 +51,7 @@ class Native(NamedTuple):
     dialect: str
     body: Mapping[str, Any]
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
+    losses: tuple[str, ...] = ()  # what its translation does not say
 
 
 class Request(NamedTuple):

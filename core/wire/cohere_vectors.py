@@ -5,7 +5,7 @@ from typing import Any
 
 from core.errors import Malformed
 from core.wire.cohere_answers import read_usage
-from core.wire.embeddings import Embeddings, items, measured
+from core.wire.embeddings import Embeddings, checked, items
 
 _INPUT_TYPES = {"query": "search_query", "document": "search_document"}
 
@@ -34,5 +34,5 @@ def embeddings_from(body: Any, count: int, model: str) -> Embeddings:
         raise Malformed("the answer has no embeddings")
     if len(vectors) != count:
         raise Malformed(f"the answer has {len(vectors)} embeddings for {count} inputs")
-    made, dimensions = measured(vectors)
+    made, dimensions = checked(vectors)
     return Embeddings(made, dimensions, read_usage(body.get("meta")), model)

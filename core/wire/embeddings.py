@@ -196,14 +196,14 @@ def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Em
         if sorted(place for place in places if type(place) is int) != list(range(count)):
             raise Malformed("the answer does not say which embedding belongs to which input")
         data = sorted(data, key=lambda item: item["index"])
-    vectors, dimensions = measured([item.get("embedding") for item in data])
+    vectors, length = checked([item.get("embedding") for item in data])
     usage, model = read_usage(body.get("usage")), body.get("model")
     complete = in_order and usage.source == "reported" and body.get("object") == "list" and type(model) is str
-    return Embeddings(vectors, dimensions, usage, model if type(model) is str else "", raw if complete else None)
+    return Embeddings(vectors, length, usage, model if type(model) is str else "", raw if complete else None)
 
 
-def measured(found: Sequence[Any]) -> tuple[list[Vector], int]:
-    """What a provider sent, once it is known to be vectors of one length, and that length."""
+def checked(found: list[Any]) -> tuple[list[Vector], int]:
+    """Vectors as they are kept here, and of how many dimensions all of them are."""
     vectors = [_compact(vector) for vector in found]
     lengths = {_checked_length(vector) for vector in vectors}
     if len(lengths) > 1:

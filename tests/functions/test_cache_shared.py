@@ -28,6 +28,7 @@ ELSEWHERE = {
     "MAX_RETRIES": "9", "RETRY_DELAY_MS": "9", "PATCHBAY_CONNECT_TIMEOUT": "9", "PATCHBAY_FIRST_TOKEN_TIMEOUT": "9",
     "PATCHBAY_ANSWER_TIMEOUT": "9", "PATCHBAY_IDLE_TIMEOUT": "9", "PATCHBAY_TOTAL_TIMEOUT": "9",
     "PATCHBAY_MAX_BODY_BYTES": "99", "PATCHBAY_MAX_ANSWER_BYTES": "99", "PATCHBAY_USE_PROXY": "true",
+    "PATCHBAY_FETCH_BYTES": "99", "PATCHBAY_FETCH_PRIVATE": "10.0.0.0/8",
     "PATCHBAY_CACHE": "false", "PATCHBAY_CACHE_TTL": "9", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
     "PATCHBAY_REFRESH": "9", "PATCHBAY_LOCKED": "*", "PATCHBAY_ENV": "there",
 }  # fmt: skip
@@ -35,7 +36,7 @@ READ_BEFORE = {"config", "secrets"}  # where others come from; those are looked 
 DECIDING = {
     "LLM_PROVIDER": "groq", "CHAT_PROVIDER": "groq", "EMBEDDING_PROVIDER": "openai", "BEAUTIFY_PROVIDER": "groq",
     "VOICE_STT_PROVIDER": "groq", "VOICE_TTS_PROVIDER": "openai", "TRANSLATION_PROVIDER": "groq",
-    "EMBEDDING_MODEL": "text-embedding-3-large",
+    "RERANK_PROVIDER": "groq", "EMBEDDING_MODEL": "text-embedding-3-large",
     **{f"{one}_CHAIN": "openai" for one in (
         "CHAT", "EMBED", "RERANK", "TRANSCRIBE", "DIARIZE", "SPEAK", "TRANSLATE")},
     "PROVIDER_STRATEGY": "priority", "PATCHBAY_PREFER_LOCAL": "true", "PATCHBAY_MAX_COST": "1",
