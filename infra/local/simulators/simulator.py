@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings
+from infra.local.simulators import chat, embeddings, listings, responses
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -37,6 +37,7 @@ class Responder:
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
+    "responses": Responder("POST", "chat", responses.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
     "models": Responder("GET", None, listings.models),
     "tags": Responder("GET", None, listings.tags),

@@ -1,0 +1,131 @@
+"""Streams of the Responses API as its own providers send them. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from core.errors import Malformed, StreamCut, TargetError
+from core.types.frame import Frame, Kind
+from core.types.usage import Usage
+from core.wire import sse
+from core.wire.responses_answers import failure, response_of, usage_from
+from core.wire.responses_events import broken
+
+Body = dict[str, Any]
+
+# What comes before the first word, and what would be missed.
+_BEGINNINGS = frozenset({
+    "response.created", "response.queued", "response.in_progress", "response.output_item.added",
+    "response.content_part.added", "response.reasoning_summary_part.added",
+})  # fmt: skip
+_ENDS = frozenset({"response.completed", "response.incomplete"})
+# What makes a block of events worth decoding after commit.
+_MARKS = (b"response.completed", b"response.incomplete", b"response.failed", b'"error"', b"event: error")
+_NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
+
+
+class ResponsesStream:
+    """Bytes in, the same events out as frames, and usage, end and errors noticed on the way."""
+
+    __slots__ = ("_committed", "_failure", "_secrets", "_splitter", "ended", "outputs", "usage")
+
+    def __init__(self, *, limit: int, secrets: tuple[str, ...] = ()) -> None:
+        self._splitter = sse.Splitter(limit)
+        self._secrets = secrets
+        self._failure: TargetError | None = None
+        self._committed = False
+        self.ended = False
+        self.usage = Usage()
+        self.outputs = 0
+
+    @property
+    def failed(self) -> bool:
+        return self._failure is not None
+
+    @property
+    def complete(self) -> bool:
+        return self.ended
+
+    def feed(self, part: bytes) -> list[Frame]:
+        if self._failure:
+            raise self._failure
+        block = self._splitter.feed(part)
+        return self._read(block) if block else []
+
+    def finish(self) -> list[Frame]:
+        rest = self._splitter.flush()
+        frames = self._read(rest) if rest else []
+        if self._failure:
+            raise self._failure
+        if not self.ended:
+            raise StreamCut("the stream ended without its last event")
+        return frames
+
+    def _read(self, block: bytes) -> list[Frame]:
+        if self._committed and not any(mark in block for mark in _MARKS):
+            self.outputs += block.count(b".delta\n")
+            return [Frame(block, Kind.OUTPUT)]
+        committed, frames = self._committed, []
+        for event in sse.events(block):
+            try:
+                frames.append(self._event(event))
+            except TargetError as error:
+                if not committed:
+                    raise  # nothing of this block has left: the next target may still answer
+                self._failure = error
+                break
+            if self.ended:
+                frames.append(Frame(b"", Kind.END))
+                break
+        return frames
+
+    def _event(self, event: bytes) -> Frame:
+        raw, data = event + b"\n\n", sse.data_of(event)
+        if data is None:
+            return Frame(raw, Kind.META)
+        try:
+            said = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise Malformed("a stream event is not JSON") from None
+        kind = said.get("type") if type(said) is dict else None
+        if type(kind) is not str:
+            raise Malformed("a stream event has no type")
+        if kind == "error":
+            raise failure(said.get("error") or said, self._secrets)
+        response = said.get("response")
+        if kind == "response.failed":
+            raise failure((response or {}).get("error") or {"message": "the response failed"}, self._secrets)
+        if kind in _ENDS:
+            self.usage, self.ended = usage_from((response or {}).get("usage")), True
+            return Frame(raw, Kind.USAGE)
+        if kind in _BEGINNINGS:
+            return Frame(raw, Kind.META)
+        self._committed = True
+        self.outputs += kind.endswith(".delta")
+        return Frame(raw, Kind.OUTPUT)
+
+
+class PassedOn:
+    """A provider's own events on their way to the caller: what is needed of them should the stream break."""
+
+    def __init__(self, asked: Mapping[str, Any], name: str, model: str, created: int) -> None:
+        self._response = response_of(asked, name, model, created)
+        self._first = self._last = b""
+
+    def take(self, raw: bytes) -> None:
+        self._first, self._last = self._first or raw, raw
+
+    def broken(self, error: Body, *, limited: bool) -> bytes:
+        numbers = _NUMBER.findall(self._last)
+        return broken(error, self._begun(), int(numbers[-1]) + 1 if numbers else 0, limited=limited)
+
+    def _begun(self) -> Body:
+        """The response as the provider began it."""
+        for event in sse.events(self._first):
+            data = sse.data_of(event)
+            said = orjson.loads(data) if data else {}
+            if type(said.get("response")) is dict:
+                return {**said["response"], "status": "in_progress"}
+        return self._response
