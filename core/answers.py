@@ -10,13 +10,14 @@ from core.errors import AttemptTimeout, StreamCut, TargetError
 from core.execution.deadline import Deadline
 from core.execution.streaming import Committed
 from core.execution.walk import Won
+from core.providers.contract import CANONICAL
 from core.types.frame import Frame, Kind
 from core.types.receipt import Receipt, ReceiptOutcome
 from core.types.usage import Usage
 from core.wire.assembly import frames_of
 
 T = TypeVar("T")
-Finish = Callable[..., Awaitable[None]]  # Gateway.finish
+Finish = Callable[..., Awaitable[None]]  # Steps.finish
 Keep = Callable[[list[bytes], Receipt], Awaitable[None]]
 
 _LONGEST_RECORDING = 8 * 2**20  # bytes; of longer streams nothing is kept
@@ -39,6 +40,7 @@ class LiveAnswer:
         self._settle = finish
         self._won = won
         self._first_ms = (clock.monotonic() - won.started) * 1000
+        self.dialect = won.value.dialect
         self._recording: _Recording | None = None
         self._late: AttemptTimeout | None = None
         self._reading = False
@@ -108,6 +110,7 @@ class ReplayedAnswer:
     """A stream out of an answer that is already there; settled before it begins."""
 
     error: TargetError | None = None
+    dialect = CANONICAL
 
     def __init__(self, body: dict[str, Any], receipt: Receipt) -> None:
         self.receipt = receipt

@@ -32,3 +32,4 @@ class Feature(StrEnum):
     JSON_MODE = "json_mode"
     JSON_SCHEMA = "json_schema"
     TOKENS = "tokens"  # ids of tokens in place of text
+    DOCUMENTS = "documents"  # to answer from, with citations

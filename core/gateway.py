@@ -1,7 +1,6 @@
 """One verb per capability: from the cache, or by the steps that all share (steps.py)."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +20,7 @@ from core.execution.deadline import Deadline
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import Chats, Embeds, Reply
+from core.providers.contract import CANONICAL, Chats, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -40,8 +39,6 @@ T = TypeVar("T")
 
 _MANY = 16  # embeddings; fewer are never too large to be kept
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
-
-log = logging.getLogger("patchbay")
 
 
 class Gateway:
@@ -91,7 +88,8 @@ class Gateway:
             if stored is not None:
                 return Answer(read_completion(stored.raw), await self._steps.again(caller, request, stored))
             answer = await self._chat(caller, request, deadline, "miss")
-            await self._keep(ticket, answer.value.raw, answer.value.body, answer.receipt)
+            if answer.value.native is None:  # what it says beyond our dialect would be lost to the next one
+                await self._keep(ticket, answer.value.raw, answer.value.body, answer.receipt)
             return answer
 
     async def embed(self, caller: Caller, request: Request) -> Answer["Embeddings"]:
@@ -125,7 +123,7 @@ class Gateway:
             completion = read_completion(stored.raw)
             return ReplayedAnswer(completion.body, await self._steps.again(caller, request, stored))
         live = await self._chat_stream(caller, request, deadline, "miss")
-        if ticket.writes:
+        if ticket.writes and live.dialect == CANONICAL:
             live.keep(partial(self._keep_stream, ticket))
         return live
 
@@ -137,6 +135,7 @@ class Gateway:
             return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
 
         receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        receipt.warnings += won.value.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
@@ -177,6 +176,7 @@ class Gateway:
             return await commit(self._chats(candidate).chat_stream(self._steps.call(candidate, request)), first_token)
 
         receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        receipt.warnings += won.value.warnings
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
         return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
@@ -186,7 +186,7 @@ class Gateway:
         from core.wire import embeddings  # noqa: PLC0415 - see embed
 
         count, dimensions = request.facts.inputs, request.body.get("dimensions")
-        if self._cache is None or count < _MANY or (mode_of(request) == "off"):
+        if self._cache is None or count < _MANY or mode_of(request) == "off":
             return False
         if dimensions is None:
             first = next(iter(self.plan(request).candidates), None)

@@ -150,6 +150,9 @@ class Steps:
             body = without(body, candidate.drop)
         if candidate.defaults:
             body = with_defaults(body, candidate.defaults)
+        native = request.native
+        if native is not None and native.dialect not in self._registry.rows[candidate.target.provider].dialects:
+            native = None
         return Call(
             candidate.target,
             body,
@@ -157,6 +160,8 @@ class Steps:
             self._settings.max_answer_bytes,
             request.wants_usage,
             request.hop,
+            request.options.strict,
+            native,
         )
 
     def model(self, target: Target) -> Model | None:

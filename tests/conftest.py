@@ -9,6 +9,23 @@ from tests import harness
 from tests.aws import Aws, serving
 from tests.harness import Server, server
 
+# What each provider of the table can do, as the contract tests found it: (provider, feature) → what they saw.
+MATRIX = pytest.StashKey[dict[tuple[str, str], str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    matrix = config.stash.get(MATRIX, {})
+    if not matrix:
+        return
+    rows, columns = dict.fromkeys(row for row, _ in matrix), dict.fromkeys(column for _, column in matrix)
+    widths = {
+        column: max(len(column), *(len(matrix.get((row, column), "HOLE")) for row in rows)) for column in columns
+    }
+    terminalreporter.section("providers and features (-: the table declares that there is none)")
+    for row in ("", *rows):
+        cells = [(matrix.get((row, one), "HOLE") if row else one).ljust(widths[one]) for one in columns]
+        terminalreporter.line("  ".join((row.ljust(12), *cells)).rstrip())
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--state", choices=["embedded", "aws"], default="embedded", help="where servers keep their state")

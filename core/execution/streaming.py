@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from core.errors import FirstTokenTimeout, Malformed, TargetError
-from core.providers.contract import FrameSource
+from core.providers.contract import CANONICAL, FrameSource
 from core.types.frame import Frame, Kind
 
 _MOST_HELD = 8 * 2**20  # bytes before output; more is not a beginning but a fault
@@ -17,6 +17,16 @@ class Committed:
 
     source: FrameSource
     held: list[Frame]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        found: tuple[str, ...] = getattr(self.source, "warnings", ())
+        return found
+
+    @property
+    def dialect(self) -> str:
+        found: str = getattr(self.source, "dialect", CANONICAL)
+        return found
 
 
 async def commit(opening: Awaitable[FrameSource], first_token: float) -> Committed:

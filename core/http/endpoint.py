@@ -15,7 +15,7 @@ from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_pieces, send_problem
 from core.http.service import gateway_of
-from core.http.surfaces import ChatSurface, Surface, marked
+from core.http.surfaces import ChatSurface, Surface
 from core.types.caller import Caller
 from core.types.request import Request
 from core.wire.openai import Completion
@@ -42,6 +42,7 @@ class Endpoint(Generic[T]):
     def __init__(self, surface: Surface[T], verb: Verb[T]) -> None:
         self._surface = surface
         self._verb = verb
+        self.problem = surface.problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gateway = await gateway_of(scope)
@@ -55,15 +56,14 @@ class Endpoint(Generic[T]):
             await self._refuse(gateway, scope, send, error)
         except Exception:
             log.exception("a request failed inside the gateway")
-            await send_problem(send, _broken(), simulated=gateway.simulated)
+            await send_problem(send, self.problem(_broken(), simulated=gateway.simulated))
         finally:
             under_way.discard(task)
 
     async def _refuse(self, gateway: Gateway, scope: Scope, send: Send, error: PatchbayError) -> None:
         if error.receipt is None:
             lines.refusal(scope["method"], scope["path"], error)
-        extra = self._surface.beside_error(error.receipt)
-        await send_problem(send, error, simulated=gateway.simulated, extra=extra)
+        await send_problem(send, self.problem(error, simulated=gateway.simulated))
 
     async def _serve(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["patchbay.headers"]
@@ -115,15 +115,14 @@ class ChatEndpoint(Endpoint[Completion]):
     async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "_Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
+        face = self._chat.stream(live.receipt, live.dialect)
         error: PatchbayError | None = None
         async with live:
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async for batch in live.frames():
-                    raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
-                    if live.receipt.simulated:
-                        raw = marked(raw)
-                    await send({"type": "http.response.body", "body": raw, "more_body": True})
+                    if raw := face.frames(batch):
+                        await send({"type": "http.response.body", "body": raw, "more_body": True})
             except asyncio.CancelledError:
                 if leaving.left:
                     raise
@@ -132,8 +131,8 @@ class ChatEndpoint(Endpoint[Completion]):
                 log.exception("a stream failed inside the gateway")
                 error = _broken()
             leaving.over()
-            surface, error = self._chat, error or live.error
-            last = surface.stream_error(error, live.receipt) if error else surface.stream_end(live.receipt)
+            error = error or live.error
+            last = face.error(error, live.receipt) if error else face.end(live.receipt)
             await send({"type": "http.response.body", "body": last})
 
 

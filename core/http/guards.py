@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +13,7 @@ from core import log
 from core.config.settings import Settings
 from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaType
 from core.http.headers import receipt_headers
+from core.http.problems import Problem, problem
 from core.http.replies import send_problem
 from core.types.caller import ALL_SCOPES, LOCAL, Caller
 
@@ -64,7 +65,7 @@ class Guard:
             self._check(scope, headers)
         except PatchbayError as error:
             log.refusal(scope["method"], scope["path"], error)
-            await send_problem(send, error, simulated=self._simulated)
+            await send_problem(send, self._problem_on(scope["path"])(error, simulated=self._simulated))
             return
         scope["patchbay.headers"] = headers
         busy = self._busy.get(scope["path"]) if scope["method"] == "POST" else None
@@ -72,6 +73,11 @@ class Guard:
             await busy(scope, receive, send)
         else:
             await self._app(scope, receive, partial(self._send, send))
+
+    def _problem_on(self, path: str) -> Callable[..., Problem]:
+        """Whoever speaks a vendor's dialect is refused in it."""
+        found: Callable[..., Problem] = getattr(self._busy.get(path), "problem", problem)
+        return found
 
     async def _send(self, send: Send, message: Message) -> None:
         """Every answer has the receipt's headers, also those that have no receipt."""

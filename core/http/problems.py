@@ -14,6 +14,8 @@ from core.types.receipt import Receipt
 _LONGEST_WAIT = 86_400  # seconds; what a provider asks for beyond that is no advice
 _NOTHING: Mapping[str, Any] = {}
 
+Problem = tuple[int, Headers, bytes]  # status, headers and body of an answer that is an error
+
 
 def error_object(error: PatchbayError) -> dict[str, Any]:
     facts: dict[str, Any] = {
@@ -46,10 +48,7 @@ def stream_error_object(error: PatchbayError, receipt: Receipt) -> dict[str, Any
     return facts
 
 
-def problem(
-    error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] = _NOTHING
-) -> tuple[int, Headers, bytes]:
-    """Status, headers and body of an answer that is an error."""
+def problem(error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] = _NOTHING) -> Problem:
     headers = [(b"content-type", b"application/json"), *receipt_headers(error.receipt, simulated=simulated)]
     wait = getattr(error, "retry_after", None)
     if wait is not None:

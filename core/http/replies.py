@@ -1,15 +1,15 @@
 """Sending answers over ASGI, and reading bodies with a limit."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from starlette.types import Receive, Send
 
-from core.errors import BadRequest, BodyTooLarge, PatchbayError
+from core.errors import BadRequest, BodyTooLarge
 from core.http.headers import Headers
-from core.http.problems import problem
+from core.http.problems import Problem
 
 _JSON = (b"content-type", b"application/json")
 _DEEPEST = 250  # levels of JSON; the encoder ends a little above it
@@ -80,10 +80,8 @@ async def send_pieces(send: Send, pieces: Iterator[bytes], headers: Headers) -> 
         piece = following
 
 
-async def send_problem(
-    send: Send, error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] | None = None
-) -> None:
-    status, headers, body = problem(error, simulated=simulated, extra=extra or {})
+async def send_problem(send: Send, said: Problem) -> None:
+    status, headers, body = said
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -10,7 +10,8 @@ from core.answers import Answer
 from core.capabilities import Capability
 from core.errors import PatchbayError
 from core.http import options
-from core.http.problems import stream_error_object
+from core.http.problems import Problem, problem, stream_error_object
+from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire import sse
@@ -19,6 +20,10 @@ from core.wire.openai import Completion
 
 Body = dict[str, Any]
 T = TypeVar("T")
+# What of a message the native answer shows beside its text.
+_BESIDE_CONTENT = (
+    "tool_calls", "refusal", "reasoning_content", "reasoning_details", "citations", "annotations", "audio",
+)  # fmt: skip
 _NO_RECEIPT: Body = {"decision_id": None, "attempts": [], "cost": {"usd": 0.0, "nano_usd": 0}, "warnings": []}
 
 
@@ -31,12 +36,23 @@ class Surface(Protocol[T]):
         """The same bytes one after the other, where writing them at once would take long and much memory."""
         ...
 
-    def beside_error(self, receipt: Receipt | None) -> Body: ...
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        """Also for who was refused before there was a request."""
+        ...
+
+
+class StreamFace(Protocol):
+    """One stream in a route's own form; it may remember what it has said."""
+
+    def frames(self, batch: list[Frame]) -> bytes: ...
+    def end(self, receipt: Receipt) -> bytes: ...
+    def error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
 
 
 class ChatSurface(Surface[Completion], Protocol):
-    def stream_end(self, receipt: Receipt) -> bytes: ...
-    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
+    def stream(self, receipt: Receipt, dialect: str) -> StreamFace:
+        """For frames of a dialect: the canonical one, or that of the request's native body."""
+        ...
 
 
 class OpenAIChat:
@@ -52,14 +68,11 @@ class OpenAIChat:
     def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
         return None
 
-    def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
-        return {}
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        return problem(error, simulated=simulated)
 
-    def stream_end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
-        return sse.DONE
-
-    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), "simulated": receipt.simulated}))
+    def stream(self, receipt: Receipt, dialect: str) -> StreamFace:  # noqa: ARG002 - the contract; it has no other
+        return PassingStream(receipt.simulated)
 
 
 class NativeChat(OpenAIChat):
@@ -70,7 +83,7 @@ class NativeChat(OpenAIChat):
 
     def answer(self, answer: Answer[Completion]) -> bytes:
         message = answer.value.message
-        extra = {name: message[name] for name in ("tool_calls", "refusal", "reasoning_content") if message.get(name)}
+        extra = {name: message[name] for name in _BESIDE_CONTENT if message.get(name)}
         choices = answer.value.body["choices"]
         if len(choices) > 1:
             extra["choices"] = choices
@@ -83,15 +96,39 @@ class NativeChat(OpenAIChat):
             }
         )
 
-    def beside_error(self, receipt: Receipt | None) -> Body:
-        return summary_or_none(receipt)
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
-    def stream_end(self, receipt: Receipt) -> bytes:
+    def stream(self, receipt: Receipt, dialect: str) -> StreamFace:  # noqa: ARG002 - the contract; it has no other
+        return NativeStream(receipt.simulated)
+
+
+class PassingStream:
+    """A provider's events as they are; a simulator's are marked."""
+
+    def __init__(self, simulated: bool) -> None:  # noqa: FBT001 - all there is to say of it
+        self._simulated = simulated
+
+    def frames(self, batch: list[Frame]) -> bytes:
+        raw = batch[0].raw if len(batch) == 1 else b"".join([frame.raw for frame in batch])
+        return marked(raw) if self._simulated else raw
+
+    def end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
+        return sse.DONE
+
+    def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
+        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), "simulated": receipt.simulated}))
+
+
+class NativeStream(PassingStream):
+    """The same with the receipt at its end."""
+
+    def end(self, receipt: Receipt) -> bytes:
         # An empty list of choices is what OpenAI's own usage chunk looks like: every client steps over it.
         chunk = {"id": receipt.id, "object": "chat.completion.chunk", "choices": [], **summary(receipt)}
         return sse.event(orjson.dumps(chunk)) + sse.DONE
 
-    def stream_error(self, error: PatchbayError, receipt: Receipt) -> bytes:
+    def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
         return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **summary(receipt)}))
 
 

@@ -6,8 +6,9 @@ import orjson
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import BadRequest
+from core.errors import BadRequest, PatchbayError
 from core.http import options
+from core.http.problems import Problem, problem
 from core.http.surfaces import Body, marked, summary, summary_or_none
 from core.types.receipt import Receipt
 from core.types.request import Request
@@ -35,8 +36,8 @@ class OpenAIEmbeddings:
         found = embeddings.pieces_of(answer.value, _encoding(answer.receipt))
         return _marked(found) if answer.receipt.simulated else found
 
-    def beside_error(self, receipt: Receipt | None) -> Body:  # noqa: ARG002 - the contract; others show it
-        return {}
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        return problem(error, simulated=simulated)
 
 
 class NativeEmbeddings(OpenAIEmbeddings):
@@ -49,8 +50,8 @@ class NativeEmbeddings(OpenAIEmbeddings):
         yield from embeddings.joined(embeddings.written(found.vectors, encoding), found.dimensions, encoding)
         yield b"]," + orjson.dumps(facts)[1:]
 
-    def beside_error(self, receipt: Receipt | None) -> Body:
-        return summary_or_none(receipt)
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
 
 def embed_request(body: Body, route: str, timeout: float | None = None) -> Request:

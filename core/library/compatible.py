@@ -15,6 +15,7 @@ from core.library.provider import Provider
 from core.library.requests import ProviderConfig
 from core.library.scope import Member, Scope
 from core.net.transport import Transport, address
+from core.providers.api import Api
 from core.providers.contract import Call
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.registry import Registry
@@ -85,10 +86,9 @@ class _Custom(OpenAIDialect):
         super().__init__(row, account, transport)
         self._custom = custom
         self._models_url = address(custom.build_url(_MODELS))
+        key = account.key.reveal() if account.key else ""
         own = {name.lower(): value for name, value in custom.auth_headers().items()}
-        bare = {name: value for name, value in self._headers.items() if name != row.key_header}
-        self._headers = {**bare, **own}
-        self._post_headers = {**self._headers, "content-type": "application/json"}
+        self._api = Api(transport, "", own, (key,))
 
     def _url(self, call: Call, path: str) -> URL:  # noqa: ARG002 - the dialect's own way
         return address(self._custom.build_url(path))

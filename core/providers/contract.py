@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from core.types.frame import Frame
+from core.types.request import Native
 from core.types.target import Target
 from core.types.usage import Usage
 from core.wire.openai import Completion
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # a registry of chat alone need not load it
 
 T = TypeVar("T")
 
+CANONICAL = "chat"  # the dialect of frames unless a source says otherwise
 HOP = "x-patchbay-hop"  # on every request of ours: how many gateways it has come through
 
 
@@ -25,6 +27,8 @@ class Call(NamedTuple):
     max_bytes: int
     wants_usage: bool = False
     hop: int = 0  # gateways the request came through before this one
+    strict: bool = False  # rather refuse than leave something out
+    native: Native | None = None  # what to send in place of `body`, where the row takes its dialect
 
 
 class Reply(NamedTuple, Generic[T]):
@@ -33,10 +37,14 @@ class Reply(NamedTuple, Generic[T]):
     value: T
     usage: Usage
     request_id: str | None = None
+    warnings: tuple[str, ...] = ()  # what of the request could not be said in the provider's dialect
 
 
 class FrameSource(Protocol):
-    """An open stream. `next` gives the frames that have come, None after the end; errors are TargetErrors."""
+    """An open stream. `next` gives the frames that have come, None after the end; errors are TargetErrors.
+
+    It may have `warnings`, as a Reply has, and a `dialect`, where its frames are not canonical.
+    """
 
     request_id: str | None
 
@@ -60,6 +68,13 @@ class Chats(Protocol):
 class Embeds(Protocol):
     async def embed(self, call: Call) -> Reply["Embeddings"]:
         """One request, for inputs that are within the row's limits."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    async def count_tokens(self, call: Call) -> int:
+        """The tokens of the input, without an answer."""
         ...
 
 

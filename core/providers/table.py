@@ -41,6 +41,7 @@ class Row:
     needs: tuple[str, ...] = ("key",)
     key_header: str = "authorization"
     max_tokens_param: str = "max_completion_tokens"
+    dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
     max_inputs: int = 2048  # texts to embed in one request

@@ -1,5 +1,6 @@
 """A decoded call: what goes to the provider, and what the caller told us about who should answer."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
@@ -34,6 +35,14 @@ class Facts(NamedTuple):
     answers: int = 1
 
 
+class Native(NamedTuple):
+    """A body in another dialect than the canonical one, as the caller sent it: some providers take it as it is."""
+
+    dialect: str
+    body: Mapping[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
+
+
 class Request(NamedTuple):
     capability: Capability
     body: dict[str, Any]
@@ -46,3 +55,4 @@ class Request(NamedTuple):
     allowed: float | None = None  # seconds that are left where this runs
     most_bytes: int | None = None  # the largest answer that can be returned where this runs
     hop: int = 0  # gateways it came through before this one
+    native: Native | None = None  # `body` is its translation

@@ -12,7 +12,7 @@ from core.wire import sse
 Body = dict[str, Any]
 
 _PIECE = 120  # characters of a replayed piece of text
-_ONCE = frozenset({"id", "type", "role", "name", "index"})  # said again, not continued
+_ONCE = frozenset({"id", "type", "role", "name", "index", "format"})  # said again, not continued
 _TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
 # What a whole answer says elsewhere, or what says something of a chunk alone, as noise that hides its length does.
 _OF_A_CHUNK = frozenset({"object", "choices", "usage", "obfuscation"})

@@ -20,6 +20,7 @@ class Completion(NamedTuple):
     raw: bytes
     body: dict[str, Any]
     usage: Usage
+    native: bytes | None = None  # the same in the dialect that was asked for, if the provider speaks it
 
     @property
     def message(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from statistics import median
 import orjson
 
 from infra.local.sandbox import handler_of, sandbox
-from tests.benchmarks.load import MODEL, BenchmarkError, Connection, chats, turns
+from tests.benchmarks.load import MODEL, TRANSLATED, BenchmarkError, Connection, chats, turns
 from tests.benchmarks.servers import Server, environment
 from tests.benchmarks.upstream import CHUNKS, PACED, PACED_CHUNKS, Upstream
 
@@ -39,12 +39,19 @@ async def cpu_per_chat(floor: Server, ours: Server, upstream: Upstream, count: i
     return Pair(await _cpu_per_chat(floor, upstream, count), await _cpu_per_chat(ours, upstream, count))
 
 
-async def _cpu_per_chat(server: Server, upstream: Upstream, count: int) -> float:
+async def translated(ours: Server, upstream: Upstream, count: int) -> Pair:
+    """The same where the provider has another dialect, against passing through in the same server."""
+    return Pair(
+        await _cpu_per_chat(ours, upstream, count), await _cpu_per_chat(ours, upstream, count, model=TRANSLATED)
+    )
+
+
+async def _cpu_per_chat(server: Server, upstream: Upstream, count: int, model: str = MODEL) -> float:
     async with AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(Connection.to(server.port)) for _ in range(CONCURRENCY)]
-        await _share(connections, server.port, WARM_UP * 4)
+        await _share(connections, server.port, WARM_UP * 4, model)
         before, asked = await _cpu_at_rest(server), upstream.requests
-        done = await _share(connections, server.port, count)
+        done = await _share(connections, server.port, count, model)
         spent = await _cpu_at_rest(server) - before
     if upstream.requests - asked < done:
         raise BenchmarkError(f"only {upstream.requests - asked} of {done} chats reached the provider")
@@ -57,8 +64,8 @@ async def _cpu_at_rest(server: Server) -> int:
     return server.cpu_ns()
 
 
-async def _share(connections: list[Connection], port: int, count: int) -> int:
-    requests = chats(port, model=MODEL)
+async def _share(connections: list[Connection], port: int, count: int, model: str) -> int:
+    requests = chats(port, model=model)
     shared = turns(count, ROUND_SECONDS)
 
     async def work(connection: Connection) -> int:
@@ -97,12 +104,12 @@ async def cache_hit(floor: Server, ours: Server, upstream: Upstream, count: int)
     return Pair(_steady(floors, WARM_UP), _steady(own, WARM_UP))
 
 
-async def stream_chunk(floor: Server, ours: Server, upstream: Upstream, count: int) -> Pair:
+async def stream_chunk(floor: Server, ours: Server, upstream: Upstream, count: int, model: str = MODEL) -> Pair:
     """Microseconds for one chunk of a stream whose provider sends as fast as it can."""
     floors, own = [], []
     async with Connection.to(floor.port) as to_floor, Connection.to(ours.port) as to_ours:
         floor_chats = chats(floor.port, model=MODEL, stream=True)
-        own_chats = chats(ours.port, model=MODEL, stream=True)
+        own_chats = chats(ours.port, model=model, stream=True)
         for _ in turns(1 + count, ROUND_SECONDS):
             floors.append(await _chunk(to_floor, floor_chats, upstream))
             own.append(await _chunk(to_ours, own_chats, upstream))

@@ -13,6 +13,7 @@ import orjson
 from typing_extensions import override
 
 MODEL = "openai/gpt-4o-mini"
+TRANSLATED = "anthropic/claude-haiku-4-5"  # at a provider with a dialect of its own
 _MARK = b"#serial#"
 _serial = itertools.count()
 

@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 import uvloop
 
-from tests.benchmarks import figures
+from tests.benchmarks import figures, load
 from tests.benchmarks.figures import Pair
 from tests.benchmarks.load import BenchmarkError
 from tests.benchmarks.servers import LOAD_CORE, pin, serving
@@ -45,6 +45,9 @@ CPU = Figure("cpu_per_chat", "CPU per chat, 16 at once", "µs", times=2.2)
 LATENCY = Figure("latency_p50", "p50 on a warm connection", "µs", times=1.6)
 CACHE_HIT = Figure("cache_hit", "p50 of an answer from the cache", "µs", times=1.0)
 CHUNK = Figure("stream_chunk", "passed-through stream chunk", "µs", plus=4)
+TRANSLATED = Figure("translated_cpu", "CPU per translated chat, against a passed one", "µs", times=2.0)
+# Of the 40 µs that a translated chunk may take in all, the floor takes about 6.
+TRANSLATED_CHUNK = Figure("translated_chunk", "translated stream chunk", "µs", plus=34)
 # Without a limit: peers are known by the burst above, people see this one.
 PACED = Figure("paced_chunk", "chunk of a paced stream, 20 at once", "µs")
 FAILOVER = Figure("failover", "failover after a 500", "µs", plus=1000)
@@ -132,6 +135,15 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
                 PACED: partial(figures.paced_chunk, floor, ours, 20),
             }
             results = [await rounds(figure, size, call) for figure, call in measures.items()]
+        other = one | {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{good.port}"}
+        async with (
+            serving(floor_command, _folder(home, "floor-again"), one) as floor,
+            serving(gateway, _folder(home, "other"), other) as ours,
+        ):
+            call = partial(figures.translated, ours, good, size.chats)
+            results.append(await rounds(TRANSLATED, size, call))
+            call = partial(figures.stream_chunk, floor, ours, good, size.streams, load.TRANSLATED)
+            results.append(await rounds(TRANSLATED_CHUNK, size, call))
         async with serving(gateway, _folder(home, "two"), two) as ours:
             call = partial(figures.failover, ours, bad, good, size.failovers)
             results.append(await rounds(FAILOVER, size, call))

@@ -60,6 +60,37 @@ STREAM_REST = [_event({"content": "token "})] * (CHUNKS - 1)
 STREAM_LAST = _event({}, "stop") + _event({}, more=_USAGE) + _chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
+# The same in the dialect that ours translates.
+_OTHER_ID = {"id": "msg_bench", "type": "message", "role": "assistant", "model": "bench"}
+_OTHER_USAGE = {"input_tokens": 48, "output_tokens": 40}
+_OTHER_END = {"stop_reason": "end_turn", "stop_sequence": None}
+_TEXT = {"type": "text", "text": _MESSAGE["content"]}
+OTHER_ANSWER = _response("200 OK", {**_OTHER_ID, "content": [_TEXT], **_OTHER_END, "usage": _OTHER_USAGE})
+
+
+def _named(kind: str, **fields: Any) -> bytes:
+    return _chunked(b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps({"type": kind, **fields})))
+
+
+def _token() -> bytes:
+    return _named("content_block_delta", index=0, delta={"type": "text_delta", "text": "token "})
+
+
+OTHER_FIRST = (
+    STREAM_HEAD
+    + _named("message_start", message={**_OTHER_ID, "content": [], "stop_reason": None, "usage": _OTHER_USAGE})
+    + _named("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    + _token()
+)
+OTHER_REST = [_token()] * (CHUNKS - 1)
+OTHER_LAST = (
+    _named("content_block_stop", index=0)
+    + _named("message_delta", delta=_OTHER_END, usage={"output_tokens": CHUNKS})
+    + _named("message_stop")
+    + b"0\r\n\r\n"
+)
+
+
 class Upstream:
     """One provider on one port: answers at once, or fails at once while `failing` is set."""
 
@@ -87,6 +118,7 @@ class _Http(asyncio.Protocol):
         self._upstream = upstream
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
+        self._path = b""
         self._transport: asyncio.Transport
 
     @override
@@ -98,7 +130,10 @@ class _Http(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_begin(self) -> None:
-        self._body = b""
+        self._body = self._path = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url
 
     def on_body(self, data: bytes) -> None:
         self._body += data
@@ -111,17 +146,22 @@ class _Http(asyncio.Protocol):
         if self._upstream.failing:
             self._transport.write(FAILURE)
         elif b'"stream":true' in self._body:
-            self._transport.write(STREAM_FIRST)
+            self._transport.write(OTHER_FIRST if self._other else STREAM_FIRST)
             paced = b'"%b"' % PACED.encode() in self._body
             turn = partial(self._pace, PACED_CHUNKS) if paced else self._release
             asyncio.get_running_loop().call_later(PACE if paced else HOLD, turn)
         else:
-            self._transport.write(ANSWER)
+            self._transport.write(OTHER_ANSWER if self._other else ANSWER)
+
+    @property
+    def _other(self) -> bool:
+        return self._path.endswith(b"/messages")
 
     def _release(self) -> None:
         # In one write: turn by turn, the provider would be the slowest link and hide the gateway's price.
         self._upstream.released = time.perf_counter_ns()
-        self._transport.write(b"".join(STREAM_REST) + STREAM_LAST)
+        rest, last = (OTHER_REST, OTHER_LAST) if self._other else (STREAM_REST, STREAM_LAST)
+        self._transport.write(b"".join(rest) + last)
 
     def _pace(self, left: int) -> None:
         if self._transport.is_closing():

@@ -44,6 +44,7 @@ SERVERS: dict[str, dict[str, str]] = {
 SERVERS |= {
     f"{name}-others": {**values, "PATCHBAY_SIMULATOR_PROVIDERS": ",".join(OTHERS)} for name, values in SERVERS.items()
 }
+SERVERS["everybody"] = {"PATCHBAY_SIMULATOR_PROVIDERS": ",".join(EVERYBODY), "MAX_RETRIES": "0"}
 RETRIES = {name: int(values.get("MAX_RETRIES", "2")) for name, values in SERVERS.items()}
 
 

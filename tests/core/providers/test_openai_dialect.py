@@ -163,15 +163,15 @@ class TestVersions:
 
 class TestCredentials:
     def test_a_key_in_its_own_header(self):
-        headers = adapter(AZURE_OPENAI_KEY="the-key")._headers
+        headers = adapter(AZURE_OPENAI_KEY="the-key")._api._headers
         assert headers["api-key"] == "the-key"
         assert "authorization" not in headers
 
     def test_a_token_goes_in_place_of_the_key(self):
-        headers = adapter(AZURE_OPENAI_KEY="the-key", AZURE_OPENAI_AD_TOKEN="the-token")._headers
+        headers = adapter(AZURE_OPENAI_KEY="the-key", AZURE_OPENAI_AD_TOKEN="the-token")._api._headers
         assert headers["authorization"] == "Bearer the-token"
         assert "api-key" not in headers
 
     def test_both_stay_out_of_what_the_provider_says(self):
         made = adapter(AZURE_OPENAI_KEY="the-key-1", AZURE_OPENAI_AD_TOKEN="the-token-1")
-        assert made._said("the-key-1 or the-token-1") == "*** or ***"
+        assert made._api.said("the-key-1 or the-token-1") == "*** or ***"

@@ -1,0 +1,136 @@
+"""An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from core.config.settings import Account
+from core.errors import Malformed, ParameterRefused, RequestRefused, TargetError
+from core.net.transport import Incoming, Transport, address
+from core.providers.contract import HOP, Call
+from core.providers.table import Row
+from core.wire import openai
+from core.wire.faults import cut
+
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_LIST_BYTES = 4 * 2**20
+_LONGEST_HEADER = 200
+
+ReadError = Callable[..., TargetError]  # as core.wire.openai.read_error
+
+
+class Api:
+    """`root` is where paths are appended; `read_error` reads the provider's own form of refusals."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        root: str,
+        credentials: Mapping[str, str],
+        secrets: tuple[str, ...],
+        read_error: ReadError = openai.read_error,
+    ) -> None:
+        self.root = root
+        self.secrets = secrets
+        self._transport = transport
+        self._read_error = read_error
+        self._headers = {"accept": "*/*", "user-agent": "patchbay", **credentials}
+        self._post_headers = {**self._headers, "content-type": "application/json", HOP: "1"}
+
+    @classmethod
+    def of(cls, row: Row, account: Account, transport: Transport, read_error: ReadError = openai.read_error) -> "Api":
+        """By the row's header for the key; a token wins over a key."""
+        key, token = (secret.reveal() if secret else "" for secret in (account.key, account.token))
+        root = (account.base_url or row.base_url or "").rstrip("/")
+        return cls(transport, root, credentials(row, key, token), (key, token), read_error)
+
+    def url(self, path: str) -> URL:
+        return address(self.root + path)
+
+    async def post(
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+    ) -> Incoming:
+        """The head of an answer that is no refusal; its body is still to be read."""
+        try:
+            raw = orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        sent = self._post_headers
+        if call.hop:
+            sent = {**sent, HOP: str(call.hop + 1)}
+        if headers:
+            sent = {**sent, **headers}
+        answer = await self._transport.send("POST", url, sent, raw, idle=call.idle)
+        if not 200 <= answer.status < 300:
+            raise await self.refusal(answer)
+        return answer
+
+    async def post_json(
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+    ) -> tuple[Any, Incoming]:
+        """A whole answer in JSON, and the head it came with."""
+        answer = await self.post(url, body, call, headers)
+        try:
+            return openai.read_json(await answer.read(call.max_bytes)), answer
+        except TargetError as error:
+            self.tell(error, answer)
+            raise
+        finally:
+            answer.close()
+
+    async def get_json(self, url: URL, headers: Mapping[str, str] | None = None, idle: float = 60.0) -> Any:
+        answer = await self._transport.send("GET", url, {**self._headers, **(headers or {})}, idle=idle)
+        if answer.status != 200:
+            raise await self.refusal(answer)
+        try:
+            return openai.read_json(await answer.read(_MAX_LIST_BYTES))
+        finally:
+            answer.close()
+
+    def tell(self, error: TargetError, answer: Incoming) -> None:
+        """Add what the head of the answer said."""
+        error.request_id, error.provider_status = self.said(answer.request_id), answer.status
+
+    def said(self, words: str | None) -> str | None:
+        """A header of the provider's, without a key that it may quote."""
+        return words and cut(words, *self.secrets)[:_LONGEST_HEADER]
+
+    def must_stream(self, answer: Incoming, kind: str = "text/event-stream") -> None:
+        """Malformed, and closed, when what begins is no stream of this kind."""
+        came = self.said(answer.header("content-type")) or "no content type"
+        if kind not in came:
+            answer.close()
+            what = "an event stream" if kind == "text/event-stream" else f"a stream of {kind}"
+            raise Malformed(f"the answer is not {what} ({came})", request_id=self.said(answer.request_id))
+
+    async def refusal(self, answer: Incoming) -> TargetError:
+        try:
+            raw = await answer.read(_MAX_ERROR_BYTES)
+        except TargetError:
+            raw = b""  # the status alone still says what happened
+        finally:
+            answer.close()
+        return self._read_error(
+            answer.status,
+            raw,
+            secrets=self.secrets,
+            request_id=self.said(answer.request_id),
+            retry_after=answer.retry_after,
+        )
+
+
+def credentials(row: Row, key: str, token: str) -> dict[str, str]:
+    if token:
+        return {"authorization": f"Bearer {token}"}
+    if not key:
+        return {}
+    return {row.key_header: f"Bearer {key}" if row.key_header == "authorization" else key}
+
+
+def checked(losses: list[str], call: Call) -> tuple[str, ...]:
+    """What a translation leaves out, as warnings; whoever is strict had rather ask somebody else."""
+    if losses and call.strict:
+        raise ParameterRefused(f"{'; '.join(losses)} (strict)")
+    return tuple(f"{loss} ({call.target})" for loss in losses)

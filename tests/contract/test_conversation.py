@@ -1,0 +1,110 @@
+"""A conversation with tools and images that its first provider drops in the middle, for every ordered pair."""
+
+import json
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from core.capabilities import Feature
+from core.providers.table import Row
+from core.types.usage import Usage
+from core.wire.assembly import completion_of
+from core.wire.sse import event
+from tests.contract.cases import OPENAI, Mode
+from tests.contract.cells import WEATHER, chatting, image, model_with, text, user
+from tests.contract.talk import Heard, ask
+from tests.harness import Server
+
+PAIRS = list(permutations(chatting(), 2))
+RESULT = "22 degrees and clear"
+
+
+class Conversation:
+    """What both of two providers can do, said turn by turn to whoever answers of them."""
+
+    def __init__(self, gateway: Server, first: Row, second: Row, mode: Mode) -> None:
+        able = [
+            both for both in (Feature.TOOLS, Feature.VISION) if all(model_with(one, both) for one in (first, second))
+        ]
+        if len(able) == 2 and not all(model_with(one, *able) for one in (first, second)):
+            able = [Feature.TOOLS]  # one of them has no model with both
+        self.features = frozenset(able)
+        self.messages: list[dict[str, Any]] = []
+        self._names = [f"{one.name}/{model_with(one, *able)}" for one in (first, second)]
+        self._gateway = gateway
+        self._mode = mode
+
+    def say(self, words: str) -> Heard:
+        """With a picture where both can see."""
+        self.messages.append(user(text(words), image()) if Feature.VISION in self.features else user(words))
+        return self._ask()
+
+    def tell(self, result: str) -> Heard:
+        """What the tools found that the latest answer called."""
+        for call in self.messages[-1]["tool_calls"]:
+            self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
+        return self._ask()
+
+    def _ask(self) -> Heard:
+        tools: dict[str, Any] = {"tools": [WEATHER]} if Feature.TOOLS in self.features else {}
+        answer = ask(self._gateway, OPENAI, self._mode, models=self._names, messages=self.messages, **tools)
+        assert answer.status == 200, answer.body
+        assert answer.errors == []
+        self.messages.append(self._message(answer))
+        return answer
+
+    def _message(self, answer: Heard) -> dict[str, Any]:
+        """As a client keeps it: all of it."""
+        body = answer.body
+        if answer.events:
+            whole = completion_of([event(json.dumps(one).encode()) for one in answer.events], Usage())
+            assert whole is not None
+            body = json.loads(whole)
+        found: dict[str, Any] = body["choices"][0]["message"]
+        return found
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.messages[-1]
+
+
+def who(answer: Heard) -> str:
+    return answer.headers["x-patchbay-provider"]
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda row: row.name)
+def test_a_conversation_goes_on_at_another_provider_and_back(gateways, first, second, mode):
+    gateway = gateways("everybody")
+    talk = Conversation(gateway, first, second, mode)
+    tools = Feature.TOOLS in talk.features
+
+    answer = talk.say("Look at this and use get_weather" if tools else "Look at this")
+    assert who(answer) == first.name
+    if tools:
+        (call,) = talk.last["tool_calls"]
+        assert call["id"]
+        assert call["function"]["name"] == "get_weather"
+
+    # In the middle of it: the first one is down, and the other one must understand all that was said.
+    gateway.fault(first.name, "500")
+    answer = talk.tell(RESULT) if tools else talk.say("And again")
+    assert who(answer) == second.name
+    assert answer.headers["x-patchbay-attempts"] == "2"
+    assert (RESULT if tools else "And again") in talk.last["content"]
+    received = gateway.fleet.requests(second.name)[-1].body if tools else b""
+    assert not tools or RESULT.encode() in received
+
+    # And back, with another's words in the history: a whole turn with a tool at the first one.
+    gateway.clear()
+    answer = talk.say("And tomorrow, with get_weather?" if tools else "Once more")
+    assert who(answer) == first.name
+    if tools:
+        assert talk.last["tool_calls"]
+        answer = talk.tell(RESULT)
+        assert who(answer) == first.name
+        assert RESULT in talk.last["content"]
+    if Feature.VISION in talk.features and not tools:
+        assert "1 image" in talk.last["content"]
+    assert answer.headers["x-patchbay-attempts"] == "1"
