@@ -13,6 +13,7 @@ from core.execution.walk import Won
 from core.providers.contract import CANONICAL
 from core.types.frame import Frame, Kind
 from core.types.receipt import Receipt, ReceiptOutcome
+from core.types.target import Target
 from core.types.usage import Usage
 from core.wire.assembly import frames_of
 
@@ -27,6 +28,13 @@ _BATCH = 50  # frames of a replayed stream that are sent at once
 class Answer(NamedTuple, Generic[T]):
     value: T
     receipt: Receipt
+
+
+class Counted(NamedTuple):
+    tokens: int
+    reported: bool  # by the target; else it is our estimate
+    target: Target
+    warnings: tuple[str, ...] = ()
 
 
 class LiveAnswer:
@@ -64,6 +72,12 @@ class LiveAnswer:
     def keep(self, store: Keep) -> None:
         """Hand all that is read to `store` when it is whole."""
         self._recording = _Recording(store)
+
+    async def broken(self, error: TargetError) -> None:
+        """What was read turned out to be no answer."""
+        if self.receipt.outcome == "pending":
+            self.error = error
+            await self._finish("cut")
 
     async def frames(self) -> AsyncIterator[list[Frame]]:
         """Frames as they come, without the end marker. The last ones are settled before they are handed out."""
@@ -121,6 +135,9 @@ class ReplayedAnswer:
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+    async def broken(self, error: TargetError) -> None:
+        """It is settled: whoever was asked for it was paid."""
 
     async def frames(self) -> AsyncIterator[list[Frame]]:
         frames = frames_of(self._body, wants_usage=self.receipt.request.wants_usage)

@@ -17,14 +17,14 @@ from core.execution.deadline import Deadline
 from core.execution.retry import Step
 from core.execution.walk import Walk, Won, failed
 from core.health.stats import Stats
-from core.providers.contract import Call
+from core.providers.contract import Call, lost
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller
 from core.types.plan import Candidate
 from core.types.receipt import Again, Receipt, ReceiptOutcome
-from core.types.request import Request
+from core.types.request import Native, Request
 from core.types.target import Place, Target
 from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage, added
 from core.wire.chat import with_defaults, without
@@ -100,6 +100,7 @@ class Steps:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
+        receipt.warnings += self._lost(won.candidate, request)
         substitution = self._substitution(request, won.candidate, plan.named)
         receipt.substituted = bool(substitution)
         receipt.warnings += substitution
@@ -150,9 +151,7 @@ class Steps:
             body = without(body, candidate.drop)
         if candidate.defaults:
             body = with_defaults(body, candidate.defaults)
-        native = request.native
-        if native is not None and native.dialect not in self._registry.rows[candidate.target.provider].dialects:
-            native = None
+        self._lost(candidate, request)
         return Call(
             candidate.target,
             body,
@@ -161,8 +160,24 @@ class Steps:
             request.wants_usage,
             request.hop,
             request.options.strict,
-            native,
+            self._native(candidate, request),
         )
+
+    def _native(self, candidate: Candidate, request: Request) -> Native | None:
+        """The caller's own body, without what the target does not take; None where it has to be translated."""
+        native = request.native
+        if native is None or not self._registry.takes(candidate.target.place, native.dialect):
+            return None
+        if candidate.drop.isdisjoint(native.body):
+            return native
+        return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
+
+    def _lost(self, candidate: Candidate, request: Request) -> tuple[str, ...]:
+        """What a target is not told that needs a translation; a strict request goes elsewhere."""
+        native = request.native
+        if native is None or not native.losses or self._native(candidate, request) is not None:
+            return ()
+        return lost(native.losses, candidate.target, strict=request.options.strict)
 
     def model(self, target: Target) -> Model | None:
         return self._catalog.find(target.provider, target.model)

@@ -50,7 +50,8 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     digest.update(orjson.dumps({name: _number(given[name]) for name in given if name not in _DELIVERY}))
     digest.update(orjson.dumps(messages, option=orjson.OPT_SORT_KEYS))  # by itself: as deep as the encoder goes
     if request.native is not None:  # it may say what its translation does not
-        digest.update(orjson.dumps(request.native.body, option=orjson.OPT_SORT_KEYS))
+        whole = {name: value for name, value in request.native.body.items() if name not in _DELIVERY}
+        digest.update(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
     return digest.hexdigest()
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Generic, Self, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Self, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
 from core.answers import Answer, LiveAnswer, ReplayedAnswer
-from core.errors import InternalError, PatchbayError, Stopping
+from core.errors import InternalError, PatchbayError, Stopping, TargetError
 from core.gateway import Gateway
 from core.http import options
 from core.http.headers import receipt_headers
@@ -71,7 +71,7 @@ class Endpoint(Generic[T]):
             body = await read_json(receive, headers, gateway.settings.max_body_bytes)
         except asyncio.CancelledError:
             raise _stopped() from None
-        request = self._surface.decode(body, scope["path"], options.timeout(headers))
+        request = self._decode(body, scope["path"], headers)
         if hop := options.hop(headers):
             request = request._replace(hop=hop)
         if "patchbay.allowed" in scope:
@@ -79,11 +79,14 @@ class Endpoint(Generic[T]):
         caller = scope["patchbay.caller"]
         allowed = gateway.settings.total_timeout
         patience = min(allowed, request.timeout or allowed) + _GRACE_SECONDS
-        async with _Leaving(receive, patience) as leaving:
+        async with Leaving(receive, patience) as leaving:
             await self._answer(gateway, caller, request, leaving, send)
 
+    def _decode(self, body: dict[str, Any], route: str, headers: Mapping[bytes, bytes]) -> Request:
+        return self._surface.decode(body, route, options.timeout(headers))
+
     async def _answer(
-        self, gateway: Gateway, caller: Caller, request: Request, leaving: "_Leaving", send: Send
+        self, gateway: Gateway, caller: Caller, request: Request, leaving: "Leaving", send: Send
     ) -> None:
         answer = await self._verb(gateway, caller, request)
         fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
@@ -104,7 +107,7 @@ class ChatEndpoint(Endpoint[Completion]):
         self._chat = surface
 
     async def _answer(
-        self, gateway: Gateway, caller: Caller, request: Request, leaving: "_Leaving", send: Send
+        self, gateway: Gateway, caller: Caller, request: Request, leaving: "Leaving", send: Send
     ) -> None:
         if not request.stream:
             await super()._answer(gateway, caller, request, leaving, send)
@@ -112,7 +115,7 @@ class ChatEndpoint(Endpoint[Completion]):
         live = await gateway.chat_stream(caller, request)
         await self._stream(live, leaving, send)
 
-    async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "_Leaving", send: Send) -> None:
+    async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         face = self._chat.stream(live.receipt, live.dialect)
@@ -127,6 +130,9 @@ class ChatEndpoint(Endpoint[Completion]):
                 if leaving.left:
                     raise
                 error = _stopped()
+            except TargetError as failed:
+                error = failed  # what it sent could not be read when it was to be translated
+                await live.broken(failed)
             except Exception:
                 log.exception("a stream failed inside the gateway")
                 error = _broken()
@@ -136,7 +142,7 @@ class ChatEndpoint(Endpoint[Completion]):
             await send({"type": "http.response.body", "body": last})
 
 
-class _Leaving:
+class Leaving:
     """Interrupts its block with CallerLeft when the caller goes away, or no longer reads, before it is over."""
 
     def __init__(self, receive: Receive, patience: float) -> None:

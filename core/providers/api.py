@@ -7,9 +7,9 @@ import orjson
 from yarl import URL
 
 from core.config.settings import Account
-from core.errors import Malformed, ParameterRefused, RequestRefused, TargetError
+from core.errors import Malformed, RequestRefused, TargetError
 from core.net.transport import Incoming, Transport, address
-from core.providers.contract import HOP, Call
+from core.providers.contract import HOP, Call, lost
 from core.providers.table import Row
 from core.wire import openai
 from core.wire.faults import cut
@@ -131,6 +131,4 @@ def credentials(row: Row, key: str, token: str) -> dict[str, str]:
 
 def checked(losses: list[str], call: Call) -> tuple[str, ...]:
     """What a translation leaves out, as warnings; whoever is strict had rather ask somebody else."""
-    if losses and call.strict:
-        raise ParameterRefused(f"{'; '.join(losses)} (strict)")
-    return tuple(f"{loss} ({call.target})" for loss in losses)
+    return lost(losses, call.target, strict=call.strict)

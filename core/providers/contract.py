@@ -1,8 +1,9 @@
 """What a provider implements: one small Protocol per capability, and the plug that calls it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from core.errors import ParameterRefused
 from core.types.frame import Frame
 from core.types.request import Native
 from core.types.target import Target
@@ -29,6 +30,13 @@ class Call(NamedTuple):
     hop: int = 0  # gateways the request came through before this one
     strict: bool = False  # rather refuse than leave something out
     native: Native | None = None  # what to send in place of `body`, where the row takes its dialect
+
+
+def lost(losses: Sequence[str], target: Target, *, strict: bool) -> tuple[str, ...]:
+    """What a target is not told, as warnings; a strict request had rather go elsewhere."""
+    if losses and strict:
+        raise ParameterRefused(f"{'; '.join(losses)} (strict)")
+    return tuple(f"{loss} ({target})" for loss in losses)
 
 
 class Reply(NamedTuple, Generic[T]):

@@ -129,6 +129,13 @@ class Registry:
     def account(self, provider: str, name: str) -> Account:
         return next(one for one in self.accounts(provider) if one.name == name)
 
+    def takes(self, place: Place, dialect: str) -> bool:
+        """Whether an account takes bodies of a dialect as they are."""
+        row = self.rows[place.provider]
+        if dialect not in row.dialects or place.account is None:
+            return False
+        return not row.is_dated(self.account(place.provider, place.account).api_version)
+
     def adapter(self, provider: str, account_name: str) -> Any:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))

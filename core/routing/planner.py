@@ -48,6 +48,7 @@ class _Question(NamedTuple):
     cost: tuple[int, int | None, int] | None
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
     longest: int | None  # which input is the longest, where it may be too long
+    native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
 
 
 class _Choice(NamedTuple):
@@ -73,7 +74,7 @@ class Planner:
 
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
-        options, facts, day = request.options, request.facts, int(at // DAY)
+        options, facts, native, day = request.options, request.facts, request.native, int(at // DAY)
         by_cost = self.costs.cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
         length = bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG))
         most, encoding = request.most_bytes, request.body.get("encoding_format")
@@ -91,6 +92,7 @@ class Planner:
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
             facts.longest_at if length else None,
+            native and (native.dialect, frozenset(native.body), native.bound),
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -152,6 +154,13 @@ class Planner:
         if model is not None and not model.sampling and body_effort != "none":
             drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
+
+    def _dropped(self, target: Target, request: Request) -> frozenset[str]:
+        """The same of a request; where its native body is taken, all that this does not name is said."""
+        dropped, native = self.dropped(target, request.facts, request.body.get("reasoning_effort")), request.native
+        if native is not None and self._registry.takes(target.place, native.dialect):
+            dropped &= native.body.keys()
+        return dropped
 
     def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
@@ -331,8 +340,13 @@ class Planner:
             return Exclusion(
                 target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
             )
+        native = request.native
+        if native is not None and native.bound and not self._registry.takes(target.place, native.dialect):
+            reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
+            param = native.bound[0].partition(" ")[0]
+            return Exclusion(target, "dialect", reason, by_request=True, param=param)
         if options.strict:
-            dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
+            dropped = self._dropped(target, request)
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
@@ -340,7 +354,7 @@ class Planner:
 
     def _candidate(self, choice: _Choice, wish: Wish, request: Request, at: float) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
-        dropped = self.dropped(target, request.facts, request.body.get("reasoning_effort"))
+        dropped = self._dropped(target, request)
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)

@@ -41,6 +41,8 @@ class Native(NamedTuple):
     dialect: str
     body: Mapping[str, Any]
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
+    losses: tuple[str, ...] = ()  # what its translation does not say
+    bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
 
 
 class Request(NamedTuple):

@@ -69,23 +69,20 @@ def request_to(theirs: Mapping[str, Any], chat: Mapping[str, Any]) -> tuple[Body
 
     What only other providers can read stays out of it.
     """
-    body = {name: value for name, value in theirs.items() if name in chat or not _is_planned(name)}
+    body = dict(theirs)
     for name, names in _BY_DEFAULT.items():
         value = next((chat[one] for one in names if chat.get(one) is not None), None)
         if value is not None:
             body[name] = value
+        else:
+            body.pop(name, None)
     losses: list[str] = []
     if isinstance(body.get("input"), list):
         body["input"] = own_items(body["input"], losses)
     return body, losses
 
 
-def _is_planned(name: str) -> bool:
-    """Whether the plan knows it by this name, and so may have taken it out."""
-    return name in _BY_DEFAULT or (name not in _READ and (name in _SAME or name not in RESPONSES_PARAMS))
-
-
-# What a plan may put in, and as what.
+# What a plan may have put in, or taken out under another name.
 _BY_DEFAULT = {"max_output_tokens": ("max_completion_tokens", "max_tokens"), "temperature": ("temperature",)}
 
 

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from core.errors import Malformed
 from core.wire import sse
 from core.wire.responses_answers import CUT_SHORT, ended, response_of
 from core.wire.responses_items import annotation, call_item, message_item, reasoning_item, text_part
@@ -195,8 +196,8 @@ class ResponsesEvents:
             data = sse.data_of(one)
             if data is None:
                 self._made.append(one + b"\n\n")  # a comment keeps a connection alive here as there
-            else:
-                self._chunk(orjson.loads(data))
+            elif data != b"[DONE]":
+                self._read(data)
         return self._taken()
 
     def end(self) -> bytes:
@@ -226,6 +227,12 @@ class ResponsesEvents:
     def _taken(self) -> bytes:
         made, self._made = self._made, []
         return b"".join(made)
+
+    def _read(self, data: bytes) -> None:
+        try:
+            self._chunk(orjson.loads(data))
+        except (orjson.JSONDecodeError, AttributeError, TypeError, KeyError):
+            raise Malformed("a stream event is no chunk of a chat") from None
 
     def _chunk(self, chunk: Body) -> None:
         self._usage = chunk.get("usage") or self._usage
