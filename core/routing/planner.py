@@ -49,6 +49,7 @@ class _Question(NamedTuple):
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
     longest: int | None  # which input is the longest, where it may be too long
     native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
+    defaults: tuple[tuple[str, Any], ...]  # of the route
 
 
 class _Choice(NamedTuple):
@@ -93,6 +94,7 @@ class Planner:
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
             facts.longest_at if length else None,
             native and (native.dialect, frozenset(native.body), native.bound),
+            request.defaults,
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -375,7 +377,7 @@ class Planner:
         )
 
     def _defaults(self, choice: _Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
-        """What the account sets and the cap leaves for chats that name none; nothing the target does not take."""
+        """What the account or the route sets and the cap leaves for chats that name none, where it is taken."""
         if request.capability is not Capability.CHAT:
             return ()
         target, account, most = (
@@ -383,8 +385,9 @@ class Planner:
             self._registry.account(*choice.target[:2]),
             choice.model and choice.model.max_output,
         )
-        length = account.max_tokens if room is None else room
-        given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
+        given = {**dict(request.defaults), **_set(account)}
+        length = given.get("max_tokens") if room is None else room
+        given["max_tokens"] = min(length, most) if length and most else length
         facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
         refused = self.dropped(target, facts, request.body.get("reasoning_effort"))
         return tuple((name, given[name]) for name in sorted(facts.params - refused))
@@ -422,6 +425,12 @@ def _too_long(facts: Facts) -> tuple[str, str]:
         return "the messages do", "messages"
     name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
     return f"{name} does", name
+
+
+def _set(account: Account) -> dict[str, Any]:
+    """What an account sets for chats that do not name it themselves."""
+    values = {"max_tokens": account.max_tokens, "temperature": account.temperature}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _ageing(choice: _Choice) -> tuple[str, ...]:

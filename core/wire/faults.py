@@ -28,7 +28,11 @@ _CONTEXT = re.compile(
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 _CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
-_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+# Also what lies at another provider, or can be read by another alone: who refuses it is not who is meant.
+_PARAMETER = {
+    "unsupported_parameter", "unsupported_value", "unknown_parameter",
+    "previous_response_not_found", "invalid_encrypted_content",
+}  # fmt: skip
 # Told as the request's fault, though it was the model that could not make what it was asked for.
 _OWN_FAILURE = {"tool_use_failed", "json_validate_failed"}
 _BY_STATUS: dict[int, type[TargetError]] = {

@@ -25,7 +25,7 @@ _ECHOED: Body = {
 }  # fmt: skip
 
 
-def response_of(asked: Mapping[str, Any], name: str, model: str, created: int) -> Body:
+def response_of(asked: Mapping[str, Any], name: str, created: int, model: str) -> Body:
     """A response under way that repeats what was asked. It says that it is not stored: what is translated never is."""
     echoed = {one: otherwise if asked.get(one) is None else asked[one] for one, otherwise in _ECHOED.items()}
     reasoning = {"effort": None, "summary": None, **(asked.get("reasoning") or {})}
@@ -49,7 +49,7 @@ def completion_to(chat: Mapping[str, Any], asked: Mapping[str, Any], name: str, 
     finish = choice.get("finish_reason")
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
     output = items_of(choice["message"], name, "incomplete" if finish in CUT_SHORT else "completed", logprobs)
-    return ended(response_of(asked, name, chat.get("model") or "", created), output, finish, chat.get("usage"))
+    return ended(response_of(asked, name, created, chat.get("model") or ""), output, finish, chat.get("usage"))
 
 
 def read_response(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:

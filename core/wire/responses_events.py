@@ -179,8 +179,8 @@ T = TypeVar("T", bound=_Item)
 class ResponsesEvents:
     """Chunks in, events out."""
 
-    def __init__(self, asked: Mapping[str, Any], name: str, model: str, created: int) -> None:
-        self._response = response_of(asked, name, model, created)
+    def __init__(self, asked: Mapping[str, Any], name: str, created: int, model: str) -> None:
+        self._response = response_of(asked, name, created, model)
         self._name = name
         self._number = 0
         self._made: list[bytes] = []

@@ -1,7 +1,6 @@
 """Streams of the Responses API as its own providers send them. Pure."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -10,8 +9,7 @@ from core.errors import Malformed, StreamCut, TargetError
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire import sse
-from core.wire.responses_answers import failure, response_of, usage_from
-from core.wire.responses_events import broken
+from core.wire.responses_answers import failure, usage_from
 
 Body = dict[str, Any]
 
@@ -107,25 +105,14 @@ class ResponsesStream:
         return Frame(raw, Kind.OUTPUT)
 
 
-class PassedOn:
-    """A provider's own events on their way to the caller: what is needed of them should the stream break."""
-
-    def __init__(self, asked: Mapping[str, Any], name: str, model: str, created: int) -> None:
-        self._response = response_of(asked, name, model, created)
-        self._first = self._last = b""
-
-    def take(self, raw: bytes) -> None:
-        self._first, self._last = self._first or raw, raw
-
-    def broken(self, error: Body, *, limited: bool) -> bytes:
-        numbers = _NUMBER.findall(self._last)
-        return broken(error, self._begun(), int(numbers[-1]) + 1 if numbers else 0, limited=limited)
-
-    def _begun(self) -> Body:
-        """The response as the provider began it."""
-        for event in sse.events(self._first):
-            data = sse.data_of(event)
-            said = orjson.loads(data) if data else {}
-            if type(said.get("response")) is dict:
-                return {**said["response"], "status": "in_progress"}
-        return self._response
+def left_off(first: bytes, last: bytes) -> tuple[Body | None, int]:
+    """Of a stream that broke: the response as its first events have it, and the number after its last one."""
+    numbers = _NUMBER.findall(last)
+    begun = None
+    for event in sse.events(first):
+        data = sse.data_of(event)
+        said = orjson.loads(data) if data else {}
+        if type(said.get("response")) is dict:
+            begun = said["response"]
+            break
+    return begun, int(numbers[-1]) + 1 if numbers else 0
