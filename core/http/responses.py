@@ -45,7 +45,7 @@ class Responses(OpenAIChat):
         return marked(raw.rstrip()) if receipt.simulated else raw
 
     def stream(self, receipt: Receipt, dialect: str) -> StreamFace:
-        return PassedOn(receipt) if dialect == DIALECT else Translated(receipt)
+        return PassedOn(receipt.simulated) if dialect == DIALECT else Translated(receipt)
 
 
 class Translated:

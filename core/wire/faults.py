@@ -27,7 +27,10 @@ _CONTEXT = re.compile(
 )
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
 _QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
-_CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
+_CONTENT = {
+    "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "invalid_prompt",
+    "image_content_policy_violation",
+}  # fmt: skip
 # Also what lies at another provider, or can be read by another alone: who refuses it is not who is meant.
 _PARAMETER = {
     "unsupported_parameter", "unsupported_value", "unknown_parameter",
