@@ -38,6 +38,7 @@ PatchbayError
     │   └── TooManyInputs                 one request asked for more than it may
     ├── ContentRefused                    this provider's content policy
     ├── ParameterRefused                  this provider does not take a parameter
+    ├── MediaUnavailable                  what an address in the request leads to cannot be had or used
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
@@ -50,7 +51,7 @@ one (`next`)? whose `fault` is it: caller, account (our key or its limits), prov
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from core.types.attempt import Attempt
@@ -304,6 +305,18 @@ class ParameterRefused(TargetError):
     fault = "caller"
     again = False
     advice = "Leave the parameter out for this provider."
+
+
+class MediaUnavailable(TargetError):
+    """Another provider may fetch it himself, or take it as it is."""
+
+    status = 400
+    fault = "caller"
+    again = False
+    advice = "Send the file itself (as a data URL), or an address that anybody may read."
+
+    def __init__(self, message: str, *, code: str | None = "media_unavailable", **facts: Any) -> None:
+        super().__init__(message, code=code, **facts)
 
 
 class RequestRefused(TargetError):

@@ -40,7 +40,7 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     options = request.options
     named = (
         options.provider, options.models, options.strategy, options.tier,
-        options.max_cost, options.fallback, options.strict,
+        options.max_cost, options.fallback, options.compatibility,
     )  # fmt: skip
     digest = sha256(orjson.dumps((_VERSION, caller.org, caller.project, request.capability, configuration, named)))
     # Parameters and messages have no order of names, but what other parameters hold has: a schema's names are answered

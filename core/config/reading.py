@@ -171,7 +171,7 @@ class Reading:
         known = {key: row for row in self._rows.values() for key in row.keys}
         # A wrong guess must not lead anybody to put another's key there.
         offered = [*(key for key, row in known.items() if row.kind is not SECRET), *_APART]
-        spelled = self._spelled()
+        spelled, heads = self._spelled(), {one.partition(".")[0] for one in known} | _APART
         for key in values:
             if key in known:
                 continue
@@ -188,7 +188,6 @@ class Reading:
                 hint = _near(key, offered, _LIKELY) if "." in key else ""
                 if not hint and same:
                     hint = f"; the setting {same[0]} is written {spelled[same[0]]} in a file"
-                heads = {one.partition(".")[0] for one in known} | {"providers", "models"}
                 hint = hint or _near(key, offered, _LIKELY) or _near(key, known, _NEAR)
                 if not hint and (top := key.partition(".")[0]) not in heads:
                     hint = _near(top, heads, _LIKELY)

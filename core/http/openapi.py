@@ -25,7 +25,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "strict": {
         "type": "boolean",
         "default": False,
-        "description": "Refuse where a parameter would be dropped.",
+        "description": "The same as compatibility=strict.",
+    },
+    "compatibility": {
+        "enum": ["strict", "warn", "permissive"],
+        "default": "warn",
+        "description": "What a target does not take: it is passed over, or not sent it, or sent what nobody knows.",
     },
 }
 

@@ -10,10 +10,11 @@ from core.wire.chat import check_type
 
 _FIELDS: dict[str, tuple[type, ...]] = {
     "provider": (str,), "fallback": (bool,), "models": (list,), "strategy": (str,), "cache": (str, bool),
-    "max_cost": (int, float), "tier": (str,), "strict": (bool,),
+    "max_cost": (int, float), "tier": (str,), "strict": (bool,), "compatibility": (str,),
 }  # fmt: skip
 _NAMES = frozenset(_FIELDS)
 _CACHE = ("off", "read", "write", "on")
+_COMPATIBILITY = ("strict", "warn", "permissive")
 _TIERS = ("fast", "standard", "advanced", "local")
 _TIMEOUT_HEADER = b"x-patchbay-timeout-ms"
 _HOP_HEADER = HOP.encode()
@@ -41,9 +42,12 @@ def take(body: dict[str, Any]) -> Options:
         given["models"] = _models(given["models"])
     if isinstance(given.get("cache"), bool):
         given["cache"] = "on" if given["cache"] else "off"
-    for name, words in (("cache", _CACHE), ("tier", _TIERS)):
+    for name, words in (("cache", _CACHE), ("tier", _TIERS), ("compatibility", _COMPATIBILITY)):
         if name in given:
             given[name] = _one_of(name, given[name], words)
+    if given.pop("strict", False) and given.setdefault("compatibility", "strict") != "strict":
+        opposite = f"strict says the opposite of compatibility={given['compatibility']}"
+        raise BadRequest(opposite, param="compatibility", code="invalid_value")
     if "max_cost" in given and not given["max_cost"] >= 0:
         raise BadRequest("max_cost must be a number of USD, 0 or more", param="max_cost", code="invalid_value")
     return Options(model=model, **given)

@@ -3,11 +3,19 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
 from core.config.settings import Declared
-from core.wire.chat import MESSAGE_NAME
+from core.wire.chat import (
+    CACHE_CONTROL,
+    CITATIONS,
+    EXTRA_CONTENT,
+    MESSAGE_NAME,
+    REASONING,
+    REASONING_DETAILS,
+    TOOL_CACHE_CONTROL,
+)
 
 _CHAT = frozenset({Capability.CHAT})
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
@@ -21,6 +29,19 @@ _OPENAI_ONLY = frozenset({
     "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "verbosity", "web_search_options", "prediction", "modalities", "audio",
 })  # fmt: skip
+
+
+_COMMON_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_MIB = 2**20
+
+
+class Images(NamedTuple):
+    """How a provider takes images; None is a limit that it does not document."""
+
+    urls: bool = True  # fetches what an address leads to; for who does not, and who should not, we do
+    most: int | None = None  # in a request
+    most_bytes: int | None = None  # of one that is given as data
+    types: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
     base64: bool = True  # gives vectors in base64 when asked to
@@ -118,6 +140,7 @@ TABLE: tuple[Row, ...] = (
         },
         needs=("key", "base_url"),
         key_header="api-key",
+        images=Images(types=_COMMON_IMAGES),
     ),
     Row(
         name="together",
@@ -152,6 +175,10 @@ TABLE: tuple[Row, ...] = (
         capabilities=frozenset(),
         features=frozenset(),
         aliases=("claude",),
+        extra_params=frozenset(
+            {"thinking", REASONING, REASONING_DETAILS, CACHE_CONTROL, TOOL_CACHE_CONTROL, CITATIONS}
+        ),
+        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES),
     ),
     Row(
         name="openai",
@@ -163,6 +190,7 @@ TABLE: tuple[Row, ...] = (
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
         env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
         later={"OPENAI_TTS_VOICE": "speech"},
+        images=Images(types=_COMMON_IMAGES),
     ),
     Row(
         name="groq",
@@ -171,6 +199,7 @@ TABLE: tuple[Row, ...] = (
         default_models={Capability.CHAT: "openai/gpt-oss-120b"},
         extra_params=frozenset({"reasoning_format", "include_reasoning"}),
         lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
+        images=Images(most=5, most_bytes=3 * _MIB, types=_COMMON_IMAGES),  # 4 MB in base64
     ),
     Row(
         name="deepseek",
@@ -179,7 +208,7 @@ TABLE: tuple[Row, ...] = (
         features=_ALL_CHAT_FEATURES - {Feature.VISION, Feature.JSON_SCHEMA},
         default_models={Capability.CHAT: "deepseek-flash"},
         max_tokens_param="max_tokens",
-        extra_params=frozenset({"thinking"}),
+        extra_params=frozenset({"thinking", REASONING}),
         lacks_params=_OPENAI_ONLY | {"n", "seed", "logit_bias", "parallel_tool_calls", "user"},
     ),
     Row(
@@ -200,6 +229,8 @@ TABLE: tuple[Row, ...] = (
         features=frozenset(),
         aliases=("google", "google-ai"),
         env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        extra_params=frozenset({"thinking", REASONING, REASONING_DETAILS, EXTRA_CONTENT}),
+        images=Images(urls=False, types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"}),
     ),
     Row(
         name="cohere",
@@ -208,6 +239,8 @@ TABLE: tuple[Row, ...] = (
         capabilities=frozenset(),
         features=frozenset(),
         env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
+        extra_params=frozenset({"thinking", REASONING, REASONING_DETAILS, CITATIONS}),
+        images=Images(most=20, types=_COMMON_IMAGES),
     ),
     Row(
         name="replicate",
@@ -234,10 +267,11 @@ TABLE: tuple[Row, ...] = (
         later={"LOCAL_QUANTIZATION": "serving models on own GPUs", "LOCAL_DEVICE": "serving models on own GPUs"},
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs"}),
+        extra_params=frozenset({"top_k", "min_p", "repetition_penalty", "chat_template_kwargs", REASONING}),
         lacks_params=_OPENAI_ONLY,
         free=True,
         local=True,
+        images=Images(urls=False),  # it stands where it could reach what users must not
     ),
     Row(
         name="ollama",
@@ -252,5 +286,6 @@ TABLE: tuple[Row, ...] = (
         free=True,
         local=True,
         detect=True,
+        images=Images(urls=False),
     ),
 )

@@ -63,7 +63,7 @@ def warnings(config: Settings, registry: Registry) -> list[str]:
     if config.strategy != "fallback" and config.first_for(Capability.CHAT):
         first = config.origins.get("chat_provider") or config.origins.get("llm_provider")
         found.append(f"{first} goes first only among equals: the strategy is {config.strategy}")
-    if config.strategy in STRATEGIES and config.strategy != "fallback":
+    if config.strategy != "fallback":
         written = [one for one in Capability if config.chain_for(one)]
         origin = config.origins.get("strategy", "PROVIDER_STRATEGY")
         found += [f"{origin} has no effect on {one}: its chain is written down" for one in written]

@@ -13,6 +13,7 @@ from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing.chains import AUTO, Chains
 from core.routing.costs import Costs
+from core.routing.images import Limits, beyond
 from core.routing.spaces import Space, foreign, name_at, space_of, unreturnable, unshortened
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
@@ -27,8 +28,6 @@ _SURELY_TOO_LONG = 0.6
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
-
-
 _ANY = Wish("", None, "")
 
 
@@ -42,6 +41,7 @@ class _Question(NamedTuple):
     params: frozenset[str]
     reasons: bool
     sound: bool
+    hopped: bool  # it came through another gateway
     length: int
     dimensions: int | None
     day: int  # models retire and prices change at midnight
@@ -50,6 +50,7 @@ class _Question(NamedTuple):
     longest: int | None  # which input is the longest, where it may be too long
     native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
     defaults: tuple[tuple[str, Any], ...]  # of the route
+    images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
 
 
 class _Choice(NamedTuple):
@@ -69,6 +70,7 @@ class Planner:
         self._wishes = Wishes(registry, catalog)
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
+        self._images = Limits(row.images for row in registry.rows.values())
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
@@ -87,6 +89,7 @@ class Planner:
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
             has_sound(request.body),
+            request.hop > 0,
             length,
             _dimensions(request),
             day,
@@ -95,6 +98,7 @@ class Planner:
             facts.longest_at if length else None,
             native and (native.dialect, frozenset(native.body), native.bound),
             request.defaults,
+            self._images.around(facts) if facts.images else None,
         )
         plan = self._plans.get(question)
         if plan is None:
@@ -148,18 +152,23 @@ class Planner:
         ]
         return {one: Exclusion(one, "capability", _not_yet(row)) for one, row in found}
 
-    def dropped(self, target: Target, facts: Facts, body_effort: object) -> frozenset[str]:
-        """The parameters that this target does not take."""
+    def dropped(
+        self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
+    ) -> frozenset[str]:
+        """The parameters that this target does not take; of who is permissive only those that are known for it."""
         row = self._registry.rows[target.provider]
         model = self._catalog.find(target.provider, target.model)
-        drop = (facts.unknown_params - row.extra_params) | (facts.params & row.lacks_params)
+        drop = facts.params & row.lacks_params
+        if compatibility != "permissive":
+            drop |= facts.unknown_params - row.extra_params
         if model is not None and not model.sampling and body_effort != "none":
             drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
 
     def _dropped(self, target: Target, request: Request) -> frozenset[str]:
         """The same of a request; where its native body is taken, all that this does not name is said."""
-        dropped, native = self.dropped(target, request.facts, request.body.get("reasoning_effort")), request.native
+        effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
+        dropped, native = self.dropped(target, request.facts, effort, compatibility), request.native
         if native is not None and self._registry.takes(target.place, native.dialect):
             dropped &= native.body.keys()
         return dropped
@@ -253,8 +262,7 @@ class Planner:
             )
         if asked is None and self._settings.chain_for(capability):
             return "fallback"
-        chosen = asked or self._settings.strategy
-        return chosen if chosen in STRATEGIES else "fallback"
+        return asked or self._settings.strategy
 
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
@@ -347,6 +355,8 @@ class Planner:
             reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
             param = native.bound[0].partition(" ")[0]
             return Exclusion(target, "dialect", reason, by_request=True, param=param)
+        if too_many := beyond(target, row.images, facts):
+            return too_many
         if options.strict:
             dropped = self._dropped(target, request)
             if dropped:
@@ -397,6 +407,8 @@ class Planner:
         if options.cache not in {None, "off"}:
             if not self._settings.cache:
                 warnings.append(f"cache={options.cache} had no effect: PATCHBAY_CACHE is off")
+            elif request.hop:
+                warnings.append(f"cache={options.cache} had no effect: the request came through another gateway")
             elif has_sound(request.body):
                 warnings.append(f"cache={options.cache} had no effect: answers with modalities or audio are not kept")
         if options.models and options.model:

@@ -17,7 +17,11 @@ class Options(NamedTuple):
     cache: str | None = None
     tier: str | None = None
     max_cost: float | None = None
-    strict: bool = False
+    compatibility: str = "warn"  # strict, warn, permissive: what becomes of what a target does not take
+
+    @property
+    def strict(self) -> bool:
+        return self.compatibility == "strict"
 
 
 class Facts(NamedTuple):
@@ -33,6 +37,10 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    images: int = 0
+    image_bytes: int = 0  # of the largest that is given as data
+    image_types: frozenset[str] = frozenset()  # of those that are
+    links: bool = False  # somewhere stands an address in place of a file
 
 
 class Native(NamedTuple):

@@ -1,13 +1,14 @@
 """The canonical chat request, which is OpenAI's body: validated once, and what routing must know of it. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
+from core.wire.media import read_data_url
 
 _TEXT = (str,)
 _NUMBER = (int, float)
@@ -29,17 +30,38 @@ CHAT_PARAMS: dict[str, tuple[type, ...]] = {
     "reasoning_effort": _TEXT, "verbosity": _TEXT, "service_tier": _TEXT, "store": _FLAG,
     "metadata": _OBJECT, "moderation": _OBJECT, "user": _TEXT, "safety_identifier": _TEXT,
     "prompt_cache_key": _TEXT, "prompt_cache_options": _OBJECT, "prompt_cache_retention": _TEXT,
-    "web_search_options": _OBJECT,
+    "web_search_options": _OBJECT, "documents": _LIST,
 }  # fmt: skip
+# What some providers take beyond it and callers mean the same by everywhere.
+EXTENSIONS: dict[str, tuple[type, ...]] = {"thinking": _OBJECT}
 # What the elements of a list are, and the least that a number can mean.
-_ELEMENTS = {"tools": dict, "functions": dict, "stop": str, "modalities": str}
+_ELEMENTS: dict[str, tuple[type, ...]] = {
+    "tools": _OBJECT, "functions": _OBJECT, "stop": _TEXT, "modalities": _TEXT, "documents": (str, dict),
+}  # fmt: skip
 _LEAST = {"n": 1, "max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0}
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
 _JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
                list: "a list", dict: "an object"}  # fmt: skip
-MESSAGE_NAME = "messages[].name"  # what a person in the conversation is called: not everybody takes it
+# Names for what stands inside messages and tools. A person's name is the dialect's, though not everybody takes it;
+# the others are extensions, which go only to rows that list them in extra_params.
+MESSAGE_NAME = "messages[].name"
+REASONING = "messages[].reasoning_content"
+REASONING_DETAILS = "messages[].reasoning_details"
+CITATIONS = "messages[].citations"
+CACHE_CONTROL = "messages[].cache_control"  # of a message or a part of it
+TOOL_CACHE_CONTROL = "tools[].cache_control"
+EXTRA_CONTENT = "messages[].tool_calls[].extra_content"
+_IN_MESSAGES = {
+    "name": MESSAGE_NAME, "reasoning_content": REASONING, "reasoning_details": REASONING_DETAILS,
+    "citations": CITATIONS, "cache_control": CACHE_CONTROL,
+}  # fmt: skip
+_INSIDE: Final = frozenset({*_IN_MESSAGES.values(), TOOL_CACHE_CONTROL, EXTRA_CONTENT})
+_MARK, _EXTRA = frozenset({"cache_control"}), frozenset({"extra_content"})
+_USUAL = 2  # names in a message or part that holds nothing beside what it is and its content
+# Parts that hold a file, and where in them its content or its address stands.
+LINKS = {"image_url": "url", "audio_url": "url", "video_url": "url", "input_audio": "data", "file": "file_data"}
 _LONGEST_NAME = 300
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
 _BYTES_PER_TOKEN = 4
@@ -55,46 +77,69 @@ def check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     raise BadRequest(f"{name} must be {expected}, not {got}", param=name, code="invalid_type")
 
 
+class _Seen:
+    """What is found on the one way through a body."""
+
+    __slots__ = ("extras", "features", "image_bytes", "image_types", "images", "links", "size")
+
+    def __init__(self) -> None:
+        self.features: set[Feature] = set()
+        self.extras: set[str] = set()
+        self.size = 0  # in bytes
+        self.images = self.image_bytes = 0
+        self.image_types: set[str] = set()
+        self.links = False
+
+
 def chat_facts(body: Mapping[str, Any]) -> Facts:
     """Validate a chat body once and say what routing must know of it."""
     unknown = _check_params(body)
     messages = body.get("messages")
     if not messages:
         raise BadRequest("messages must be a list with at least one message", param="messages", code="missing")
-    features: set[Feature] = set()
-    size = images = 0
+    seen = _Seen()
     for index, message in enumerate(messages):
-        more, pictures = _read_message(message, f"messages[{index}]", features)
-        size += more
-        images += pictures
+        _read_message(message, f"messages[{index}]", seen)
     if streaming := body.get("stream_options"):
         check_type("stream_options.include_usage", streaming.get("include_usage", False), _FLAG)
     if tools := body.get("tools") or body.get("functions"):
-        features.add(Feature.TOOLS)
-        size += len(orjson.dumps(tools))
+        _read_tools(tools, seen)
+    if (documents := body.get("documents")) is not None:
+        seen.features.add(Feature.DOCUMENTS)
+        seen.size += len(orjson.dumps(documents))
     if body.get("stream"):
-        features.add(Feature.STREAM)
+        seen.features.add(Feature.STREAM)
     if (wanted := body.get("response_format")) is not None:
-        size += _read_format(wanted, features)
+        seen.size += _read_format(wanted, seen.features)
+    params = frozenset(body)
+    if seen.extras:
+        params |= seen.extras
+        unknown += [name for name in seen.extras if name != MESSAGE_NAME]
     return Facts(
-        features=frozenset(features),
-        params=frozenset(body) | ({MESSAGE_NAME} if any(map(_is_named, messages)) else frozenset()),
+        features=frozenset(seen.features),
+        params=params,
         unknown_params=frozenset(unknown),
-        input_tokens=size // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS + 4 * len(messages),
+        input_tokens=seen.size // _BYTES_PER_TOKEN + seen.images * _IMAGE_TOKENS + 4 * len(messages),
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
         answers=body.get("n") or 1,
+        images=seen.images,
+        image_bytes=seen.image_bytes,
+        image_types=frozenset(seen.image_types),
+        links=seen.links,
     )
 
 
 def without(body: Mapping[str, Any], drop: Collection[str]) -> dict[str, Any]:
     """The body without these parameters."""
     kept = {name: value for name, value in body.items() if name not in drop}
-    if MESSAGE_NAME in drop:
-        kept["messages"] = [
-            {name: value for name, value in message.items() if name != "name"} if _is_named(message) else message
-            for message in kept["messages"]
-        ]
+    if _INSIDE.isdisjoint(drop):
+        return kept
+    fields = frozenset(field for field, name in _IN_MESSAGES.items() if name in drop)
+    if fields or EXTRA_CONTENT in drop:
+        kept["messages"] = [_bare(one, fields, calls=EXTRA_CONTENT in drop) for one in kept["messages"]]
+    if TOOL_CACHE_CONTROL in drop and kept.get("tools"):
+        kept["tools"] = [_less(tool, _MARK) for tool in kept["tools"]]
     return kept
 
 
@@ -106,8 +151,23 @@ def with_defaults(body: Mapping[str, Any], defaults: Iterable[tuple[str, Any]]) 
     return {**body, **missing}
 
 
-def _is_named(message: Mapping[str, Any]) -> bool:
-    return message.get("name") is not None and message["role"] != "function"  # there it says which function
+def _bare(message: dict[str, Any], fields: frozenset[str], *, calls: bool) -> dict[str, Any]:
+    """A message without these fields; itself where it has none of them."""
+    if message["role"] == "function":
+        fields -= {"name"}  # there it says which function
+    bare = _less(message, fields)
+    content = message.get("content")
+    if "cache_control" in fields and type(content) is list:
+        bare = {**bare, "content": [_less(part, _MARK) for part in content]}
+    if calls and message.get("tool_calls"):
+        bare = {**bare, "tool_calls": [_less(call, _EXTRA) for call in message["tool_calls"]]}
+    return bare
+
+
+def _less(whole: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    if fields.isdisjoint(whole):
+        return whole
+    return {name: value for name, value in whole.items() if name not in fields}
 
 
 def _check_params(body: Mapping[str, Any]) -> list[str]:
@@ -116,8 +176,11 @@ def _check_params(body: Mapping[str, Any]) -> list[str]:
     for name, value in body.items():
         kinds = CHAT_PARAMS.get(name)
         if kinds is None:
-            if len(name) > _LONGEST_NAME:
-                raise BadRequest("a parameter's name is too long", param=name[:50], code="unknown_parameter")
+            if len(name) > _LONGEST_NAME or name in _INSIDE:
+                words = "a parameter's name is too long" if name not in _INSIDE else f"{name} is no parameter's name"
+                raise BadRequest(words, param=name[:50], code="unknown_parameter")
+            if name in EXTENSIONS and value is not None:
+                check_type(name, value, EXTENSIONS[name])
             unknown.append(name)
         elif value is not None:
             check_type(name, value, kinds)
@@ -125,7 +188,7 @@ def _check_params(body: Mapping[str, Any]) -> list[str]:
                 raise BadRequest(f"{name} must be at least {_LEAST[name]}", param=name, code="invalid_value")
             if name in _ELEMENTS and type(value) is list:
                 for index, element in enumerate(value):
-                    check_type(f"{name}[{index}]", element, (_ELEMENTS[name],))
+                    check_type(f"{name}[{index}]", element, _ELEMENTS[name])
     return unknown
 
 
@@ -141,52 +204,94 @@ def _read_format(wanted: Mapping[str, Any], features: set[Feature]) -> int:
     return len(orjson.dumps(wanted))
 
 
-def _read_message(message: Any, where: str, features: set[Feature]) -> tuple[int, int]:
-    """Its size in bytes and its pictures; adds the features it needs."""
+def _read_tools(tools: list[Any], seen: _Seen) -> None:
+    seen.features.add(Feature.TOOLS)
+    seen.size += len(orjson.dumps(tools))
+    if any(tool.get("cache_control") is not None for tool in tools):
+        seen.extras.add(TOOL_CACHE_CONTROL)
+
+
+def _read_message(message: Any, where: str, seen: _Seen) -> None:
     if type(message) is not dict:
         raise BadRequest(f"{where} must be an object with role and content", param=where, code="invalid_type")
     role, content = message.get("role"), message.get("content")
     if type(role) is not str or role not in ROLES:
         words = f"{where}.role must be one of {', '.join(sorted(ROLES))}"
         raise BadRequest(words, param=f"{where}.role", code="invalid_value")
-    size = images = 0
     if type(content) is str:
-        size = _length(content)
+        seen.size += _length(content)
     elif type(content) is list:
         for index, part in enumerate(content):
-            more, picture = _read_part(part, f"{where}.content[{index}]", features)
-            size += more
-            images += picture
+            _read_part(part, f"{where}.content[{index}]", seen)
     elif content is not None:
         words = f"{where}.content must be a string or a list of parts"
         raise BadRequest(words, param=f"{where}.content", code="invalid_type")
     elif role in {"user", "system", "developer"}:
         raise BadRequest(f"{where}.content is missing", param=f"{where}.content", code="missing")
+    if len(message) > _USUAL or content is None:
+        _read_extras(message, where, seen)
+
+
+def _read_extras(message: dict[str, Any], where: str, seen: _Seen) -> None:
+    """What a message holds beside its role and content."""
+    for field, value in message.items():
+        if field in _IN_MESSAGES and value is not None and (field != "name" or message["role"] != "function"):
+            seen.extras.add(_IN_MESSAGES[field])
     if calls := message.get("tool_calls"):
         check_type(f"{where}.tool_calls", calls, _LIST)
-        size += len(orjson.dumps(calls))
-    return size, images
+        for index, call in enumerate(calls):
+            check_type(f"{where}.tool_calls[{index}]", call, _OBJECT)
+            if call.get("extra_content") is not None:
+                seen.extras.add(EXTRA_CONTENT)
+        seen.size += len(orjson.dumps(calls))
 
 
-def _read_part(part: Any, where: str, features: set[Feature]) -> tuple[int, int]:
+def _read_part(part: Any, where: str, seen: _Seen) -> None:
     if type(part) is not dict or type(part.get("type")) is not str:
         raise BadRequest(f"{where} must be an object with a type", param=where, code="invalid_type")
     kind = part["type"]
     if kind not in _PARTS:
         words = f"{where}.type must be one of {', '.join(sorted(_PARTS))}"
         raise BadRequest(words, param=f"{where}.type", code="invalid_value")
+    if len(part) > _USUAL and part.get("cache_control") is not None:
+        seen.extras.add(CACHE_CONTROL)
     if kind == "text":
         check_type(f"{where}.text", part.get("text"), _TEXT)
-        return _length(part["text"]), 0
-    if kind == "image_url":
-        check_type(f"{where}.image_url", part.get("image_url"), _OBJECT)
-        check_type(f"{where}.image_url.url", part["image_url"].get("url"), _TEXT)
-        features.add(Feature.VISION)
-        return 0, 1
+        seen.size += _length(part["text"])
+    elif kind == "image_url":
+        _read_image(part.get("image_url"), f"{where}.image_url", seen)
+    elif kind in LINKS:
+        _read_file(part.get(kind), kind, f"{where}.{kind}", seen)
+
+
+def _read_image(image: Any, where: str, seen: _Seen) -> None:
+    check_type(where, image, _OBJECT)
+    url = image.get("url")
+    check_type(f"{where}.url", url, _TEXT)
+    seen.features.add(Feature.VISION)
+    seen.images += 1
+    if url.startswith("data:"):
+        data = read_data_url(url, f"{where}.url")
+        seen.image_types.add(data.type)
+        seen.image_bytes = max(seen.image_bytes, data.size)
+    else:
+        seen.links = True
+
+
+def _read_file(given: Any, kind: str, where: str, seen: _Seen) -> None:
+    """Sound, films and documents: given, or an address of them."""
+    check_type(where, given, _OBJECT)
     if kind == "input_audio":
-        check_type(f"{where}.input_audio", part.get("input_audio"), _OBJECT)
-        features.add(Feature.AUDIO)
-    return 0, 0
+        seen.features.add(Feature.AUDIO)
+    value = given.get(LINKS[kind])
+    if value is not None:
+        check_type(f"{where}.{LINKS[kind]}", value, _TEXT)
+        seen.links = seen.links or is_link(value)
+
+
+def is_link(text: str) -> bool:
+    """Whether it says where a file is, and not what is in it."""
+    return text.startswith(("http://", "https://"))
 
 
 def _length(text: str) -> int:

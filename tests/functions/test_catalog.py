@@ -303,7 +303,19 @@ def test_openapi_has_every_route(gateway, app):
 def test_openapi_describes_what_generation_routes_take(gateway, route):
     operation = gateway.http.get("/openapi.json").json()["paths"][route]["post"]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
-    ours = {"provider", "fallback", "model", "models", "strategy", "cache", "stream", "max_cost", "tier", "strict"}
+    ours = {
+        "provider",
+        "fallback",
+        "model",
+        "models",
+        "strategy",
+        "cache",
+        "stream",
+        "max_cost",
+        "tier",
+        "strict",
+        "compatibility",
+    }
     assert ours | {"messages", "temperature", "tools"} <= body["properties"].keys()
     assert body["required"] == ["messages"]
     assert [one["name"] for one in operation["parameters"]] == ["x-patchbay-timeout-ms"]

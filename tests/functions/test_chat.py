@@ -274,6 +274,49 @@ def test_strict_names_the_parameter_for_programs_too(gateway):
     problem(answer, 400, param="nonsense")
 
 
+@pytest.mark.parametrize("route", CHAT_ROUTES)
+def test_compatibility_says_what_becomes_of_what_a_target_does_not_take(gateway, route):
+    asked = {**HELLO, "provider": "openai", "fallback": False, "nonsense": 1}
+    problem(gateway.http.post(route, json={**asked, "compatibility": "strict"}), 400, param="nonsense")
+    assert gateway.http.post(route, json={**asked, "compatibility": "WARN"}).status_code == 200
+    assert "nonsense" not in sent(gateway, "openai")
+    error = problem(gateway.http.post(route, json={**asked, "compatibility": "permissive"}), 400, param="nonsense")
+    assert "Unknown parameter" in error["message"]  # the provider's own word: it was sent
+
+
+def test_permissive_is_not_deaf(gateway):
+    body = gateway.chat(compatibility="permissive", provider="together", new_thing=1, store=True).json()
+    assert body["warnings"] == [f"store was not sent: together/{body['model']} does not take it"]
+    assert sent(gateway, "together")["new_thing"] == 1
+
+
+@pytest.mark.parametrize("value", ["loose", "", 1, True, ["strict"]])
+def test_compatibility_is_one_of_three_words(gateway, value):
+    problem(gateway.chat(compatibility=value), 400, param="compatibility")
+
+
+def test_strict_and_the_opposite_are_not_both_meant(gateway):
+    problem(gateway.chat(compatibility="warn", strict=True), 400, param="compatibility")
+    assert gateway.chat(compatibility="strict", strict=True).status_code == 200
+    assert gateway.chat(compatibility="permissive", strict=False).status_code == 200
+
+
+def test_what_a_client_hands_back_of_an_answer_is_no_hindrance(gateway):
+    """Clients send whole messages again, with all that was in them."""
+    said = {"role": "assistant", "content": "Hi", "reasoning_content": "They greet.", "citations": []}
+    body = gateway.chat(messages=[*HELLO["messages"], said, *HELLO["messages"]], provider="openai").json()
+    assert sent(gateway, "openai")["messages"][1] == {"role": "assistant", "content": "Hi"}
+    assert sorted(warning.split()[0] for warning in body["warnings"]) == [
+        "messages[].citations", "messages[].reasoning_content"
+    ]  # fmt: skip
+
+
+def test_the_cache_of_a_gateway_before_is_the_one_that_counts(gateway):
+    answer = gateway.http.post("/api/ai/chat", json={**HELLO, "cache": "on"}, headers={"x-patchbay-hop": "1"})
+    assert answer.json()["warnings"] == ["cache=on had no effect: the request came through another gateway"]
+    assert gateway.chat(cache="on").json()["warnings"] == []
+
+
 def test_temperature_on_the_default_model_is_dropped_with_a_warning(gateway):
     body = gateway.chat(temperature=0.3).json()
     assert body["provider"] == "azure"
@@ -298,6 +341,7 @@ def test_fields_for_the_gateway_reach_no_provider(gateway):
         "max_cost": 5,
         "tier": "fast",
         "strict": False,
+        "compatibility": "warn",
     }
     assert gateway.chat(ours).status_code == 200
     assert sent(gateway, "openai").keys() == {"messages", "model"}

@@ -446,7 +446,18 @@ class TestAround:
     def test_openapi_describes_what_they_take(self, gateway, route, required):
         operation = gateway.http.get("/openapi.json").json()["paths"][route]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        ours = {"provider", "fallback", "model", "models", "strategy", "cache", "max_cost", "tier", "strict"}
+        ours = {
+            "provider",
+            "fallback",
+            "model",
+            "models",
+            "strategy",
+            "cache",
+            "max_cost",
+            "tier",
+            "strict",
+            "compatibility",
+        }
         assert (
             ours | {"input", "dimensions", "encoding_format", "input_type", "truncate"} <= schema["properties"].keys()
         )

@@ -84,7 +84,7 @@ def _receipt(one: dict[str, Any]) -> None:
 
 def _asked(options: dict[str, Any]) -> list[str]:
     """What the caller wanted; not what everybody gets."""
-    usual = {"fallback": True, "strict": False}
+    usual = {"fallback": True, "compatibility": "warn", "strict": False}  # the last in older receipts
     return [f"{name}={value}" for name, value in options.items() if value not in (None, [], usual.get(name))]
 
 

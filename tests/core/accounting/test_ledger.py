@@ -137,11 +137,11 @@ class TestItem:
 
     def test_what_was_asked_of_us(self):
         options = Options(
-            provider="azure", model="gpt-5.4-mini", fallback=False, tier="fast", max_cost=0.5, strict=True
+            provider="azure", model="gpt-5.4-mini", fallback=False, tier="fast", max_cost=0.5, compatibility="strict"
         )
         asked = ledger.item(answered(options=options))["asked"]
         assert (asked["provider"], asked["model"], asked["fallback"]) == ("azure", "gpt-5.4-mini", False)
-        assert (asked["tier"], asked["max_cost"], asked["strict"]) == ("fast", 0.5, True)
+        assert (asked["tier"], asked["max_cost"], asked["compatibility"]) == ("fast", 0.5, "strict")
 
     def test_attempts(self):
         first, second = ledger.item(answered())["attempts"]

@@ -31,7 +31,8 @@ def caller(**more):
 
 DIFFERENT: list[dict[str, Any]] = [
     {"model": "auto"}, {"model": "openai/auto"}, {"provider": "openai"}, {"models": ["openai/gpt-6-luna"]},
-    {"strategy": "fallback"}, {"tier": "fast"}, {"max_cost": 1}, {"fallback": False}, {"strict": True},
+    {"strategy": "fallback"}, {"tier": "fast"}, {"max_cost": 1}, {"fallback": False}, {"compatibility": "strict"},
+    {"compatibility": "permissive"},
     {"temperature": 0.1}, {"top_p": 0.5}, {"n": 2}, {"seed": 1}, {"seed": 2}, {"stop": "x"}, {"stop": ["x"]},
     {"max_tokens": 5}, {"max_completion_tokens": 5}, {"presence_penalty": 1}, {"frequency_penalty": 1},
     {"logit_bias": {"1": 1}}, {"logprobs": True}, {"logprobs": 1}, {"top_logprobs": 1},
@@ -73,7 +74,7 @@ def test_the_order_of_a_schema_is_the_order_of_its_answer():
 
 
 def test_the_order_of_names_in_a_message_is_nothing():
-    picture = {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
 
     def turned(value):
         if isinstance(value, dict):

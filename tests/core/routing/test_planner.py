@@ -645,7 +645,7 @@ class TestParameters:
         assert self.candidate(TOGETHER, {"store": True, "metadata": {"a": "b"}}).drop == {"store", "metadata"}
 
     def test_strictly_who_lacks_one_is_out_and_says_which(self):
-        made = plan(body={"temperature": 0.2}, strict=True)
+        made = plan(body={"temperature": 0.2}, compatibility="strict")
         assert [one.target.provider for one in made.candidates] == ["together"]
         code, reason = excluded(made)["openai"]
         assert code == "parameters"
@@ -653,8 +653,38 @@ class TestParameters:
         assert next(one.by_request for one in made.excluded if one.target.provider == "openai")
 
     def test_strictly_what_everybody_takes_excludes_nobody(self):
-        assert providers(body={"max_tokens": 10, "seed": 1}, strict=True) == ["azure", "together", "openai"]
-        assert self.candidate(OPENAI, {"temperature": 1, "reasoning_effort": "none"}, strict=True) is not None
+        assert providers(body={"max_tokens": 10, "seed": 1}, compatibility="strict") == ["azure", "together", "openai"]
+        assert (
+            self.candidate(OPENAI, {"temperature": 1, "reasoning_effort": "none"}, compatibility="strict") is not None
+        )
+
+    def test_who_is_permissive_sends_what_nobody_knows(self):
+        body = {
+            "top_k": 40,
+            "brand_new": {"a": 1},
+            "messages": [*HI, {**HI[0], "cache_control": {"type": "ephemeral"}}],
+        }
+        one = self.candidate(OPENAI, body, compatibility="permissive")
+        assert (one.drop, one.warnings) == (frozenset(), ())
+        one = self.candidate(TOGETHER, {**body, "store": True}, compatibility="permissive")
+        assert one.drop == {"store"}
+        assert one.warnings == (f"store was not sent: {one.target} does not take it",)
+
+    def test_what_stands_inside_messages_goes_to_who_takes_it(self):
+        said = {"role": "assistant", "content": "a", "reasoning_content": "b", "name": "Eve"}
+        keys = {**KEYS, "DEEPSEEK_API_KEY": "d"}
+        made = plan(keys, body={"messages": [*HI, said, *HI]})
+        drops = {one.target.provider: one.drop for one in made.candidates}
+        assert drops["openai"] == {"messages[].reasoning_content"}
+        assert drops["deepseek"] == frozenset()
+        made = plan(keys, body={"messages": [*HI, said, *HI]}, compatibility="strict")
+        assert [one.target.provider for one in made.candidates] == ["deepseek"]
+        assert "messages[].reasoning_content (strict)" in excluded(made)["openai"][1]
+
+    def test_documents_go_to_nobody_who_has_no_means_for_them(self):
+        made = plan(body={"documents": ["a text"]})
+        assert made.candidates == ()
+        assert excluded(made)["openai"] == ("features", "does not take documents")
 
     def test_nothing_asked_nothing_dropped(self):
         for one in plan().candidates:
@@ -678,9 +708,6 @@ class TestStrategy:
         assert plan().strategy == plan(strategy="fallback").strategy == "fallback"
         assert plan().policy
 
-    def test_an_unknown_one_in_the_settings_is_no_reason_to_fail(self):
-        assert plan({**KEYS, "PROVIDER_STRATEGY": "dartboard"}).strategy == "fallback"
-
 
 BODIES = st.fixed_dictionaries(
     {"messages": st.sampled_from(["short", "seen", "long", "longer"])},
@@ -702,7 +729,7 @@ OPTIONS = st.fixed_dictionaries(
         "fallback": st.booleans(),
         "tier": st.sampled_from(["fast", "advanced", "local"]),
         "max_cost": st.sampled_from([0, 0.001, 0.01, 1]),
-        "strict": st.booleans(),
+        "compatibility": st.sampled_from(["strict", "warn", "permissive"]),
         "strategy": st.sampled_from(["fallback", "dartboard"]),
     },
 )
@@ -753,7 +780,7 @@ class TestPure:
         assert all(one.code and one.reason for one in made.excluded)
         assert all(one.reasons for one in made.candidates)
         assert options.get("fallback", True) or len(inside) <= 1
-        assert not options.get("strict") or not any(one.drop for one in made.candidates)
+        assert options.get("compatibility") != "strict" or not any(one.drop for one in made.candidates)
 
     @examples(100)
     @given(BODIES, OPTIONS)

@@ -280,7 +280,7 @@ class TestFits:
     def test_what_a_provider_does_not_take_is_dropped_with_a_word_or_refused(self):
         (first, _) = plan(body={"input_type": "query"}).candidates
         assert first.drop == {"input_type"} and "input_type was not sent" in first.warnings[0]
-        assert status(plan(body={"input_type": "query"}, strict=True)) == 400
+        assert status(plan(body={"input_type": "query"}, compatibility="strict")) == 400
 
     def test_max_cost_counts_all_inputs(self):
         assert chain(body={"input": ["word " * 100] * 10}, max_cost=0.0001)

@@ -23,7 +23,7 @@ def chunk(text, index=0, **more):
 
 
 def pieces(raw):
-    return [orjson.loads(sse.data_of(event)) for event in sse.events(raw)]
+    return [orjson.loads(sse.data_of(event) or b"") for event in sse.events(raw)]
 
 
 def test_each_prompt_is_a_chat():

@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from core.errors import BrokenOff, Overloaded, ServerFault
+from core.capabilities import Feature
+from core.errors import BadRequest, BrokenOff, Overloaded, ServerFault
 from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire.chat import MESSAGE_NAME, chat_facts, without
@@ -163,3 +164,68 @@ def test_names_of_people_can_be_left_out():
     assert left == {"messages": [{"role": "user", "content": "a"}, *messages[1:]], "seed": 2}
     assert messages[0]["name"] == "Ada"
     assert without(body, {"n"})["messages"] is messages
+
+
+MARK = {"type": "ephemeral"}
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+# A message, the name of what is in it, and the message without that.
+EXTRAS = [
+    ({"role": "assistant", "content": "a", "reasoning_content": "b"}, "messages[].reasoning_content",
+     {"role": "assistant", "content": "a"}),
+    ({"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning_details": [{"type": "x"}]},
+     "messages[].reasoning_details", {"role": "assistant", "content": None, "tool_calls": [CALL]}),
+    ({"role": "assistant", "content": "a", "citations": [{"start": 0}]}, "messages[].citations",
+     {"role": "assistant", "content": "a"}),
+    ({"role": "system", "content": "a", "cache_control": MARK}, "messages[].cache_control",
+     {"role": "system", "content": "a"}),
+    ({"role": "user",
+      "content": [{"type": "text", "text": "a", "cache_control": MARK}, {"type": "text", "text": "b"}]},
+     "messages[].cache_control",
+     {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}),
+    ({"role": "assistant", "tool_calls": [CALL, {**CALL, "extra_content": {"google": {}}}]},
+     "messages[].tool_calls[].extra_content", {"role": "assistant", "tool_calls": [CALL, CALL]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "name", "left"), EXTRAS)
+def test_what_stands_inside_messages_has_a_name(message, name, left):
+    others = [one for one, other, _ in EXTRAS if other != name]
+    body = {"messages": [message, *others]}
+    facts = chat_facts(body)
+    assert name in facts.params
+    assert name in facts.unknown_params
+    assert name not in chat_facts({"messages": others}).params
+    assert without(body, {name})["messages"] == [left, *others]
+    assert without(body, facts.unknown_params)["messages"] == [
+        bare for _, _, bare in [next(one for one in EXTRAS if one[0] is message)]
+    ] + [bare for _, other, bare in EXTRAS if other != name]
+    assert chat_facts(without(body, facts.unknown_params)).unknown_params == frozenset()
+
+
+def test_marks_on_tools_have_a_name_of_their_own():
+    tool = {"type": "function", "function": {"name": "f"}}
+    body = {"messages": [{"role": "user", "content": "a"}], "tools": [tool, {**tool, "cache_control": MARK}]}
+    assert chat_facts(body).unknown_params == {"tools[].cache_control"}
+    assert without(body, {"tools[].cache_control"}) == {**body, "tools": [tool, tool]}
+    assert body["tools"][1]["cache_control"] == MARK
+
+
+def test_their_names_are_no_parameters():
+    with pytest.raises(BadRequest, match="no parameter's name"):
+        chat_facts({"messages": [{"role": "user", "content": "a"}], "messages[].cache_control": 1})
+
+
+def test_thinking_has_a_shape_though_few_take_it():
+    messages = [{"role": "user", "content": "a"}]
+    assert chat_facts({"messages": messages, "thinking": {"type": "enabled"}}).unknown_params == {"thinking"}
+    with pytest.raises(BadRequest, match="thinking must be an object, not a string"):
+        chat_facts({"messages": messages, "thinking": "hard"})
+
+
+def test_documents_are_a_feature():
+    messages = [{"role": "user", "content": "a"}]
+    facts = chat_facts({"messages": messages, "documents": ["a text", {"id": "1", "text": "another"}]})
+    assert Feature.DOCUMENTS in facts.features
+    assert not facts.unknown_params
+    with pytest.raises(BadRequest, match=r"documents\[1\] must be a string or an object, not a whole number"):
+        chat_facts({"messages": messages, "documents": ["a", 1]})

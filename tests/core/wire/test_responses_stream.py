@@ -105,7 +105,7 @@ class TestReading:
 
 
 def events_of(raw):
-    return [orjson.loads(sse.data_of(event)) for event in sse.events(raw)]
+    return [orjson.loads(sse.data_of(event) or b"") for event in sse.events(raw)]
 
 
 def tell(answer, asked=None, size=1):

@@ -1,0 +1,75 @@
+"""What bytes are, by how they begin: names and headers only say what somebody thinks. Pure."""
+
+from binascii import Error, a2b_base64
+from typing import NamedTuple
+
+from core.errors import BadRequest
+
+_LONGEST_HEADER = 200
+_HEAD_CHARS = 256  # of base64: beyond the length of a line, so that line breaks are among them
+_TAIL_CHARS = 64
+
+_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"ID3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+)
+_IN_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+# Files of boxes (ISO 14496-12) by their major brand; any other brand is a film.
+_BRANDS = {
+    b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif",
+    b"msf1": "image/heif", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4",
+}  # fmt: skip
+
+
+class Data(NamedTuple):
+    """What a data: URL holds."""
+
+    type: str  # by its first bytes; by its own words where those are not known
+    size: int  # in bytes
+    start: int  # where in the URL its base64 begins
+
+
+def kind_of(head: bytes) -> str | None:
+    """The media type of a file that begins so, or None."""
+    for beginning, kind in _BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if head.startswith(b"RIFF"):
+        return _IN_RIFF.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    # A frame of MPEG audio without tags: eleven bits set, a layer (AAC has none), a known rate.
+    if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 and head[2] & 0xF0 != 0xF0:
+        return "audio/mpeg"
+    return None
+
+
+def read_data_url(url: str, where: str) -> Data:
+    """A data: URL in base64. Its ends are looked at, not all of it: it may be megabytes."""
+    start = url.find(",", 0, _LONGEST_HEADER) + 1
+    header = url[:start].lower()
+    if not header.endswith(";base64,"):
+        raise _wrong(where, "must be data:<type>;base64,<data>")
+    length = len(url) - start
+    if not length:
+        raise _wrong(where, "holds nothing")
+    try:
+        head = a2b_base64(url[start : start + _HEAD_CHARS], strict_mode=True)
+        a2b_base64(url[-min(length, _TAIL_CHARS) :], strict_mode=True)
+    except (Error, ValueError):
+        raise _wrong(where, "is not valid base64") from None
+    if length % 4:
+        raise _wrong(where, "is not valid base64: its end is missing")
+    declared = header.removeprefix("data:").partition(";")[0]
+    return Data(kind_of(head) or declared or "text/plain", length // 4 * 3 - url.count("=", -2), start)
+
+
+def _wrong(where: str, words: str) -> BadRequest:
+    return BadRequest(f"{where} {words}", param=where, code="invalid_data_url")
