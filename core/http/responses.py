@@ -27,16 +27,20 @@ from core.wire.responses_stream import left_off
 class Responses(OpenAIChat):
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         chosen = options.take(body)
-        chat, losses, bound = request_from(body)
+        translated = request_from(body)
         stream = bool(body.get("stream"))
         if body.get("background") and not stream:
             words = "background needs stream: a response cannot be fetched here later"
             raise BadRequest(words, param="background", code="unsupported_value")
-        native = Native(DIALECT, body, losses=losses, bound=bound)
-        facts = chat_facts(chat)
+        try:
+            facts = chat_facts(translated.body)
+        except BadRequest as error:
+            raise translated.in_theirs(error) from None
+        native = Native(DIALECT, body, losses=translated.losses, bound=translated.bound)
         return Request(
-            Capability.CHAT, chat, chosen, facts, stream, wants_usage=True, route=route, timeout=timeout, native=native
-        )
+            Capability.CHAT, translated.body, chosen, facts, stream, wants_usage=True, route=route, timeout=timeout,
+            native=native,
+        )  # fmt: skip
 
     def answer(self, answer: Answer[Completion]) -> bytes:
         receipt, raw = answer.receipt, answer.value.native

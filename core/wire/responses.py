@@ -40,6 +40,17 @@ class Translation(NamedTuple):
     body: Body  # the canonical chat
     losses: tuple[str, ...]  # what it leaves out, and why
     bound: tuple[str, ...]  # what cannot be left out: only who has this API can answer
+    places: tuple[str, ...]  # where each message begins in what the caller sent
+
+    def in_theirs(self, error: BadRequest) -> BadRequest:
+        """What is wrong with the chat, by the names that the caller knows."""
+        message, param = error.message, error.param or ""
+        for number, place in enumerate(self.places):
+            ours = f"messages[{number}]"
+            if param.startswith(ours):
+                message, param = message.replace(ours, place), place + param.removeprefix(ours)
+                break
+        return BadRequest(message, param=param or None, code=error.code)
 
 
 def request_from(theirs: Mapping[str, Any]) -> Translation:
@@ -61,7 +72,7 @@ def request_from(theirs: Mapping[str, Any]) -> Translation:
     _read_text(given, body)
     _read_reasoning(given, body, losses)
     _lose(given, losses)
-    return Translation(body, tuple(losses), tuple(bound))
+    return Translation(body, tuple(losses), tuple(bound), tuple(conversation.places))
 
 
 def request_to(theirs: Mapping[str, Any], chat: Mapping[str, Any]) -> tuple[Body, list[str]]:
@@ -88,7 +99,7 @@ _BY_DEFAULT = {"max_output_tokens": ("max_completion_tokens", "max_tokens"), "te
 
 def _read_input(given: Mapping[str, Any], conversation: Conversation) -> None:
     if given.get("instructions"):
-        conversation.messages.append({"role": "system", "content": given["instructions"]})
+        conversation.begin({"role": "system", "content": given["instructions"]}, "instructions")
     asked = given.get("input")
     if isinstance(asked, str):
         asked = [{"role": "user", "content": asked}]
@@ -98,7 +109,7 @@ def _read_input(given: Mapping[str, Any], conversation: Conversation) -> None:
     for place, item in enumerate(asked or ()):
         conversation.add(item, f"input[{place}]")
     if not conversation.messages:
-        conversation.messages.append({"role": "user", "content": ""})  # all there is lies at the provider
+        conversation.begin({"role": "user", "content": ""}, "input")  # all there is lies at the provider
 
 
 def _read_lengths(given: Mapping[str, Any], body: Body) -> None:

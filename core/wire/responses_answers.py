@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from core.errors import Malformed, ServerFault, StreamFailed, TargetError
+from core.errors import BadRequest, Malformed, ServerFault, StreamFailed, TargetError
 from core.types.usage import Usage
 from core.wire.assembly import usage_body
 from core.wire.openai import Completion, read_error, read_json, read_usage
@@ -59,9 +59,12 @@ def read_response(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
         if type(body) is dict and body.get("error"):
             raise failure(body["error"], secrets, ServerFault)
         raise Malformed("the answer has no output")
-    if body.get("status") in {"failed", "cancelled"}:
+    if body.get("status") in ("failed", "cancelled"):
         raise failure(body.get("error") or {"message": f"the response was {body['status']}"}, secrets, ServerFault)
-    chat = completion_from(body)
+    try:
+        chat = completion_from(body)
+    except (AttributeError, TypeError, KeyError):
+        raise Malformed("the answer is no response") from None
     return Completion(orjson.dumps(chat), chat, usage_from(body.get("usage")), raw)
 
 
@@ -72,7 +75,10 @@ def completion_from(theirs: Mapping[str, Any]) -> Body:
         if type(item) is not dict or type(item.get("type")) is not str:
             raise Malformed(f"output[{place}] is no item")
         if item["type"] in _SAID:
-            conversation.add(item, f"output[{place}]")
+            try:
+                conversation.add(item, f"output[{place}]")
+            except BadRequest as error:
+                raise Malformed(error.message) from None  # it is the provider's answer, and not the caller's fault
     message = conversation.messages[0] if conversation.messages else {"role": "assistant", "content": None}
     usage = usage_body(usage_from(theirs.get("usage")))
     return {

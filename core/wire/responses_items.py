@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from core.errors import BadRequest
+from core.wire.chat import check_type
 
 Body = dict[str, Any]
 
@@ -23,9 +24,15 @@ class Conversation:
 
     def __init__(self, losses: list[str], bound: list[str]) -> None:
         self.messages: list[Body] = []
+        self.places: list[str] = []  # of each message: where it begins in what the caller sent
         self.losses = losses
         self.bound = bound
         self._turn: Body | None = None
+
+    def begin(self, message: Body, where: str) -> None:
+        self._turn = None
+        self.messages.append(message)
+        self.places.append(where)
 
     def add(self, item: Any, where: str) -> None:
         if type(item) is not dict:
@@ -46,7 +53,7 @@ class Conversation:
 
     def _message(self, item: Body, where: str) -> None:
         role = item.get("role")
-        if role not in _ROLES:
+        if type(role) is not str or role not in _ROLES:
             words = f"{where}.role must be one of {', '.join(sorted(_ROLES))}"
             raise BadRequest(words, param=f"{where}.role", code="invalid_value")
         content = item.get("content")
@@ -54,15 +61,15 @@ class Conversation:
             words = f"{where}.content must be a string or a list of parts"
             raise BadRequest(words, param=f"{where}.content", code="invalid_type")
         if role == "assistant":
-            self._said(content, f"{where}.content")
+            self._said(content, where)
             return
-        self._turn = None
         parts = content if isinstance(content, str) else self._parts(content, f"{where}.content")
-        self.messages.append({"role": role, "content": parts} | _marker(item))
+        self.begin({"role": role, "content": parts} | _marker(item), where)
 
     def _said(self, content: str | list[Any], where: str) -> None:
-        turn = self._assistant()
-        parts = self._parts(content, where) if isinstance(content, list) else [{"type": "text", "text": content}]
+        turn = self._assistant(where)
+        at = f"{where}.content"
+        parts = self._parts(content, at) if isinstance(content, list) else [{"type": "text", "text": content}]
         if refusals := [part["refusal"] for part in parts if part["type"] == "refusal"]:
             turn["refusal"] = turn.get("refusal", "") + "".join(refusals)
         parts = [part for part in parts if part["type"] != "refusal"]
@@ -81,7 +88,7 @@ class Conversation:
         call = {"id": item["call_id"], "type": "function", "function": function}
         if item.get("extra_content"):
             call["extra_content"] = item["extra_content"]
-        self._assistant().setdefault("tool_calls", []).append(call)
+        self._assistant(where).setdefault("tool_calls", []).append(call)
 
     def _output(self, item: Body, where: str) -> None:
         if type(item.get("call_id")) is not str:
@@ -92,13 +99,14 @@ class Conversation:
         elif type(output) is not str:
             words = f"{where}.output must be a string or a list of parts"
             raise BadRequest(words, param=f"{where}.output", code="invalid_type")
-        self._turn = None
-        self.messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": output} | _marker(item))
+        self.begin({"role": "tool", "tool_call_id": item["call_id"], "content": output} | _marker(item), where)
 
     def _reasoning(self, item: Body, where: str) -> None:
-        turn = self._assistant()
-        pieces = [*(item.get("summary") or ()), *(item.get("content") or ())]
-        texts = [one["text"] for one in pieces if type(one) is dict and type(one.get("text")) is str]
+        for name in ("summary", "content"):
+            if item.get(name) is not None:
+                check_type(f"{where}.{name}", item[name], (list,))
+        turn = self._assistant(where)
+        texts = [text for name in ("summary", "content") for text in _texts(item.get(name))]
         if texts:
             earlier = [turn["reasoning_content"]] if turn.get("reasoning_content") else []
             turn["reasoning_content"] = "\n\n".join([*earlier, *texts])
@@ -112,10 +120,11 @@ class Conversation:
             first = len(details)
             details += [{**one, "index": first + number} for number, one in enumerate(found)]
 
-    def _assistant(self) -> Body:
+    def _assistant(self, where: str) -> Body:
         if self._turn is None:
-            self._turn = {"role": "assistant", "content": None}
-            self.messages.append(self._turn)
+            turn: Body = {"role": "assistant", "content": None}
+            self.begin(turn, where)
+            self._turn = turn
         return self._turn
 
     def _parts(self, parts: list[Any], where: str) -> list[Body]:
@@ -147,10 +156,11 @@ class Conversation:
 
     def _image(self, part: Body, where: str) -> Body:
         image, detail = {"url": part["image_url"]}, part.get("detail")
-        if detail in _DETAILS:
-            self.losses.append(f"{where}.detail became {_DETAILS[detail]}: a chat has no {detail}")
-        if detail:
+        if detail is not None:
+            check_type(f"{where}.detail", detail, (str,))
             image["detail"] = _DETAILS.get(detail, detail)
+            if detail in _DETAILS:
+                self.losses.append(f"{where}.detail became {_DETAILS[detail]}: a chat has no {detail}")
         return {"type": "image_url", "image_url": image} | _marker(part)
 
 
@@ -243,10 +253,14 @@ def _details(item: Body) -> list[Body]:
     name = item.get("id")
     found: list[Body] = []
     for kind, pieces in (("reasoning.summary", item.get("summary")), ("reasoning.text", item.get("content"))):
-        found += [{"type": kind, "text": one["text"]} for one in pieces or () if type(one) is dict and "text" in one]
-    if item.get("encrypted_content"):
+        found += [{"type": kind, "text": text} for text in _texts(pieces)]
+    if type(item.get("encrypted_content")) is str and item["encrypted_content"]:
         found.append({"type": "reasoning.encrypted", "data": item["encrypted_content"]})
     return [{**one, "format": FORMAT, "id": name} for one in found]
+
+
+def _texts(pieces: Any) -> list[str]:
+    return [one["text"] for one in pieces or () if type(one) is dict and type(one.get("text")) is str]
 
 
 def _output_parts(message: Mapping[str, Any], logprobs: Iterable[Body]) -> list[Body]:

@@ -13,10 +13,10 @@ from core.wire.responses_answers import failure, usage_from
 
 Body = dict[str, Any]
 
-# What comes before the first word, and what would be missed.
+# What comes before the first word. An item that ends without one of its own events was empty.
 _BEGINNINGS = frozenset({
     "response.created", "response.queued", "response.in_progress", "response.output_item.added",
-    "response.content_part.added", "response.reasoning_summary_part.added",
+    "response.output_item.done", "response.content_part.added", "response.reasoning_summary_part.added",
 })  # fmt: skip
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 # What makes a block of events worth decoding after commit.
@@ -92,11 +92,13 @@ class ResponsesStream:
             raise Malformed("a stream event has no type")
         if kind == "error":
             raise failure(said.get("error") or said, self._secrets)
-        response = said.get("response")
+        response = said.get("response") or {}
+        if type(response) is not dict:
+            raise Malformed("a stream event has a response that is no object")
         if kind == "response.failed":
-            raise failure((response or {}).get("error") or {"message": "the response failed"}, self._secrets)
+            raise failure(response.get("error") or {"message": "the response failed"}, self._secrets)
         if kind in _ENDS:
-            self.usage, self.ended = usage_from((response or {}).get("usage")), True
+            self.usage, self.ended = usage_from(response.get("usage")), True
             return Frame(raw, Kind.USAGE)
         if kind in _BEGINNINGS:
             return Frame(raw, Kind.META)

@@ -27,6 +27,33 @@ RESULT = {"type": "function_call_output", "call_id": "c1", "output": "3"}
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm"}]}
 
 
+JUNK = st.none() | st.integers(0, 1) | st.text(max_size=2) | st.recursive(
+    st.sampled_from(["function", "auto", "json_schema"]),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from(["type", "name", "text", "format", "tools"]), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+PARTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["input_text", "output_text", "refusal", "input_image", "input_file", "input_audio"])},
+    optional={
+        name: JUNK for name in ("text", "refusal", "image_url", "file_data", "detail", "prompt_cache_breakpoint")
+    },
+)
+ITEMS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"])},
+    optional={
+        "role": st.sampled_from(["user", "assistant"]) | JUNK,
+        "content": st.lists(PARTS | JUNK, max_size=2) | JUNK,
+        "output": st.lists(PARTS, max_size=2) | JUNK,
+        "call_id": st.just("c") | JUNK,
+        "name": st.just("f") | JUNK,
+        "arguments": st.just("{}") | JUNK,
+        "summary": st.lists(JUNK | st.just({"type": "summary_text", "text": "x"}), max_size=2) | JUNK,
+        "encrypted_content": JUNK | st.sampled_from(["patchbay.v1:", "patchbay.v1:W10=", "patchbay.v1:WzFd"]),
+    },
+)
+
+
 def messages(*items, **more):
     return request_from({"input": list(items), **more}).body["messages"]
 
@@ -210,6 +237,14 @@ class TestRequests:
     )
     def test_what_is_wrong_is_named(self, theirs, param):
         assert refused(**theirs) == param
+
+    @given(st.lists(ITEMS, max_size=3), st.dictionaries(st.sampled_from(sorted(RESPONSES_PARAMS)), JUNK, max_size=3))
+    @examples(500)
+    def test_no_item_breaks_it(self, items, more):
+        try:
+            chat_facts(request_from({**more, "input": items}).body)
+        except BadRequest as error:
+            assert error.param  # noqa: PT017 - only some of them are refused
 
     @given(st.dictionaries(st.sampled_from(sorted(RESPONSES_PARAMS)), st.recursive(
         st.none() | st.booleans() | st.integers(-2, 9) | st.text(max_size=3)
