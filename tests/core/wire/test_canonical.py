@@ -48,7 +48,7 @@ def fed(made, raw, size):
 
 
 def chunks(frames):
-    return [json.loads(sse.data_of(frame.raw.strip())) for frame in frames if frame.kind is not Kind.END]
+    return [json.loads(sse.data_of(frame.raw.strip()) or b"") for frame in frames if frame.kind is not Kind.END]
 
 
 @pytest.mark.parametrize("size", SIZES)
