@@ -24,6 +24,11 @@ EXPECTED: dict[str, int | None] = {
     "chat-no-key": 401,
     "chat-unknown-model": 404,
     "chat-not-http": None,
+    "chat-responses": 200,
+    "chat-responses-kept": 404,
+    "chat-responses-delete": 404,
+    "chat-prompts": 200,
+    "chat-completion": 200,
     "catalog-health": 200,
     "catalog-providers-health": 200,
     "catalog-status": 200,
@@ -60,7 +65,7 @@ def test_event(functions, function, name):
     assert answer["headers"]["x-patchbay-simulated"] == "false"
     if name != "chat-stream":
         body = json.loads(answer["body"])
-        assert ("error" in body) == (answer["statusCode"] >= 400)
+        assert bool(body.get("error")) == (answer["statusCode"] >= 400)
 
 
 @pytest.mark.parametrize("function", known())
