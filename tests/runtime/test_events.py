@@ -150,7 +150,8 @@ def test_what_is_no_event_is_called_what_it_is(chat, odd, word):
 def test_an_unknown_route_names_the_functions_own(functions):
     wanted = {**event("chat"), "path": "/api/ai/nothing"}
     told = json.loads(functions("chat").answer(wanted)["body"])["error"]["message"]
-    assert told.endswith("there are POST /v1/chat/completions, POST /api/ai/chat.")
+    assert "there are POST /v1/chat/completions, POST /v1/responses, " in told
+    assert told.endswith(", POST /api/v1/completion.")
     wanted = {**event("catalog-status"), "path": "/docs/nothing"}
     assert (
         "GET /api/ai/decisions/{decision}"

@@ -35,9 +35,7 @@ JUNK = st.none() | st.integers(0, 1) | st.text(max_size=2) | st.recursive(
 )  # fmt: skip
 PARTS = st.fixed_dictionaries(
     {"type": st.sampled_from(["input_text", "output_text", "refusal", "input_image", "input_file", "input_audio"])},
-    optional={
-        name: JUNK for name in ("text", "refusal", "image_url", "file_data", "detail", "prompt_cache_breakpoint")
-    },
+    optional=dict.fromkeys(("text", "refusal", "image_url", "file_data", "detail", "prompt_cache_breakpoint"), JUNK),
 )
 ITEMS = st.fixed_dictionaries(
     {"type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"])},
