@@ -9,6 +9,7 @@ from core.clock import Clock
 from core.errors import AttemptTimeout, StreamCut, TargetError
 from core.execution.deadline import Deadline
 from core.execution.streaming import Committed
+from core.execution.structured import Judge
 from core.execution.walk import Won
 from core.providers.contract import CANONICAL
 from core.types.frame import Frame, Kind
@@ -41,7 +42,13 @@ class LiveAnswer:
     """A stream under way. Enter it, read its frames; on leaving it is settled, and `error` says what broke it."""
 
     def __init__(
-        self, finish: Finish, clock: Clock, receipt: Receipt, won: Won[Committed], deadline: Deadline
+        self,
+        finish: Finish,
+        clock: Clock,
+        receipt: Receipt,
+        won: Won[Committed],
+        deadline: Deadline,
+        judge: Judge | None = None,
     ) -> None:
         self.receipt = receipt
         self.error: TargetError | None = None
@@ -49,7 +56,10 @@ class LiveAnswer:
         self._won = won
         self._first_ms = (clock.monotonic() - won.started) * 1000
         self.dialect = won.value.dialect
-        self._recording: _Recording | None = None
+        # Another dialect's events are not read; who streams them was asked in it, and keeps to it.
+        self._judge = judge if self.dialect == CANONICAL else None
+        self._recording = None if self._judge is None else _Recording()
+        self._keep: Keep | None = None
         self._late: AttemptTimeout | None = None
         self._reading = False
         self._deadline = deadline
@@ -71,7 +81,8 @@ class LiveAnswer:
 
     def keep(self, store: Keep) -> None:
         """Hand all that is read to `store` when it is whole."""
-        self._recording = _Recording(store)
+        self._recording = self._recording or _Recording()
+        self._keep = store
 
     async def broken(self, error: TargetError) -> None:
         """What was read turned out to be no answer."""
@@ -88,9 +99,7 @@ class LiveAnswer:
                 if self._recording is not None:
                     self._recording.add(batch)
                 if ended:
-                    await self._finish("ok")
-                    if self._recording is not None:
-                        await self._recording.end(self.receipt)
+                    await self._end()
                     batch.pop()
                 if batch:
                     yield batch
@@ -103,6 +112,16 @@ class LiveAnswer:
         except TargetError as error:
             self.error = self._late or error.with_traceback(None)
             await self._finish("cut")
+
+    async def _end(self) -> None:
+        raws = [] if self._recording is None else self._recording.raws
+        if self._judge is not None:
+            said = await self._judge(raws)
+            self.receipt.unmet = bool(said)
+            self.receipt.warnings += said
+        await self._finish("ok")
+        if self._keep is not None and raws:
+            await self._keep(raws, self.receipt)
 
     def _expire(self) -> None:
         self._late = AttemptTimeout("the deadline passed in the middle of the answer")
@@ -148,18 +167,13 @@ class ReplayedAnswer:
 class _Recording:
     """What a stream has sent, until it is too much."""
 
-    def __init__(self, keep: Keep) -> None:
-        self._keep = keep
-        self._raws: list[bytes] = []
+    def __init__(self) -> None:
+        self.raws: list[bytes] = []
         self._size = 0
 
     def add(self, batch: list[Frame]) -> None:
         self._size += sum(len(frame.raw) for frame in batch)
         if self._size <= _LONGEST_RECORDING:
-            self._raws += [frame.raw for frame in batch]
+            self.raws += [frame.raw for frame in batch]
         else:
-            self._raws.clear()
-
-    async def end(self, receipt: Receipt) -> None:
-        if self._size <= _LONGEST_RECORDING:
-            await self._keep(self._raws, receipt)
+            self.raws.clear()

@@ -28,6 +28,8 @@ PatchbayError
     ├── AttemptTimeout                    its share of the deadline is used up
     ├── Dropped                           the connection broke while an answer was due
     ├── Malformed                         the answer is not what the dialect says
+    ├── SchemaMissed                      the answer is not the JSON that was asked for
+    │   └── NoRoomToMend                  and max_cost leaves nothing for another try
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream
     ├── RateLimited                       429
@@ -47,7 +49,8 @@ PatchbayError
     └── ServerFault                       other 5xx, 408
 
 Each TargetError class answers three questions: may the same target be tried again (`again`)? may the next
-one (`next`)? whose `fault` is it: caller, account (our key or its limits), provider or network?
+one (`next`)? whose `fault` is it: caller, account (our key or its limits), provider or network? An answer that
+the target can mend when it is told what is wrong says so (`mends`).
 """
 
 from collections.abc import Sequence
@@ -187,6 +190,7 @@ class TargetError(PatchbayError):
     fault: Fault = "provider"
     again: ClassVar[bool] = True
     next: ClassVar[bool] = True
+    mends: ClassVar[bool] = False
     # The provider may have worked, and may bill for it, though no answer came of it.
     billed: ClassVar[bool] = False
     advice: str = "Try again, or let another provider answer."
@@ -244,6 +248,21 @@ class Dropped(TargetError):
 class Malformed(TargetError):
     billed = True
     advice = "The provider, or a proxy in front of it, answered nonsense; check its base URL."
+
+
+class SchemaMissed(TargetError):
+    """What it used is known and counted, so nothing is left in doubt (`billed`)."""
+
+    again = False
+    mends = True
+    advice = "Simplify the schema, describe its fields, or choose a model that keeps to schemas by itself."
+
+
+class NoRoomToMend(SchemaMissed):
+    status = 400
+    fault: Fault = "caller"
+    mends = False
+    advice = "Raise max_cost, or simplify the schema."
 
 
 class StreamCut(TargetError):

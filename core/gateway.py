@@ -17,10 +17,12 @@ from core.config.catalog import Catalog
 from core.config.run_time import InForce
 from core.config.settings import Settings
 from core.execution.deadline import Deadline
+from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
+from core.execution.structured import WholeSource, form_of
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import CANONICAL, Chats, Embeds, Reply
+from core.providers.contract import CANONICAL, Call, Chats, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -130,12 +132,16 @@ class Gateway:
     async def _chat(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> Answer[Completion]:
-        async def attempt(candidate: Candidate) -> Reply[Completion]:
-            reply = await self._chats(candidate).chat(self._steps.call(candidate, request))
-            return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
+        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        async def attempt(candidate: Candidate) -> Reply[Completion]:
+            call = await self._call(candidate, request, media)
+            return await form.at(candidate, call, partial(self._ask, candidate, request))
+
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
         receipt.warnings += won.value.warnings
+        receipt.unmet = form.unmet
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
@@ -170,16 +176,40 @@ class Gateway:
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> LiveAnswer:
+        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
         first_token = self.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            return await commit(self._chats(candidate).chat_stream(self._steps.call(candidate, request)), first_token)
+            call = await self._call(candidate, request, media)
+            if form.streams(candidate):
+                form.admit(candidate)
+                return await commit(self._chats(candidate).chat_stream(call), first_token)
+            reply = await form.at(candidate, call, partial(self._ask, candidate, request))
+            return Committed(WholeSource(reply, wants_usage=request.wants_usage), [])
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache)
+        with media:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
         receipt.warnings += won.value.warnings
+        receipt.unmet = form.unmet
         receipt.first_ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target
-        return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline)
+        judge = form.watch(won.candidate)
+        return LiveAnswer(self._steps.finish, self.clock, receipt, won, deadline, judge)
+
+    async def _ask(self, candidate: Candidate, request: Request, call: Call) -> Reply[Completion]:
+        reply = await self._chats(candidate).chat(call)
+        return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
+
+    def _media(self, request: Request) -> Media:
+        if not request.facts.links:
+            return NO_MEDIA
+        from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
+
+        return Media(Fetch(self.settings.fetch_private).get, self.settings.fetch_bytes)
+
+    async def _call(self, candidate: Candidate, request: Request, media: Media) -> Call:
+        call = self._steps.call(candidate, request)
+        return await media.given(call, self.registry.rows[candidate.target.provider].images)
 
     def _too_large(self, request: Request) -> bool:
         """Whether it is known beforehand that the answer cannot be kept, so that nobody need look or wait for it."""
@@ -199,8 +229,8 @@ class Gateway:
         return None if self._cache is None or request.hop else self._cache.ticket(caller, request, deadline.at)
 
     async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
-        """Not what stands in for a model that was named and failed, nor what is no whole answer."""
-        if receipt.substituted or not all(_is_whole(choice) for choice in body["choices"]):
+        """Not what stands in for a model that was named and failed, nor what is no whole answer, or not as asked."""
+        if receipt.substituted or receipt.unmet or not all(_is_whole(choice) for choice in body["choices"]):
             return
         await ticket.write(raw, receipt)
 

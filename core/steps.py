@@ -1,7 +1,7 @@
 """The steps that every verb shares: a receipt, a plan, the walk along it, its settlement."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import reduce
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from core.types.plan import Candidate
 from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Native, Request
 from core.types.target import Place, Target
-from core.types.usage import UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage, added
+from core.types.usage import NANO_PER_USD, UNKNOWN_COST, UNKNOWN_USAGE, Cost, Usage, added
 from core.wire.chat import with_defaults, without
 
 T = TypeVar("T")
@@ -178,6 +178,17 @@ class Steps:
         if native is None or not native.losses or self._native(candidate, request) is not None:
             return ()
         return lost(native.losses, candidate.target, strict=request.options.strict)
+
+    def affords(self, request: Request, candidate: Candidate, before: Sequence[tuple[Target, Usage]]) -> bool:
+        """Whether the cap allows an attempt after those that gave no answer and are paid for."""
+        cap = self._planner.costs.cap(request.options)
+        if cap is None:
+            return True
+        facts = request.facts
+        most = facts.max_output or dict(candidate.defaults).get("max_tokens")
+        worst = self._planner.costs.estimate(candidate.target, facts._replace(max_output=most), self._clock.now())
+        spent = sum(self._cost(target, usage).nano or 0 for target, usage in before)
+        return spent + (worst or 0) <= cap * NANO_PER_USD
 
     def model(self, target: Target) -> Model | None:
         return self._catalog.find(target.provider, target.model)

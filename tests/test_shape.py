@@ -52,7 +52,7 @@ def test_a_provider_is_named_in_its_own_file_and_in_the_table_only(name):
 def test_a_function_loads_no_vendor_sdk_and_no_second_client(function):
     # Powertools imports botocore's name, which is empty; its session is where the weight begins.
     heavy = ["openai", "anthropic", "azure", "boto3", "botocore.session", "httpx", "httpx2", "requests", "sqlite3"]
-    heavy += ["uvicorn", "aws_xray_sdk"]
+    heavy += ["uvicorn", "aws_xray_sdk", "jsonschema_rs"]
     code = f"import sys, functions.{function}.app; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60

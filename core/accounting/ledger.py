@@ -112,7 +112,7 @@ def target(one: Target | None) -> dict[str, str | None]:
 
 
 def candidate(one: Candidate) -> dict[str, Any]:
-    return {**target(one.target), "reasons": one.reasons}
+    return {**target(one.target), "reasons": one.reasons, **({"means": one.means} if one.means else {})}
 
 
 def exclusion(one: Exclusion) -> dict[str, Any]:

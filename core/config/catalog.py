@@ -162,12 +162,22 @@ class Catalog:
             current = self.find(model.provider, current.successor)
         return current
 
-    def of_tier(self, provider: str, capability: Capability, tier: str, at: float = 0.0) -> Model | None:
-        """The provider's cheapest active model of a tier."""
+    def cheapest(
+        self,
+        provider: str,
+        capability: Capability,
+        at: float = 0.0,
+        *,
+        tier: str | None = None,
+        features: frozenset[Feature] = frozenset(),
+    ) -> Model | None:
+        """The provider's cheapest active model of a tier, or with features."""
         fits = [
             (rates.input, model)
             for model in self._some(provider)
-            if (model.capability, model.level, model.lifecycle) == (capability, tier, "active")
+            if (model.capability, model.lifecycle) == (capability, "active")
+            and tier in {None, model.level}
+            and features <= model.features
             and not model.is_retired(at)
             and (rates := model.rates(at)) is not None
         ]

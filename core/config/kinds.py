@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,6 +88,14 @@ def choice(*words: str) -> Kind:
     return Kind("one of " + ", ".join(words), lambda text: words[words.index(text.lower())])
 
 
+def _place(text: str) -> str:
+    """A host's name as it is, a network as Python writes it."""
+    name = text.lower()
+    if re.fullmatch(r"(?=.*[a-z])[a-z0-9_.-]+", name):
+        return name
+    return str(ip_network(name))
+
+
 TEXT = Kind("one line of text", str)
 NAME = Kind("a name", lambda text: text.strip().lower())
 NAMES = Kind("names with commas between them", lambda text: tuple(name.lower() for name in _listed(text)), many=True)
@@ -96,6 +105,11 @@ SETTINGS = Kind(
     many=True,
 )
 LIST = Kind("a list with commas between its parts", _listed, many=True)
+PLACES = Kind(
+    "hosts and networks (10.0.0.0/8) with commas between them",
+    lambda text: tuple(_place(one) for one in _listed(text)),
+    many=True,
+)
 FLAG = Kind("true or false", lambda text: _WORDS[text.lower()])
 SECONDS = Kind("a number of seconds above 0", _positive)
 PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))

@@ -198,6 +198,15 @@ class Settings:
         "PATCHBAY_MAX_ANSWER_BYTES", kinds.BYTES, 32 * 2**20, "Largest answer or stream event",
         "limits.max_answer_bytes",
     )  # fmt: skip
+    fetch_bytes: int = _setting(
+        "PATCHBAY_FETCH_BYTES", kinds.BYTES, 20 * 2**20,
+        "Most bytes fetched for a request from addresses in it", "limits.fetch_bytes",
+    )  # fmt: skip
+    fetch_private: tuple[str, ...] = _setting(
+        "PATCHBAY_FETCH_PRIVATE", kinds.PLACES, (),
+        "Hosts and networks that such addresses may lead to though they are not public", "service.fetch_private",
+        live=False,
+    )  # fmt: skip
     proxy: bool = _setting(
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls",
         "service.use_proxy", live=False,

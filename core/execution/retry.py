@@ -15,16 +15,34 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """While another target is ready nobody waits; the last one is tried again, with jitter and Retry-After."""
+    """While another target is ready nobody waits; the last one is tried again, with jitter and Retry-After.
+
+    An answer that can be mended is asked for once more at the same target, told what was wrong, before anybody else
+    is: whose answer was nearly right is nearest to a right one. Without any retries nothing is mended.
+    """
 
     max_retries: int = 2
     delay: float = 1.0
     max_wait: float = 30.0
 
-    def after(self, error: TargetError, *, tries: int, targets_left: int, remaining: float, chance: Random) -> Step:
-        """`tries` at this target so far, `targets_left` after it, `remaining` seconds until the deadline."""
+    def after(
+        self,
+        error: TargetError,
+        *,
+        tries: int,
+        targets_left: int,
+        remaining: float,
+        chance: Random,
+        mended: bool = False,
+    ) -> Step:
+        """`tries` at this target so far, `targets_left` after it, `remaining` seconds until the deadline.
+
+        `mended`: this target was already told once what was wrong.
+        """
         if not error.next:
             return Step("stop")
+        if error.mends and not mended and self.max_retries and remaining > 0:
+            return Step("again")
         if targets_left:
             return Step("next")
         if not error.again or tries > self.max_retries:

@@ -22,6 +22,7 @@ from core.execution.gate import Gate, Permit, PermitOutcome, Refused
 from core.execution.retry import Retry, Step
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
+from core.types.target import Target
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class _Run(Generic[T]):
         self._attempts: list[Attempt] = []
         self._errors: list[TargetError] = []
         self._refused: list[Exclusion] = []
+        self._mended: set[Target] = set()
 
     async def first(self) -> Won[T]:
         left = len(self._plan.candidates)
@@ -152,9 +154,12 @@ class _Run(Generic[T]):
         started: float,
     ) -> Step:
         remaining = self._deadline.remaining(self._walk.clock.monotonic())
+        mended = candidate.target in self._mended
         step = self._walk.retry.after(
-            error, tries=tries, targets_left=left, remaining=remaining, chance=self._walk.chance
+            error, tries=tries, targets_left=left, remaining=remaining, chance=self._walk.chance, mended=mended
         )
+        if error.mends:
+            self._mended.add(candidate.target)
         self._errors.append(_bare(error))
         self._record(failed(number, candidate, error, started_at, self._ms(started), step))
         return step

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.errors import SchemaMissed
 from core.types.attempt import Attempt
 from core.types.target import Target
 
@@ -9,6 +10,7 @@ _MAX_TARGETS = 2000
 _WEIGHT = 0.2  # of the newest sample in the moving averages
 # A failure of these kinds says nothing about the provider's health.
 _CALLERS_OWN = "caller"
+_NO_ILLNESS = {SchemaMissed.__name__}  # who misses a schema is up and answers; a schema may be beyond everybody
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Stats:
             stats.ms = attempt.ms if stats.ms is None else stats.ms + _WEIGHT * (attempt.ms - stats.ms)
         else:
             stats.failed += 1
-            stats.failed_in_a_row += 1
+            stats.failed_in_a_row += attempt.error not in _NO_ILLNESS
             stats.last_error = f"{attempt.error}: {attempt.why}"
 
     def healthy(self, provider: str) -> bool | None:

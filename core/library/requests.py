@@ -11,6 +11,7 @@ from typing import Any
 from core.config.settings import SETTINGS
 from core.errors import BadRequest
 from core.library.words import text_of
+from core.wire.media import kind_of
 
 Body = dict[str, Any]
 
@@ -233,4 +234,5 @@ def _picture(request: VisionRequest) -> str:
             ) from error
     if not data:
         raise BadRequest("name a picture: image_url, image_path or image_data", param="image_url", code="missing")
-    return f"data:{kind or 'image/png'};base64,{b64encode(data).decode()}"
+    kind = kind_of(data[:64]) or kind or "image/png"
+    return f"data:{kind};base64,{b64encode(data).decode()}"

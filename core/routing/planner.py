@@ -11,10 +11,12 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
+from core.routing import means
 from core.routing.chains import AUTO, Chains
+from core.routing.choices import Choice, Choices, dimensions_of
 from core.routing.costs import Costs
 from core.routing.images import Limits, beyond
-from core.routing.spaces import Space, foreign, name_at, space_of, unreturnable, unshortened
+from core.routing.spaces import Space, foreign, unreturnable, unshortened
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
@@ -50,14 +52,8 @@ class _Question(NamedTuple):
     longest: int | None  # which input is the longest, where it may be too long
     native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
     defaults: tuple[tuple[str, Any], ...]  # of the route
+    as_object: bool
     images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
-
-
-class _Choice(NamedTuple):
-    target: Target
-    model: Model | None  # None: not in the catalogue
-    space: Space  # of its vectors, if it gives any
-    retired: Model | None = None  # which was asked for, and whose successor this is
 
 
 class Planner:
@@ -68,6 +64,7 @@ class Planner:
         self._catalog = catalog
         self._settings = settings
         self._wishes = Wishes(registry, catalog)
+        self._choices = Choices(catalog)
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
@@ -91,13 +88,14 @@ class Planner:
             has_sound(request.body),
             request.hop > 0,
             length,
-            _dimensions(request),
+            dimensions_of(request),
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
             facts.longest_at if length else None,
             native and (native.dialect, frozenset(native.body), native.bound),
             request.defaults,
+            facts.as_object,
             self._images.around(facts) if facts.images else None,
         )
         plan = self._plans.get(question)
@@ -120,7 +118,7 @@ class Planner:
         for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
             row = self._registry.rows[wish.provider]
             for account in self._accounts_of(wish):
-                choice = self._choice(row, account, request, wish, at, space)
+                choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
                 if target in candidates or target in excluded:
@@ -187,12 +185,12 @@ class Planner:
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
             row = self._registry.rows[place.provider]
-            choice = self._choice(row, account, request, _ANY, at, None)
+            choice = self._choices.of(row, account, request, _ANY, at, None)
             output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
             return self.costs.estimate(choice.target, request.facts._replace(max_output=output), at)
 
         def vectors(place: Place, account: Account) -> str:
-            choice = self._choice(self._registry.rows[place.provider], account, request, _ANY, at, None)
+            choice = self._choices.of(self._registry.rows[place.provider], account, request, _ANY, at, None)
             return choice.space.model if choice.target.model else ""
 
         options = self._preset(request)
@@ -214,7 +212,7 @@ class Planner:
         return options._replace(model=preset)
 
     @staticmethod
-    def _check_named(wish: Wish, choice: _Choice, request: Request) -> None:
+    def _check_named(wish: Wish, choice: Choice, request: Request) -> None:
         """Who names a model for something else would not want another model's answer."""
         model, options = choice.model, request.options
         if not (wish.named and wish.model and options.model) or options.models or model is None:
@@ -224,13 +222,13 @@ class Planner:
             raise BadRequest(f"{words}. Name another one.", param="model", code="wrong_capability")
 
     @staticmethod
-    def _decides(request: Request, wish: Wish, choice: _Choice, unready: Exclusion | None) -> bool:
+    def _decides(request: Request, wish: Wish, choice: Choice, unready: Exclusion | None) -> bool:
         """Whether this is the target in whose space all others have to be. A list of models has no such bounds."""
         if request.capability is not Capability.EMBED or request.options.models or not choice.target.model:
             return False
         return unready is None or (wish.named and unready.code != "capability")
 
-    def _unusual(self, wish: Wish, account: Account, choice: _Choice) -> tuple[str, ...]:
+    def _unusual(self, wish: Wish, account: Account, choice: Choice) -> tuple[str, ...]:
         """A model that nobody chose, and that is not the one which documentation names."""
         common, target = self._chains.common(Capability.EMBED), choice.target
         name = self._settings.chosen_for(Capability.EMBED)
@@ -267,26 +265,6 @@ class Planner:
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
 
-    def _choice(
-        self, row: Row, account: Account, request: Request, wish: Wish, at: float, space: Space | None
-    ) -> _Choice:
-        """The model of an account; where it is retired, its successor, unless that has other vectors."""
-        capability, options = request.capability, request.options
-        embeds = capability is Capability.EMBED
-        name = wish.model or account.model_for(capability) or row.default_models.get(capability, "")
-        if space is not None and wish.model is None:
-            name = name_at(self._catalog, row.name, space, name)
-        model = self._catalog.find(row.name, name)
-        retired = model if model is not None and model.is_retired(at) and not embeds else None
-        if retired is not None:
-            model = self._catalog.successor(retired, at) or retired
-        if wish.model is None and options.tier in TIERS and (model is None or model.level != options.tier):
-            cheapest = self._catalog.of_tier(row.name, capability, options.tier, at)
-            model, retired = (cheapest, None) if cheapest else (model, retired)
-        name = model.id if model else name
-        target = Target(row.name, account.name, name)
-        return _Choice(target, model, space_of(target, model, _dimensions(request)), retired)
-
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
         if not row.usable:
@@ -307,9 +285,7 @@ class Planner:
             return Exclusion(target, "no_model", f"no default model: set {name} or name one")
         return None
 
-    def _refusal(
-        self, row: Row, choice: _Choice, request: Request, at: float, space: Space | None
-    ) -> Exclusion | None:
+    def _refusal(self, row: Row, choice: Choice, request: Request, at: float, space: Space | None) -> Exclusion | None:
         """Why this target may not answer this request, or None."""
         target = choice.target
         if space is not None and (other := foreign(target, choice.space, space)):
@@ -317,7 +293,7 @@ class Planner:
         return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at)
 
     @staticmethod
-    def _unusable(choice: _Choice, request: Request, at: float) -> Exclusion | None:
+    def _unusable(choice: Choice, request: Request, at: float) -> Exclusion | None:
         target, model = choice.target, choice.model
         if model is None:
             return None
@@ -333,15 +309,14 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        lacking = facts.features - (model.features if model else row.features)
-        if lacking:
-            return Exclusion(target, "features", f"does not take {', '.join(sorted(lacking))}", by_request=True)
+        if missing := means.lacking(row, model, request):
+            return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"
             return Exclusion(target, "context", reason, by_request=True, param=param)
         if request.capability is Capability.EMBED and (
-            unfit := unshortened(target, model, _dimensions(request)) or unreturnable(target, model, request)
+            unfit := unshortened(target, model, dimensions_of(request)) or unreturnable(target, model, request)
         ):
             return unfit
         if options.tier == _LOCAL_TIER and not row.local:
@@ -364,29 +339,35 @@ class Planner:
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
         return self.costs.too_dear(target, request, at)
 
-    def _candidate(self, choice: _Choice, wish: Wish, request: Request, at: float) -> Candidate:
+    def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
         dropped = self._dropped(target, request)
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
+        chosen = means.means_at(self._registry.rows[target.provider], choice.model, request)
+        warnings += means.warnings(chosen, target, request)
+        if chosen == "tool":
+            dropped |= self.dropped(target, means.A_FUNCTION, None)
         instead_of = None if choice.retired is None else choice.retired.id
         space = ""
         if request.capability is Capability.EMBED:
             space = choice.space.model
             if choice.model is not None and choice.model.min_dimensions is None:
                 dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
+        blind = (f"in place of {choice.blind.id}, which takes no images",) if choice.blind else ()
         return Candidate(
             target,
-            (wish.reason,),
+            (wish.reason, *means.reasons(chosen), *blind),
             dropped,
             (*_ageing(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room),
             space=space,
+            means=chosen,
         )
 
-    def _defaults(self, choice: _Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
+    def _defaults(self, choice: Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
         """What the account or the route sets and the cap leaves for chats that name none, where it is taken."""
         if request.capability is not Capability.CHAT:
             return ()
@@ -420,12 +401,6 @@ def _not_yet(row: Row) -> str:
     return f"this version cannot use {row.title} yet"
 
 
-def _dimensions(request: Request) -> int | None:
-    """How long the vectors have to be."""
-    asked: int | None = request.body.get("dimensions") if request.capability is Capability.EMBED else None
-    return asked
-
-
 def _longest(facts: Facts) -> int:
     """Tokens that have to fit into one context."""
     return facts.input_tokens if facts.longest is None else facts.longest
@@ -445,7 +420,7 @@ def _set(account: Account) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _ageing(choice: _Choice) -> tuple[str, ...]:
+def _ageing(choice: Choice) -> tuple[str, ...]:
     """What the caller must know of a model that goes or has gone."""
     model, retired = choice.model, choice.retired
     words = []

@@ -1,10 +1,13 @@
 """What routing decided: who may answer, in which order, and why each other one may not."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.capabilities import Capability
 from core.types.target import Place, Target
+
+# How JSON is asked for: by what the provider has for it, by its JSON mode with the schema in words, by a function.
+Means = Literal["native", "json_mode", "tool"]
 
 
 class Candidate(NamedTuple):
@@ -15,6 +18,7 @@ class Candidate(NamedTuple):
     instead_of: str | None = None  # the retired model that was asked for
     defaults: tuple[tuple[str, Any], ...] = ()  # parameters for a request that does not name them
     space: str = ""  # whose vectors it gives: those of equal spaces can be compared
+    means: Means | None = None  # to the JSON that is asked for
 
 
 class Exclusion(NamedTuple):

@@ -38,6 +38,7 @@ class Receipt:
     cache: str = "off"  # hit, miss
     again: Again | None = None  # of a hit
     substituted: bool = False  # somebody answered for who was named
+    unmet: bool = False  # the answer is not the JSON that was asked for
     simulated: bool = False
     ms: float = 0.0
     first_ms: float | None = None

@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    as_object: bool = True  # the JSON that is asked for may be an object
     images: int = 0
     image_bytes: int = 0  # of the largest that is given as data
     image_types: frozenset[str] = frozenset()  # of those that are

@@ -9,6 +9,7 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.media import read_data_url
+from core.wire.structured import check_format, wanted_in
 
 _TEXT = (str,)
 _NUMBER = (int, float)
@@ -111,6 +112,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         seen.features.add(Feature.STREAM)
     if (wanted := body.get("response_format")) is not None:
         seen.size += _read_format(wanted, seen.features)
+    wants = wanted_in(body)
     params = frozenset(body)
     if seen.extras:
         params |= seen.extras
@@ -123,6 +125,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
         answers=body.get("n") or 1,
+        as_object=wants is None or wants.is_object,
         images=seen.images,
         image_bytes=seen.image_bytes,
         image_types=frozenset(seen.image_types),
@@ -196,12 +199,10 @@ def _read_format(wanted: Mapping[str, Any], features: set[Feature]) -> int:
     """The feature that a response format asks for, and the size of its schema."""
     kind = wanted.get("type")
     check_type("response_format.type", kind, _TEXT)
-    if kind == "json_object":
-        features.add(Feature.JSON_MODE)
-    if kind != "json_schema":
-        return 0
-    features.add(Feature.JSON_SCHEMA)
-    return len(orjson.dumps(wanted))
+    needed = check_format(wanted)
+    if needed is not None:
+        features.add(needed)
+    return len(orjson.dumps(wanted)) if needed is Feature.JSON_SCHEMA else 0
 
 
 def _read_tools(tools: list[Any], seen: _Seen) -> None:

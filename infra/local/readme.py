@@ -9,16 +9,18 @@ from core.capabilities import Capability, Feature
 from core.config.examples import shown
 from core.config.settings import SETTINGS, Settings
 from core.providers.table import TABLE, Row
+from core.wire.structured import means_of
 
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = r"(<!-- {name}:.*?-->\n).*?(<!-- end -->)"
-_FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION, "JSON schema": Feature.JSON_SCHEMA}
+_FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION}
+_MEANS = {"native": "yes", "json_mode": "by JSON mode", "tool": "by a function call", None: ""}
 _CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED}
 
 
 def provider_table(rows: Iterable[Row] = TABLE) -> str:
     """Who can do what, what turns it on, and which models answer where none is named."""
-    head = ["provider", "chat", *_FEATURES, "embeddings", "set", "default models"]
+    head = ["provider", "chat", *_FEATURES, "JSON schema", "embeddings", "set", "default models"]
     return _table(head, [_cells(row) for row in rows])
 
 
@@ -44,7 +46,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _cells(row: Row) -> list[str]:
     chat, embeddings = (_mark(one in row.capabilities) for one in _CAPABILITIES.values())
     features = [_mark(Capability.CHAT in row.capabilities and one in row.features) for one in _FEATURES.values()]
-    return [f"`{row.name}` {row.title}", chat, *features, embeddings, _set(row), _models(row)]
+    means = means_of({Feature.JSON_SCHEMA}, row.features, as_object=True)
+    return [f"`{row.name}` {row.title}", chat, *features, _MEANS[means], embeddings, _set(row), _models(row)]
 
 
 def _mark(has: bool) -> str:  # noqa: FBT001 - it is what the function renders

@@ -102,6 +102,8 @@ def _many(count: int, noun: str) -> str:
 def _formatted(body: dict[str, Any], text: str, source: str, model: str) -> str:
     wanted = body.get("response_format") or {}
     match wanted.get("type"):
+        case "json_object" if (schema := _told(body)) is not None:
+            return orjson.dumps(sample(schema)).decode()
         case "json_object":
             return orjson.dumps({"simulated": True, "provider": source, "model": model, "answer": text}).decode()
         case "json_schema":
@@ -110,8 +112,22 @@ def _formatted(body: dict[str, Any], text: str, source: str, model: str) -> str:
             return text
 
 
+def _told(body: dict[str, Any]) -> dict[str, Any] | None:
+    """A JSON schema at the end of the instructions, which a model in JSON mode would keep to."""
+    for message in body["messages"]:
+        if message["role"] in ("system", "developer"):
+            said = _content(message)
+            try:
+                found = orjson.loads(said[said.index("{") :])
+            except ValueError:
+                continue  # no schema among these words
+            if isinstance(found, dict):
+                return found
+    return None
+
+
 def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The functions to call: one that was demanded, or those whose names the user wrote."""
+    """The functions to call: one that was demanded, or those whose names the user wrote, or the instructions."""
     functions = [tool["function"] for tool in body.get("tools") or () if tool["type"] == "function"]
     choice = body.get("tool_choice") or "auto"
     if not functions or choice == "none" or body["messages"][-1]["role"] == "tool":
@@ -119,7 +135,8 @@ def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(choice, dict) and choice.get("type") == "function":
         return [next(f for f in functions if f["name"] == choice["function"]["name"])]
     said = _content(_last_user(body))
-    named = [f for f in functions if f["name"] in said]
+    told = " ".join(_content(message) for message in body["messages"] if message["role"] in ("system", "developer"))
+    named = [f for f in functions if f["name"] in said or f"the function {f['name']}" in told]
     if not named and choice == "required":
         named = functions[:1]
     return named[:1] if body.get("parallel_tool_calls") is False else named

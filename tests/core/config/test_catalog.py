@@ -219,7 +219,7 @@ class TestFinding:
     )
 
     def test_of_tier_is_the_cheapest_active_one(self):
-        found = self.CATALOG.of_tier("openai", Capability.CHAT, "fast")
+        found = self.CATALOG.cheapest("openai", Capability.CHAT, tier="fast")
         assert found is not None
         assert found.id == "cheap"
 
@@ -228,7 +228,7 @@ class TestFinding:
         [("openai", "chat", "standard"), ("openai", "embed", "fast"), ("nobody", "chat", "fast")],
     )
     def test_of_tier_may_be_nobody(self, provider, capability, tier):
-        assert self.CATALOG.of_tier(provider, Capability(capability), tier) is None
+        assert self.CATALOG.cheapest(provider, Capability(capability), tier=tier) is None
 
     def test_find_is_of_one_provider(self):
         found = self.CATALOG.find("azure", "gpt-5.4-mini")
@@ -370,6 +370,6 @@ class TestSuccessor:
         going = model("a", tier="fast", retires=100.0, prices=prices(1))
         catalog = Catalog([going, model("b", tier="fast", prices=prices(2))])
         for at, expected in ((99.0, "a"), (100.0, "b")):
-            found = catalog.of_tier("openai", Capability.CHAT, "fast", at)
+            found = catalog.cheapest("openai", Capability.CHAT, at, tier="fast")
             assert found is not None
             assert found.id == expected

@@ -62,7 +62,7 @@ class TestWhatMayBeChanged:
     @pytest.mark.parametrize(
         "name",
         ["HOST", "PORT", "AI_PROVIDER_PORT", "PATCHBAY_HOME", "PATCHBAY_TABLE", "PATCHBAY_BUCKET",
-         "PATCHBAY_LOCKED", "PATCHBAY_REFRESH", "PATCHBAY_USE_PROXY", "LOG_FORMAT"],
+         "PATCHBAY_LOCKED", "PATCHBAY_REFRESH", "PATCHBAY_USE_PROXY", "PATCHBAY_FETCH_PRIVATE", "LOG_FORMAT"],
     )  # fmt: skip
     def test_what_needs_a_restart_is_refused(self, name):
         assert refused(name, "1").message.endswith("is read once: set it in the environment and restart")

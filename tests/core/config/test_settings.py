@@ -202,10 +202,21 @@ class TestMisfits:
             ("PATCHBAY_MAX_ANSWER_BYTES", "max_answer_bytes", "1048576", 1 << 20),
             ("PATCHBAY_HOME", "home", "/var/lib/patchbay", Path("/var/lib/patchbay")),
             ("PATCHBAY_USE_PROXY", "proxy", "1", True),
+            (
+                "PATCHBAY_FETCH_PRIVATE",
+                "fetch_private",
+                "10.0.0.0/8, Minio.internal",
+                ("10.0.0.0/8", "minio.internal"),
+            ),
+            ("PATCHBAY_FETCH_PRIVATE", "fetch_private", "127.0.0.1,FD00::/8", ("127.0.0.1/32", "fd00::/8")),
         ],
     )
     def test_what_fits_is_taken(self, name, field, text, value):
         assert getattr(read({name: text}), field) == value
+
+    @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "1.2.3", "true/false", "http://minio", "a b", "*"])
+    def test_a_network_that_is_none_opens_nothing(self, text):
+        assert "expected hosts and networks" in refusal({"PATCHBAY_FETCH_PRIVATE": text}).message
 
     def test_home_may_begin_with_the_users_own(self, dotenv, monkeypatch):
         """No shell stands between a .env and us; a folder called ~ is nobody's wish."""

@@ -9,10 +9,12 @@ from core.clock import seeded
 from core.errors import (
     AttemptTimeout,
     CredentialRefused,
+    NoRoomToMend,
     Overloaded,
     QuotaExhausted,
     RateLimited,
     RequestRefused,
+    SchemaMissed,
     ServerFault,
     TargetError,
 )
@@ -22,12 +24,13 @@ from tests.core.fakes import examples
 EVERY = [one for one in vars(core.errors).values() if isinstance(one, type) and issubclass(one, TargetError)]
 
 
-def after(error, *, tries=1, left=0, remaining=600.0, retry=None, seed=1):
+def after(error, *, tries=1, left=0, remaining=600.0, retry=None, seed=1, mended=False):
     retry = retry or Retry()
-    return retry.after(error, tries=tries, targets_left=left, remaining=remaining, chance=seeded(seed))
+    chance = seeded(seed)
+    return retry.after(error, tries=tries, targets_left=left, remaining=remaining, chance=chance, mended=mended)
 
 
-@pytest.mark.parametrize("cls", [cls for cls in EVERY if cls.next])
+@pytest.mark.parametrize("cls", [cls for cls in EVERY if cls.next and not cls.mends])
 def test_while_another_is_ready_nobody_waits(cls):
     assert after(cls("no", retry_after=1), left=1) == Step("next")
     assert after(cls("no"), left=3, tries=9, remaining=0) == Step("next")
@@ -48,6 +51,33 @@ def test_the_last_one_is_tried_again(cls):
     step = after(cls("no"))
     assert step.decision == "again"
     assert step.wait > 0
+
+
+class TestMending:
+    """An answer that is not the JSON that was asked for."""
+
+    def test_who_answered_is_told_once_and_at_once_before_anybody_else_is_asked(self):
+        assert after(SchemaMissed("no"), left=3) == Step("again", 0)
+        assert after(SchemaMissed("no"), left=0) == Step("again", 0)
+
+    def test_then_it_is_the_next_ones_turn(self):
+        assert after(SchemaMissed("no"), left=1, tries=2, mended=True) == Step("next")
+        assert after(SchemaMissed("no"), left=0, tries=2, mended=True) == Step("stop")
+
+    def test_failures_before_it_do_not_count(self):
+        assert after(SchemaMissed("no"), left=0, tries=3) == Step("again", 0)
+
+    def test_no_retries_are_none_of_this_kind(self):
+        never = Retry(max_retries=0)
+        assert after(SchemaMissed("no"), left=1, retry=never) == Step("next")
+        assert after(SchemaMissed("no"), left=0, retry=never) == Step("stop")
+
+    def test_not_beyond_the_deadline(self):
+        assert after(SchemaMissed("no"), left=0, remaining=0) == Step("stop")
+
+    def test_what_the_cap_forbids_here_may_be_cheaper_at_the_next_one(self):
+        assert after(NoRoomToMend("no"), left=3) == Step("next")
+        assert after(NoRoomToMend("no"), left=0) == Step("stop")
 
 
 def test_not_more_often_than_allowed():

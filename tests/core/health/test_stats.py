@@ -102,3 +102,11 @@ def test_a_busy_target_is_not_forgotten_for_names_callers_make_up():
         stats.observe(failure())
         stats.observe(attempt(Target("azure", "default", f"made-up-{number}")))
     assert stats.targets[A].failed_in_a_row == 5000
+
+
+def test_who_misses_a_schema_is_not_ill():
+    missed = attempt(outcome="failed", error="SchemaMissed", why="the answer is not JSON", fault="provider")
+    stats = seen(missed, missed)
+    assert stats.healthy("azure") is True
+    assert (stats.targets[A].failed, stats.targets[A].last_error) == (2, "SchemaMissed: the answer is not JSON")
+    assert seen(failure(), missed).healthy("azure") is False, "it does not make anybody well either"

@@ -24,6 +24,7 @@ class Peer:
     def __init__(self, answer):
         self._answer = answer
         self.requests = []
+        self.port, self.url = 0, ""
 
     async def serve(self, reader, writer):
         try:

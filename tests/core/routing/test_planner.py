@@ -91,6 +91,61 @@ def excluded(made):
 AZURE, TOGETHER, OPENAI = "azure/gpt-5.4-mini", f"together/{LLAMA}", "openai/gpt-6-luna"
 
 
+PERSON = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}}}
+WORDS = {"type": "json_schema", "json_schema": {"name": "words", "schema": {"type": "array"}}}
+
+
+class TestMeans:
+    """Of those that are configured, together's default model has a JSON mode and no schemas."""
+
+    def means(self, wanted, **options):
+        made = plan(None, {"response_format": wanted}, **options)
+        return {one.target.provider: one.means for one in made.candidates}
+
+    def test_who_has_no_schemas_answers_by_json_mode_in_his_place_of_the_chain(self):
+        expected = {"azure": "native", "together": "json_mode", "openai": "native"}
+        assert self.means(PERSON) == expected
+        assert list(self.means(PERSON)) == list(expected)
+
+    def test_and_says_so(self):
+        made = {one.target.provider: one for one in plan(None, {"response_format": PERSON}).candidates}
+        assert made["together"].reasons[-1] == "by JSON mode, checked here"
+        assert made["together"].warnings == (f"{TOGETHER} takes no JSON schema: asked by JSON mode, and checked here",)
+        assert made["azure"].warnings == () and len(made["azure"].reasons) == 1
+
+    def test_strict_takes_a_providers_own_means_only(self):
+        made = plan(None, {"response_format": PERSON}, compatibility="strict")
+        assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
+        assert excluded(made)["together"] == ("features", "does not take json_schema")
+
+    def test_what_is_no_object_needs_schemas(self):
+        assert self.means(WORDS) == {"azure": "native", "openai": "native"}
+        assert self.means(PERSON)["together"] == "json_mode", "equal but for their schemas' types"
+
+    def test_json_mode_is_everybodys_here(self):
+        assert set(self.means({"type": "json_object"}).values()) == {"native"}
+
+    def test_who_asks_for_no_json_needs_no_means(self):
+        assert set(self.means({"type": "text"}).values()) == {None}
+
+    def test_a_function_where_there_is_nothing_else(self):
+        tools = frozenset({Feature.STREAM, Feature.TOOLS})
+        bare = Catalog([model("together", LLAMA, "standard", features=tools)])
+        made = planner({"TOGETHER_API_KEY": "t"}, bare)
+        (one,) = made.plan(request({"response_format": PERSON})).candidates
+        assert (one.means, one.reasons[-1]) == ("tool", "by a function call, checked here")
+        assert "tool_choice" not in one.drop
+
+    def test_who_cannot_be_made_to_call_is_not_told_to(self):
+        one = planner(
+            {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "OLLAMA_MODEL": "m"},
+            Catalog([model("ollama", "m", "fast", features=frozenset({Feature.TOOLS}))]),
+        )
+        (only,) = one.plan(request({"response_format": PERSON})).candidates
+        assert only.means == "tool" and "tool_choice" in only.drop
+        assert not any("tool_choice" in each for each in only.warnings), "nobody asked for one"
+
+
 class TestChain:
     def test_azure_then_together_then_openai(self):
         assert order() == [AZURE, TOGETHER, OPENAI]
@@ -585,14 +640,26 @@ class TestMoney:
 
 class TestFit:
     def test_who_cannot_see_is_out_for_an_image(self):
-        made = plan(body={"messages": IMAGE})
+        made = plan({**KEYS, "TOGETHER_MODEL": LLAMA}, body={"messages": IMAGE})
         assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
         assert excluded(made)["together"] == ("features", "does not take vision")
         assert all(one.by_request for one in made.excluded if one.code == "features")
 
-    def test_a_named_model_that_cannot_see_is_out_too(self):
+    def test_a_default_that_cannot_see_gives_way_to_one_that_can(self):
+        """Nobody chose it; that the provider has another one is all who ask with an image care for."""
+        made = plan(body={"messages": IMAGE})
+        assert [str(one.target) for one in made.candidates] == [AZURE, "together/Qwen/Qwen3.5-9B", OPENAI]
+        assert made.candidates[1].reasons[1] == f"in place of {LLAMA}, which takes no images"
+        assert str(plan(body={"messages": HI}).candidates[1].target) == f"together/{LLAMA}"
+        made = plan(body={"messages": IMAGE}, tier="standard")
+        assert excluded(made)["together"] == ("features", "does not take vision")
+        assert "together/Qwen/Qwen3.5-9B" in order(body={"messages": IMAGE}, tier="fast")
+
+    def test_a_named_model_that_cannot_see_is_out_all_the_same(self):
         made = plan(body={"messages": IMAGE}, model=OSS)
-        assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
+        assert f"together/{OSS}" in [str(one.target) for one in made.excluded]
+        made = plan(body={"messages": IMAGE}, model=f"together/{OSS}", fallback=False)
+        assert made.candidates == ()
 
     def test_what_is_not_in_the_catalogue_is_given_the_benefit(self):
         assert order(body={"messages": IMAGE}, model="together/new-model")[0] == "together/new-model"

@@ -29,6 +29,7 @@ from tests.core.fakes import JSON, PLACES, cut, examples
 HI = [{"role": "user", "content": "Hello"}]
 SAMPLES = {bool: True, int: 7, float: 0.5, str: "word", list: ["word"], dict: {"type": "text"}}
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
 
 
@@ -203,7 +204,7 @@ class TestFeatures:
             ({"messages": HI, "tools": []}, set()),
             ({"messages": HI, "functions": [{"name": "now"}]}, {Feature.TOOLS}),
             ({"messages": HI, "response_format": {"type": "json_object"}}, {Feature.JSON_MODE}),
-            ({"messages": HI, "response_format": {"type": "json_schema"}}, {Feature.JSON_SCHEMA}),
+            ({"messages": HI, "response_format": SCHEMA}, {Feature.JSON_SCHEMA}),
             ({"messages": HI, "response_format": {"type": "text"}}, set()),
             ({"messages": said(IMAGE)}, {Feature.VISION}),
             ({"messages": said(SOUND)}, {Feature.AUDIO}),

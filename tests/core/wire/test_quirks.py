@@ -204,10 +204,11 @@ def test_what_stands_inside_messages_has_a_name(message, name, left):
 
 def test_marks_on_tools_have_a_name_of_their_own():
     tool = {"type": "function", "function": {"name": "f"}}
-    body = {"messages": [{"role": "user", "content": "a"}], "tools": [tool, {**tool, "cache_control": MARK}]}
+    tools = [tool, {**tool, "cache_control": MARK}]
+    body = {"messages": [{"role": "user", "content": "a"}], "tools": tools}
     assert chat_facts(body).unknown_params == {"tools[].cache_control"}
     assert without(body, {"tools[].cache_control"}) == {**body, "tools": [tool, tool]}
-    assert body["tools"][1]["cache_control"] == MARK
+    assert tools[1]["cache_control"] == MARK
 
 
 def test_their_names_are_no_parameters():

@@ -1,0 +1,42 @@
+"""By what means a target would give the JSON that is asked for. Pure."""
+
+from core.capabilities import Feature
+from core.config.catalog import Model
+from core.providers.table import Row
+from core.types.plan import Means
+from core.types.request import Facts, Request
+from core.types.target import Target
+from core.wire.structured import means_of
+
+_JSON = frozenset({Feature.JSON_SCHEMA, Feature.JSON_MODE})
+_WORDS = {"json_mode": "by JSON mode", "tool": "by a function call"}
+A_FUNCTION = Facts(params=frozenset({"tool_choice"}))  # what asking by means of one takes
+
+
+def means_at(row: Row, model: Model | None, request: Request) -> Means | None:
+    facts = request.facts
+    return means_of(facts.features, _features(row, model), as_object=facts.as_object)
+
+
+def lacking(row: Row, model: Model | None, request: Request) -> frozenset[Feature]:
+    """What is asked for and cannot be had. Who is strict gets JSON by what a provider has for it, or not at all."""
+    missing = request.facts.features - _features(row, model)
+    if request.options.strict or means_at(row, model, request) is None:
+        return missing
+    return missing - _JSON
+
+
+def reasons(means: Means | None) -> tuple[str, ...]:
+    return () if means is None or means == "native" else (f"{_WORDS[means]}, checked here",)
+
+
+def warnings(means: Means | None, target: Target, request: Request) -> tuple[str, ...]:
+    """Who asks for a schema may count on a provider that cannot miss it."""
+    if means is None or means == "native":
+        return ()
+    what = "JSON schema" if Feature.JSON_SCHEMA in request.facts.features else "JSON mode"
+    return (f"{target} takes no {what}: asked {_WORDS[means]}, and checked here",)
+
+
+def _features(row: Row, model: Model | None) -> frozenset[Feature]:
+    return model.features if model else row.features

@@ -1,0 +1,162 @@
+"""Addresses of files in a chat, from the caller's request to what a provider is sent."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functions.helpers import CHAT_ROUTES, problem
+from tests.harness import Server, server
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+OWN = ["local/seeing", "ollama/seeing"]  # machines that take only bytes
+ALL = [*OWN, "openai/auto"]
+DATA = "data:image/png;base64," + base64.b64encode(PNG).decode()
+
+
+class Files:
+    """What lies where on a server of the user's, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.files = {"/cat.png": PNG, "/page": b"<!doctype html>", "/large.png": PNG + bytes(5000)}
+        self.asked: list[str] = []
+        files = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                files.asked.append(self.path)
+                data = files.files.get(self.path)
+                self.send_response(404 if data is None else 200)
+                self.send_header("content-type", "image/png")
+                self.end_headers()
+                self.wfile.write(data or b"")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
+
+
+@pytest.fixture(scope="module")
+def _files() -> Iterator[Files]:
+    made = Files()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def files(_files: Files) -> Files:
+    _files.asked.clear()
+    return _files
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A gateway before two machines of its owner's that take only bytes, and one vendor that takes addresses."""
+    environ = {"PATCHBAY_SIMULATOR_PROVIDERS": "local,ollama,openai", "CHAT_CHAIN": "local,ollama,openai"}
+    limits = {"PATCHBAY_FETCH_PRIVATE": "127.0.0.1", "PATCHBAY_FETCH_BYTES": "2000"}
+    with server(tmp_path_factory.mktemp("house"), **environ, **limits) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(house: Server) -> Iterator[Server]:
+    house.clear()
+    yield house
+    house.clear()
+
+
+def seeing(*urls: str, models: list[str] = ALL) -> dict[str, Any]:
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    content = [{"type": "text", "text": "What is it?"}, *parts]
+    return {"messages": [{"role": "user", "content": content}], "models": models}
+
+
+def images(gateway: Server, provider: str) -> list[str]:
+    content = json.loads(gateway.fleet.requests(provider)[-1].body)["messages"][0]["content"]
+    return [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+
+
+@pytest.mark.parametrize("route", CHAT_ROUTES)
+@pytest.mark.parametrize("how", ["whole", "stream"])
+def test_who_takes_only_bytes_gets_the_picture(gateway: Server, files: Files, route: str, how: str) -> None:
+    answer = gateway.http.post(route, json={**seeing(f"{files.url}/cat.png"), "stream": how == "stream"})
+    assert answer.status_code == 200, answer.text
+    assert how == "stream" or "image/png of 28 bytes" in answer.text  # as the simulator saw it
+    assert answer.headers["x-patchbay-provider"] == "local"
+    assert images(gateway, "local") == [DATA]
+    assert files.asked == ["/cat.png"]
+
+
+def test_the_next_one_gets_the_same_without_asking_again(gateway: Server, files: Files) -> None:
+    gateway.fault("local", "500")
+    body = gateway.chat(seeing(f"{files.url}/cat.png")).json()
+    assert body["provider"] == "ollama"
+    assert images(gateway, "local") == images(gateway, "ollama") == [DATA]
+    assert files.asked == ["/cat.png"]
+
+
+def test_who_fetches_himself_is_sent_the_address(gateway: Server, files: Files) -> None:
+    url = f"{files.url}/cat.png"
+    assert gateway.chat(seeing(url, models=["openai/auto"])).json()["provider"] == "openai"
+    assert images(gateway, "openai") == [url]
+    assert files.asked == []
+
+
+def test_what_cannot_be_fetched_goes_on_to_who_may_know_better(gateway: Server, files: Files) -> None:
+    url = f"{files.url}/none.png"
+    body = gateway.chat(seeing(url)).json()
+    assert [one["provider"] for one in body["attempts"]] == ["local", "ollama", "openai"]
+    first = body["attempts"][0]
+    assert (first["error"], first["fault"], first["code"]) == ("MediaUnavailable", "caller", "media_unavailable")
+    assert first["why"] == "messages[0].content[1].image_url.url cannot be used: its server answered 404"
+    assert files.asked == ["/none.png"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/none.png", "its server answered 404"),
+        ("/page", "what is there is no file of a known kind"),
+        ("/large.png", "the files of the request are larger than 2000 bytes in all"),
+    ],
+)
+def test_whose_fault_it_is(gateway: Server, files: Files, path: str, words: str) -> None:
+    answer = gateway.chat(seeing(files.url + path, models=OWN))
+    error = problem(answer, 400, param="messages[0].content[1].image_url.url")
+    assert (error["fault"], error["code"]) == ("caller", "media_unavailable")
+    assert words in error["message"]
+    assert "data URL" in error["message"]  # what to do
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.2:{port}/cat.png", "http://[::1]:{port}/cat.png",
+                                 "http://169.254.169.254/latest", "http://no-such-host.invalid/"])  # fmt: skip
+def test_places_of_ours_are_not_shown_to_callers(gateway: Server, files: Files, url: str) -> None:
+    error = problem(gateway.chat(seeing(url.format(port=files.server.server_port), models=OWN)), 400)
+    assert "there is no such host, or it is not allowed" in error["message"]
+    assert files.asked == []
+
+
+def test_without_the_setting_this_machine_is_no_place(files: Files, tmp_path: Path) -> None:
+    with server(tmp_path, PATCHBAY_SIMULATOR_PROVIDERS="local,ollama") as running:
+        error = problem(running.chat(seeing(f"{files.url}/cat.png", models=OWN)), 400)
+        assert "not allowed" in error["message"]
+        assert running.chat(seeing(DATA, models=OWN)).status_code == 200
+    assert files.asked == []
+
+
+def test_the_plan_fetches_nothing(gateway: Server, files: Files) -> None:
+    assert gateway.http.post("/api/ai/route", json=seeing(f"{files.url}/cat.png")).status_code == 200
+    assert files.asked == []
+
+
+def test_what_is_no_base64_is_refused_before_anybody_is_asked(gateway: Server) -> None:
+    problem(gateway.chat(seeing("data:image/png;base64,!!!!")), 400, param="messages[0].content[1].image_url.url")
