@@ -54,10 +54,11 @@ lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
 	$(COMPILE) $(TESTED) --extra local -o infra/local/requirements.txt
 	$(COMPILE) $(TESTED) --extra local --extra aws -o infra/requirements.txt
 	$(COMPILE) $(TESTED) --extra local --extra lambda --extra runtime -o infra/local/requirements-invoke.txt
-	$(foreach fn,$(FUNCTIONS),$(COMPILE) $(TESTED) --extra lambda -o functions/$(fn)/requirements.txt &&) true
+	$(foreach fn,$(FUNCTIONS),$(COMPILE) $(TESTED) --extra lambda $(EXTRA_$(fn)) -o functions/$(fn)/requirements.txt &&) true
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --quiet
+EXTRA_chat := --extra counting
 TESTED := --constraint tests/requirements.txt
 FUNCTIONS := $(patsubst functions/%/app.py,%,$(wildcard functions/*/app.py))
 

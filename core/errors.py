@@ -45,6 +45,7 @@ PatchbayError
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
     ├── OwnCodeFailed                     a provider of the program's own raised something
+    ├── ProgramUnusable                   the vendor's own program is not there, or not set up
     ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
@@ -356,6 +357,14 @@ class Overloaded(TargetError):
 class BrokenOff(Overloaded):
     billed = True
     advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
+
+
+class ProgramUnusable(TargetError):
+    fault = "account"
+    again = False
+    advice = (
+        "Install the provider's own program where this gateway runs and log in with it, or set a key in its place."
+    )
 
 
 class Circle(TargetError):

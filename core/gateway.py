@@ -9,20 +9,21 @@ import orjson
 
 from core.accounting.ledger import Ledger
 from core.accounting.report import Report
-from core.answers import Answer, LiveAnswer, ReplayedAnswer
+from core.answers import Answer, Counted, LiveAnswer, ReplayedAnswer
 from core.cache.key import mode_of
 from core.cache.layered import LARGEST, Cache, Ticket
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog
 from core.config.run_time import InForce
 from core.config.settings import Settings
+from core.errors import NoTarget, PatchbayError
 from core.execution.deadline import Deadline
 from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
 from core.execution.structured import WholeSource, form_of
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import CANONICAL, Call, Chats, Embeds, Reply
+from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Embeds, Reply
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_COUNTING = 10.0  # seconds that counting tokens may take before an estimate does
 _MANY = 16  # embeddings; fewer are never too large to be kept
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 
@@ -128,6 +130,24 @@ class Gateway:
         if ticket.writes and live.dialect == CANONICAL:
             live.keep(partial(self._keep_stream, ticket))
         return live
+
+    async def count_tokens(self, request: Request) -> Counted:
+        """The input's tokens, by who would answer first, else estimated. Nobody generates, so there is no receipt."""
+        plan = self.plan(request)
+        if not plan.candidates:
+            raise NoTarget(plan.excluded)
+        candidate = plan.candidates[0]
+        target, estimate = candidate.target, request.facts.input_tokens
+        adapter = self.registry.adapter(target.provider, target.account)
+        if not isinstance(adapter, CountsTokens):
+            return Counted(estimate, reported=False, target=target)
+        try:
+            async with asyncio.timeout(min(_COUNTING, request.timeout or _COUNTING)):
+                counted = await adapter.count_tokens(self._steps.call(candidate, request))
+        except (TimeoutError, PatchbayError) as error:
+            why = error.message if isinstance(error, PatchbayError) else "no answer in time"
+            return Counted(estimate, reported=False, target=target, warnings=(f"{target} did not count: {why}",))
+        return Counted(counted, reported=True, target=target)
 
     async def _chat(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"

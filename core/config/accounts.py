@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.capabilities import Capability
-from core.config.kinds import FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
+from core.config.kinds import DURATION, FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
 from core.config.layers import Found, Layers, Origin, Unset
 from core.config.secrets import Secret
 from core.errors import Misconfigured
@@ -25,11 +25,15 @@ class Account:
     api_version: str | None = None
     model: str | None = None
     embedding_model: str | None = None
+    command: str | None = None  # the vendor's own program, asked in place of the API by who is logged in there
     models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
     enabled: bool = True
     priority: int | None = None
     max_tokens: int | None = None  # these two for requests that name none
     temperature: float | None = None
+    # How long a model stays loaded, and with how much context, where the provider lets its users choose.
+    keep_alive: str | int | None = None
+    num_ctx: int | None = None
     first: bool = False  # leads the default chain
     simulated: bool = False
     usable: bool = True  # False: this version cannot talk to its provider
@@ -37,8 +41,8 @@ class Account:
 
     @property
     def has_access(self) -> bool:
-        """Somebody gave it a credential or an address."""
-        return bool(self.key or self.token or (self.base_url and self.elsewhere))
+        """Somebody gave it a credential, a program or an address."""
+        return bool(self.key or self.token or self.command or (self.base_url and self.elsewhere))
 
     def model_for(self, capability: str) -> str | None:
         own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
@@ -52,10 +56,13 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "api_version": VERSION,
     "model": TEXT,
     "embedding_model": TEXT,
+    "command": TEXT,
     "enabled": FLAG,
     "priority": PRIORITY,
     "max_tokens": TOKENS,
     "temperature": TEMPERATURE,
+    "keep_alive": DURATION,
+    "num_ctx": TOKENS,
     "first": FLAG,
     "simulated": FLAG,
 }
@@ -66,10 +73,13 @@ FIELD_DOCS: Mapping[str, str] = {
     "api_version": "Version of its API, where it has several",
     "model": "The model of requests that name none",
     "embedding_model": "The same for embeddings",
+    "command": "Its own program, asked in place of its API by who is logged in there and has no key",
     "enabled": "false switches it off",
     "priority": "The lowest number goes first",
     "max_tokens": "Length of answers of requests that name none",
     "temperature": "Temperature of requests that name none",
+    "keep_alive": "How long a model stays loaded after an answer: 10m, 0 for not at all, -1 for ever",
+    "num_ctx": "Tokens of context that a model is loaded with; without it as many as a request needs",
 }
 MODELS = tuple(f"models.{one}" for one in Capability if one not in {Capability.CHAT, Capability.EMBED})
 FIELDS = (*ACCOUNT_KINDS, *MODELS)
@@ -85,7 +95,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "priority": ("priority",),
     "max_tokens": ("max_tokens",),
     "temperature": ("temperature",),
+    "keep_alive": ("keep_alive",),
+    "num_ctx": ("num_ctx",),
     "embedding_model": ("embedding_model", "models.embed"),
+    "command": ("command",),
     **{name: (name,) for name in MODELS},
 }
 _SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY"}
@@ -105,6 +118,7 @@ class Declared:
     keyed: bool = True  # nobody gets in there without a key
     # Environment names without an effect in this version, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""  # its own program, which `auth_method: cli` asks for
 
 
 def key_of(provider: str, account: str, name: str) -> str:
@@ -157,7 +171,7 @@ class Accounts:
         base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
         self._warn(row, enabled=any(one.enabled for one in (base, *made)))
-        shared = not (base.key or base.token) and any(one.base_url == base.base_url for one in made)
+        shared = not (base.key or base.token or base.command) and any(one.base_url == base.base_url for one in made)
         return (base, *made) if not made or (base.has_access and not shared) else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
@@ -180,7 +194,12 @@ class Accounts:
         if "key" in own or "token" in own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
-        return replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
+        made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
+        if made.command and (made.key or made.token):
+            if "command" in found:
+                self._warnings.append(f"{found['command'].origin} has no effect: the account has a key")
+            made = replace(made, command=None)
+        return made
 
     def _look(self, names: tuple[str, ...], kind: Kind, *, needed: bool) -> Found | None:
         try:

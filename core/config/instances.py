@@ -13,6 +13,7 @@ from core.errors import Misconfigured
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _STRUCTURE = ("type", "provider", "name", "accounts")
 _AUTH = {"api_key", "key", "token", "bearer"}
+_OWN_LOGIN = "cli"  # as an auth_method: who is logged in to the vendor's own program
 _NO_EFFECT = {
     "cost_per_token": "prices belong to models: models.<provider/model>.usd_per_mtok",
     "rate_limit": "this version sets no limits of its own; who is refused by one moves on to the next",
@@ -152,7 +153,13 @@ class Spreader:
         if isinstance(given.get("models"), list):
             self._refuse(label, f"{where}.models", "expected a mapping of capabilities to models, got a list")
             values.pop("models", None)
+        program = self._rows[provider].command
+        if program and values.get("auth_method", "").lower() == _OWN_LOGIN:
+            del values["auth_method"]
+            values.setdefault("command", program)
         for name, spellings in KEYS.items():
+            if name == "command" and not program:
+                continue
             for spelling in spellings:
                 if spelling not in values:
                     continue
@@ -167,7 +174,9 @@ class Spreader:
     def _left_over(self, label: str, where: str, key: str, value: str) -> None:
         if key == "auth_method":
             if value.lower() not in _AUTH:
-                words = "this version sends a key (api_key) or a token (token), and runs no other program"
+                words = (
+                    "this version sends a key (api_key) or a token (token) there, and runs no program of its vendor's"
+                )
                 self._warnings.append(f"{label}: {where}.auth_method: {shown(value)} has no effect: {words}")
             return
         if key in _NO_EFFECT:

@@ -74,6 +74,14 @@ def _version(text: str) -> str:
     return text
 
 
+def _duration(text: str) -> str | int:
+    if re.fullmatch(r"-?\d{1,9}", text):
+        return int(text)  # seconds
+    if not re.fullmatch(r"-?(\d{1,9}(\.\d+)?(ms|s|m|h))+", text):
+        raise ValueError
+    return text
+
+
 def _secret(text: str) -> Secret:
     if not text.isprintable():
         raise ValueError
@@ -112,6 +120,7 @@ PLACES = Kind(
 )
 FLAG = Kind("true or false", lambda text: _WORDS[text.lower()])
 SECONDS = Kind("a number of seconds above 0", _positive)
+DURATION = Kind("a time such as 30s, 10m or 1h30m, a number of seconds, or -1", _duration)
 PAUSE = Kind("a number of seconds, or 0 for never", lambda text: 0.0 if float(text) == 0 else _positive(text))
 USD = Kind("a number of USD, 0 or more", _number(0, 10**9))
 TEMPERATURE = Kind("a number from 0 to 2", _number(0, 2))

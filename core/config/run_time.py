@@ -146,6 +146,8 @@ class RunTime:
                 f"{name} is a secret: those stay in the environment, in secrets files or in a secrets manager, "
                 "and are never kept in the store"
             )
+        if any(what == "command" for _, what in known.fields):
+            return f"{name} says which program runs here: set it in the environment or a file, and restart"
         if known.kind is URL:
             return f"{name} says where a key and requests go: set it in the environment or a file, and restart"
         if known.restart:

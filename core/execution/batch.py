@@ -49,6 +49,7 @@ class Batch:
         self._vectors: dict[int, Vector] = {}
         self._dimensions: int | None = None
         self._makers: dict[Target, int] = {}
+        self._told: dict[str, None] = {}  # what adapters warn of, each once
         self._usage = UNKNOWN_USAGE
         self._request_id: str | None = None
 
@@ -59,11 +60,11 @@ class Batch:
 
     @property
     def warnings(self) -> list[str]:
-        """Who made which share, when it was not one alone."""
+        """What was warned of; who made which share, when it was not one alone."""
         if len(self._makers) < 2:
-            return []
+            return [*self._told]
         shares = ", ".join(f"{count} by {target}" for target, count in self._makers.items())
-        return [f"the {len(self._items)} embeddings were made by several targets of one model: {shares}"]
+        return [*self._told, f"the {len(self._items)} embeddings were made by several targets of one model: {shares}"]
 
     async def at(self, candidate: Candidate, room: Room, send: Send) -> Reply[Embeddings]:
         """Ask a target for all that is missing."""
@@ -71,6 +72,7 @@ class Batch:
         if candidate.space != self._space or not candidate.space:
             self._vectors.clear()
             self._makers.clear()
+            self._told.clear()
             self._space, self._dimensions = candidate.space, room.dimensions
         self._usage, self._request_id = UNKNOWN_USAGE, None
         missing = [place for place in range(len(self._items)) if place not in self._vectors]
@@ -125,6 +127,7 @@ class Batch:
             usage = Usage("estimated", input=sum(self._sizes[place] for place in places))
         self._usage = added(self._usage, usage)
         self._request_id = self._request_id or reply.request_id
+        self._told |= dict.fromkeys(reply.warnings)
         if self._dimensions is not None and found.dimensions != self._dimensions:
             raise Malformed(
                 f"the answer has vectors of {found.dimensions} dimensions, not {self._dimensions}",

@@ -10,12 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from core import __version__, log
 from core.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, PatchbayError
 from core.http.guards import Guard, is_loopback, on_lambda
-from core.http.problems import problem
 from core.http.replies import CallerLeft
 from core.http.service import Service
 
@@ -27,7 +26,7 @@ Operations = Mapping[str, Mapping[str, Any]]
 class Door(FastAPI):
     """FastAPI behind the guard, which also knows the shortest way to the busy routes."""
 
-    guard: ASGIApp
+    guard: Guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -83,7 +82,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     simulated = service.gateway.simulated if service.gateway else False
     ours = _ours(request, error)
     log.refusal(request.method, request.url.path, ours)
-    status, headers, body = problem(ours, simulated=simulated)
+    status, headers, body = request.app.guard.problem_on(request.url.path)(ours, simulated=simulated)
     named = {name.decode(): value.decode() for name, value in headers}
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         named["allow"] = error.headers["Allow"]

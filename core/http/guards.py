@@ -65,7 +65,7 @@ class Guard:
             self._check(scope, headers)
         except PatchbayError as error:
             log.refusal(scope["method"], scope["path"], error)
-            await send_problem(send, self._problem_on(scope["path"])(error, simulated=self._simulated))
+            await send_problem(send, self.problem_on(scope["path"])(error, simulated=self._simulated))
             return
         scope["patchbay.headers"] = headers
         busy = self._busy.get(scope["path"]) if scope["method"] == "POST" else None
@@ -74,7 +74,7 @@ class Guard:
         else:
             await self._app(scope, receive, partial(self._send, send))
 
-    def _problem_on(self, path: str) -> Callable[..., Problem]:
+    def problem_on(self, path: str) -> Callable[..., Problem]:
         """Whoever speaks a vendor's dialect is refused in it."""
         found: Callable[..., Problem] = getattr(self._busy.get(path), "problem", problem)
         return found

@@ -1,6 +1,9 @@
 """The headers of every answer: who answered, after how many attempts, at what cost; whose decision a hit repeats."""
 
+from collections.abc import Sequence
+
 from core.types.receipt import Receipt
+from core.types.target import Target
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -37,6 +40,14 @@ def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
         (b"x-patchbay-decision", receipt.id.encode()),
         (b"x-patchbay-simulated", _flag(receipt.simulated)),
     ]
+
+
+def named(headers: Headers, target: Target, warnings: Sequence[str]) -> Headers:
+    """The headers of what has no receipt, with who gave it and what should be known of it."""
+    known = {b"x-patchbay-provider": target.provider.encode(), b"x-patchbay-model": _printable(target.model)}
+    if warnings:
+        known[b"x-patchbay-warnings"] = _printable("; ".join(warnings))
+    return [*((name, value) for name, value in headers if name not in known), *known.items()]
 
 
 def _flag(value: bool) -> bytes:  # noqa: FBT001 - it is what the function renders

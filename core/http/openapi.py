@@ -107,6 +107,33 @@ def llm_operation() -> dict[str, Any]:
     return _operation("Completion, kept for a while", Capability.CHAT, body, answer, {"text/event-stream": {}})
 
 
+_CONTENT = {"type": ["string", "array"]}
+_MESSAGES: dict[str, dict[str, Any]] = {
+    "model": {"type": "string"},
+    "max_tokens": {"type": "integer", "minimum": 0},
+    "messages": {"type": "array", "minItems": 1},
+    "system": _CONTENT,
+    "stream": {"type": "boolean"},
+    "stop_sequences": {"type": "array", "items": {"type": "string"}},
+    "tools": {"type": "array"},
+    **{name: {"type": "object"} for name in ("tool_choice", "thinking", "output_config", "metadata")},
+}
+
+
+def messages_operation() -> dict[str, Any]:
+    body = _body({name: dict(one) for name, one in _MESSAGES.items()}, "messages", "max_tokens")
+    answer = "A message, from whichever provider answered"
+    return _operation("Chat in the form of the Messages API", Capability.CHAT, body, answer, {"text/event-stream": {}})
+
+
+def count_operation() -> dict[str, Any]:
+    body = _body(
+        {name: dict(one) for name, one in _MESSAGES.items() if name not in {"max_tokens", "stream"}}, "messages"
+    )
+    answer = "input_tokens; the header x-patchbay-count says whether they are reported or estimated"
+    return _operation("Tokens of a request in the form of the Messages API", Capability.CHAT, body, answer, {})
+
+
 def embed_operation(summary: str, *, native: bool) -> dict[str, Any]:
     answer = "The vectors with their receipt" if native else "A list of embeddings in the order of the inputs"
     return _operation(summary, Capability.EMBED, _embed_body(native=native), answer, {})

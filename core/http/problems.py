@@ -49,10 +49,15 @@ def stream_error_object(error: PatchbayError, receipt: Receipt) -> dict[str, Any
 
 
 def problem(error: PatchbayError, *, simulated: bool, extra: Mapping[str, Any] = _NOTHING) -> Problem:
+    body = orjson.dumps({**extra, "error": error_object(error), "simulated": simulated})
+    return error.status, problem_headers(error, simulated=simulated), body
+
+
+def problem_headers(error: PatchbayError, *, simulated: bool) -> Headers:
     headers = [(b"content-type", b"application/json"), *receipt_headers(error.receipt, simulated=simulated)]
     wait = getattr(error, "retry_after", None)
     if wait is not None:
         headers.append((b"retry-after", b"%d" % min(math.ceil(wait), _LONGEST_WAIT)))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    return error.status, headers, orjson.dumps({**extra, "error": error_object(error), "simulated": simulated})
+    return headers

@@ -51,6 +51,11 @@ class Transport:
     def connect_timeout(self, seconds: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
+    @property
+    def proxy(self) -> bool:
+        """Whether proxies named in the environment are used."""
+        return self._proxy
+
     async def open(self) -> Self:
         self._session = aiohttp.ClientSession(
             # Limits belong to accounts (execution/gate), not to sockets.

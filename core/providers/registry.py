@@ -116,6 +116,7 @@ class Registry:
 
     def missing(self, row: Row, account: Account) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
+        row = row.of(account)
         own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
         if not account.key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
@@ -131,17 +132,22 @@ class Registry:
 
     def takes(self, place: Place, dialect: str) -> bool:
         """Whether an account takes bodies of a dialect as they are."""
-        row = self.rows[place.provider]
-        if dialect not in row.dialects or place.account is None:
+        if place.account is None or dialect not in self.rows[place.provider].dialects:
             return False
-        return not row.is_dated(self.account(place.provider, place.account).api_version)
+        account = self.account(place.provider, place.account)
+        row = self.rows[place.provider].of(account)
+        return dialect in row.dialects and not row.is_dated(account.api_version)
+
+    def row(self, provider: str, account_name: str) -> Row:
+        """A provider's row as it is for one of its accounts."""
+        return self.rows[provider].of(self.account(provider, account_name))
 
     def adapter(self, provider: str, account_name: str) -> Any:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
-            row, transport = self.rows[provider], self.transport
-            account = self.account(provider, account_name)
+            account, transport = self.account(provider, account_name), self.transport
+            row = self.rows[provider].of(account)
             live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
-from core.config.settings import Declared
+from core.config.settings import Account, Declared
 from core.wire.chat import (
     CACHE_CONTROL,
+    CHAT_PARAMS,
     CITATIONS,
     EXTRA_CONTENT,
     MESSAGE_NAME,
@@ -28,6 +29,11 @@ _ALL_CHAT_FEATURES = frozenset({
 _OPENAI_ONLY = frozenset({
     "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "verbosity", "web_search_options", "prediction", "modalities", "audio",
+})  # fmt: skip
+# What other dialects than this one have no counterpart of.
+_COMPLETIONS_ONLY = frozenset({
+    "n", "seed", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "functions",
+    "function_call", "moderation",
 })  # fmt: skip
 
 
@@ -74,6 +80,9 @@ class Row:
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
+    command: str = ""  # the vendor's own program, asked in place of the API where an account names it
+    by_command: "Row | None" = None  # what this row is then
+    uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +94,10 @@ class Row:
     def usable(self) -> bool:
         """Whether this version can do anything with it; if not, its settings are kept for one that can."""
         return bool(self.capabilities)
+
+    def of(self, account: Account) -> "Row":
+        """What it is for an account."""
+        return self.by_command if self.by_command is not None and account.command else self
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -102,6 +115,8 @@ class Row:
         names = dict(self.env) | {
             name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
         }
+        if self.command:
+            names["command"] = (*self.env.get("command", ()), f"{prefix}_COMMAND")
         names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
         models = {"model": Capability.CHAT, "embedding_model": Capability.EMBED}
         defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
@@ -109,9 +124,21 @@ class Row:
             defaults["base_url"] = self.base_url
         return Declared(
             self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, "key" in self.needs,
-            self.later,
+            self.later, self.command,
         )  # fmt: skip
 
+
+# It is an agent for people: what it is asked is one text, and all it gives back is text.
+_GEMINI_PROGRAM = Row(
+    name="gemini",
+    title="Google Gemini's own program",
+    adapter="core.providers.gemini_cli:GeminiCli",
+    features=frozenset({Feature.STREAM}),
+    uniform=True,
+    default_models={Capability.CHAT: "gemini-3.8-flash"},
+    needs=("command",),
+    lacks_params=frozenset(CHAT_PARAMS) - {"model", "messages", "stream", "stream_options"},
+)
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -171,13 +198,28 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="anthropic",
         title="Anthropic",
+        adapter="core.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        features=_ALL_CHAT_FEATURES - {Feature.JSON_MODE} | {Feature.DOCUMENTS},
+        default_models={Capability.CHAT: "claude-sonnet-5-5"},
         aliases=("claude",),
+        env={"token": ("ANTHROPIC_AUTH_TOKEN",), "api_version": ("ANTHROPIC_VERSION",)},
+        key_header="x-api-key",
+        dialects=frozenset({"messages"}),
         extra_params=frozenset(
-            {"thinking", REASONING, REASONING_DETAILS, CACHE_CONTROL, TOOL_CACHE_CONTROL, CITATIONS}
+            {
+                "top_k",
+                "thinking",
+                "documents",
+                "cache_control",
+                REASONING,
+                REASONING_DETAILS,
+                CACHE_CONTROL,
+                TOOL_CACHE_CONTROL,
+                CITATIONS,
+            }
         ),
+        lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
         images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES),
     ),
     Row(
@@ -214,8 +256,15 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="huggingface",
         title="Hugging Face",
+        adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        capabilities=_CHAT_AND_EMBED,
+        default_models={
+            Capability.CHAT: "openai/gpt-oss-120b",
+            Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+        },
+        max_inputs=32,  # what its embedding server takes unless it is started with more
+        base64=False,
         aliases=("hf",),
         env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
         max_tokens_param="max_tokens",
@@ -224,13 +273,30 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="gemini",
         title="Google Gemini",
+        adapter="core.providers.gemini:Gemini",
         base_url="https://generativelanguage.googleapis.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        capabilities=_CHAT_AND_EMBED,
+        features=_ALL_CHAT_FEATURES | {Feature.AUDIO},
+        default_models={Capability.CHAT: "gemini-3.8-flash", Capability.EMBED: "gemini-embedding-001"},
+        key_header="x-goog-api-key",
+        max_inputs=100,
+        extra_params=frozenset(
+            {
+                "top_k",
+                "thinking",
+                "safety_settings",
+                "input_type",
+                REASONING,
+                REASONING_DETAILS,
+                EXTRA_CONTENT,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY | {"logit_bias", "parallel_tool_calls", "user", "moderation", MESSAGE_NAME},
         aliases=("google", "google-ai"),
         env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
-        extra_params=frozenset({"thinking", REASONING, REASONING_DETAILS, EXTRA_CONTENT}),
         images=Images(urls=False, types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"}),
+        command="gemini",
+        by_command=_GEMINI_PROGRAM,
     ),
     Row(
         name="cohere",
@@ -245,10 +311,28 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="replicate",
         title="Replicate",
+        adapter="core.providers.replicate:Replicate",
         base_url="https://api.replicate.com",
-        capabilities=frozenset(),
-        features=frozenset(),
+        # It runs anybody's models on a prompt: images go to those of which the catalogue says that they take them.
+        features=frozenset({Feature.STREAM}),
+        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct"},
         env={"key": ("REPLICATE_API_TOKEN",)},
+        extra_params=frozenset({"input", "top_k"}),
+        lacks_params=_OPENAI_ONLY - {"verbosity"}
+        | frozenset(
+            {
+                "n",
+                "logprobs",
+                "top_logprobs",
+                "logit_bias",
+                "user",
+                "tool_choice",
+                "parallel_tool_calls",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
     ),
     Row(
         name="local",
@@ -276,13 +360,40 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="ollama",
         title="Ollama",
+        adapter="core.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
         path_prefix="/v1",
         capabilities=_CHAT_AND_EMBED,
+        env={"keep_alive": ("OLLAMA_KEEP_ALIVE",), "num_ctx": ("OLLAMA_NUM_CTX", "OLLAMA_CONTEXT_LENGTH")},
         max_inputs=256,
         needs=("base_url",),
         max_tokens_param="max_tokens",
-        lacks_params=frozenset({"tool_choice", "logit_bias", "n", "user", "service_tier", "store", "metadata"}),
+        extra_params=frozenset(
+            {
+                "keep_alive",
+                "options",
+                "think",
+                "thinking",
+                "num_ctx",
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                REASONING,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | frozenset(
+            {
+                "logit_bias",
+                "n",
+                "user",
+                "logprobs",
+                "top_logprobs",
+                "functions",
+                "function_call",
+                MESSAGE_NAME,
+            }
+        ),
         free=True,
         local=True,
         detect=True,

@@ -39,4 +39,4 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
 
 
 def _features(row: Row, model: Model | None) -> frozenset[Feature]:
-    return model.features if model else row.features
+    return model.features if model and not row.uniform else row.features

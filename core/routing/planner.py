@@ -49,6 +49,7 @@ class _Question(NamedTuple):
     day: int  # models retire and prices change at midnight
     cost: tuple[int, int | None, int] | None
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
+    dialect: str | None  # the one that the caller speaks, where it is not ours
     longest: int | None  # which input is the longest, where it may be too long
     native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
     defaults: tuple[tuple[str, Any], ...]  # of the route
@@ -68,7 +69,8 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
-        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in registry.rows.values()))
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
 
@@ -92,6 +94,7 @@ class Planner:
             day,
             (facts.input_tokens, facts.max_output, facts.answers) if by_cost else None,
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
+            request.native and request.native.dialect,
             facts.longest_at if length else None,
             native and (native.dialect, frozenset(native.body), native.bound),
             request.defaults,
@@ -115,9 +118,11 @@ class Planner:
         chain = self._places(request, strategy, at, named)
         space: Space | None = None  # of embeddings: whoever comes first decides for all
         warnings = self._warnings(request)
-        for wish in self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back):
-            row = self._registry.rows[wish.provider]
+        dialect = request.native and request.native.dialect
+        wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
+        for wish in wishes:
             for account in self._accounts_of(wish):
+                row = self._registry.rows[wish.provider].of(account)
                 choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
@@ -154,7 +159,7 @@ class Planner:
         self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
     ) -> frozenset[str]:
         """The parameters that this target does not take; of who is permissive only those that are known for it."""
-        row = self._registry.rows[target.provider]
+        row = self._registry.row(target.provider, target.account)
         model = self._catalog.find(target.provider, target.model)
         drop = facts.params & row.lacks_params
         if compatibility != "permissive":
@@ -345,7 +350,7 @@ class Planner:
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
-        chosen = means.means_at(self._registry.rows[target.provider], choice.model, request)
+        chosen = means.means_at(self._registry.row(target.provider, target.account), choice.model, request)
         warnings += means.warnings(chosen, target, request)
         if chosen == "tool":
             dropped |= self.dropped(target, means.A_FUNCTION, None)

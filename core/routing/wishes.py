@@ -26,7 +26,15 @@ class Wishes:
         self._registry = registry
         self._catalog = catalog
 
-    def of(self, options: Options, chain: Sequence[Place], strategy: str, *, falls_back: bool) -> Iterator[Wish]:
+    def of(
+        self,
+        options: Options,
+        chain: Sequence[Place],
+        strategy: str,
+        *,
+        falls_back: bool,
+        dialect: str | None = None,
+    ) -> Iterator[Wish]:
         """In the order of the caller's wishes; the chain comes last, unless the caller listed models."""
         place = self._place(options.provider)
         if options.models:
@@ -35,7 +43,8 @@ class Wishes:
             return
         named = place is not None or not _is_auto(options.model)
         if named:
-            yield from self._named(options.model, place, chain, "what you named", "model")
+            named_by = self._maker(options.model, place, dialect)
+            yield from self._named(options.model, named_by, chain, "what you named", "model")
         if falls_back or not named:
             yield from _all(chain, f"in the {strategy} chain")
 
@@ -69,6 +78,15 @@ class Wishes:
         for owner, its_name in others:
             if all(owner != in_chain.provider for in_chain in chain):
                 yield Wish(owner, its_name, where, named=True)
+
+    def _maker(self, name: str | None, place: Place | None, dialect: str | None) -> Place | None:
+        """Whose model it is that nobody knows, and that has its maker's name, asked for in its maker's own dialect."""
+        if place is not None or name is None or dialect is None or self._catalog.keys_of(name):
+            return place
+        maker = self._registry.place(name.partition("-")[0]) if "-" in name else None
+        if maker is None or dialect not in self._registry.rows[maker.provider].dialects:
+            return None
+        return maker
 
     def _twins(self, provider: str | None, model: str) -> list[tuple[str, str]]:
         """Who else has this model, under whatever name."""

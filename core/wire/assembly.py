@@ -13,7 +13,8 @@ Body = dict[str, Any]
 
 _PIECE = 120  # characters of a replayed piece of text
 _ONCE = frozenset({"id", "type", "role", "name", "index", "format"})  # said again, not continued
-_TEXTS = ("reasoning_content", "reasoning", "content", "refusal")
+_REASONING = ("reasoning_content", "reasoning")
+_TEXTS = (*_REASONING, "content", "refusal")
 # What a whole answer says elsewhere, or what says something of a chunk alone, as noise that hides its length does.
 _OF_A_CHUNK = frozenset({"object", "choices", "usage", "obfuscation"})
 # What every chunk says. All else a vendor says once.
@@ -74,7 +75,7 @@ def usage_body(usage: Usage) -> Body | None:
     if usage.source != "reported":
         return None
     counts = {"prompt_tokens": usage.input_total, "completion_tokens": usage.output_total, "total_tokens": usage.total}
-    prompt = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.cache_write}
+    prompt = {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.cache_write + usage.cache_write_1h}
     details = {
         "prompt_tokens_details": {name: count for name, count in prompt.items() if count},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning} if usage.reasoning else {},
@@ -155,12 +156,16 @@ def _joined(value: Any) -> Any:
 def _deltas(message: Body) -> Iterator[Body]:
     """Texts in pieces, each tool call whole, and what else there is at once."""
     texts = {name: text for name in _TEXTS if isinstance(text := message.get(name), str)}
+    said = {"role", "tool_calls", "reasoning_details", *texts}
+    if details := message.get("reasoning_details"):
+        # They say the same as the text beside them, so they come with it, and before what was thought out.
+        yield {name: texts.pop(name) for name in _REASONING if name in texts} | {"reasoning_details": details}
     for name, text in texts.items():
         for start in range(0, len(text), _PIECE):
             yield {name: text[start : start + _PIECE]}
     for number, call in enumerate(message.get("tool_calls") or ()):
         yield {"tool_calls": [{**call, "index": number}]}
-    rest = {name: value for name, value in message.items() if value and name not in {"role", "tool_calls", *texts}}
+    rest = {name: value for name, value in message.items() if value and name not in said}
     if rest:
         yield rest
 

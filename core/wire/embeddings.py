@@ -196,13 +196,19 @@ def read_embeddings(raw: bytes, count: int, secrets: tuple[str, ...] = ()) -> Em
         if sorted(place for place in places if type(place) is int) != list(range(count)):
             raise Malformed("the answer does not say which embedding belongs to which input")
         data = sorted(data, key=lambda item: item["index"])
-    vectors = [_compact(item.get("embedding")) for item in data]
+    vectors, length = checked([item.get("embedding") for item in data])
+    usage, model = read_usage(body.get("usage")), body.get("model")
+    complete = in_order and usage.source == "reported" and body.get("object") == "list" and type(model) is str
+    return Embeddings(vectors, length, usage, model if type(model) is str else "", raw if complete else None)
+
+
+def checked(found: list[Any]) -> tuple[list[Vector], int]:
+    """Vectors as they are kept here, and of how many dimensions all of them are."""
+    vectors = [_compact(vector) for vector in found]
     lengths = {_checked_length(vector) for vector in vectors}
     if len(lengths) > 1:
         raise Malformed(f"the answer has vectors of {min(lengths)} and of {max(lengths)} dimensions")
-    usage, model = read_usage(body.get("usage")), body.get("model")
-    complete = in_order and usage.source == "reported" and body.get("object") == "list" and type(model) is str
-    return Embeddings(vectors, lengths.pop(), usage, model if type(model) is str else "", raw if complete else None)
+    return vectors, lengths.pop()
 
 
 def _compact(vector: Any) -> Vector:

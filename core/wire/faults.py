@@ -26,7 +26,17 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
-_QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
+_QUOTA = {
+    "insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_error",
+    "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached",
+}  # fmt: skip
+_EMPTY = re.compile(r"credit balance is too low", re.IGNORECASE)  # told as the request's fault by one
+# A model, or an input of a model, that is not what was asked for: another one may have it.
+_UNABLE = re.compile(
+    r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
+    r"|additional property \S+ is not allowed",
+    re.IGNORECASE,
+)
 _CONTENT = {
     "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "invalid_prompt",
     "image_content_policy_violation",
@@ -36,6 +46,13 @@ _PARAMETER = {
     "unsupported_parameter", "unsupported_value", "unknown_parameter",
     "previous_response_not_found", "invalid_encrypted_content",
 }  # fmt: skip
+# This model, or this version of its API, does not take what another may.
+_NOT_TAKEN = re.compile(
+    r"extra inputs are not permitted|is not supported (for|by|on) this model|not compatible with this model"
+    r"|this model does not support|is deprecated for this model|invalid `signature` in `",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(r"blocked by content filtering policy", re.IGNORECASE)
 # Told as the request's fault, though it was the model that could not make what it was asked for.
 _OWN_FAILURE = {"tool_use_failed", "json_validate_failed"}
 _BY_STATUS: dict[int, type[TargetError]] = {
@@ -78,9 +95,11 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return TooManyInputs
     if "context_length_exceeded" in words or _CONTEXT.search(message):
         return ContextTooLong
-    if words & _CONTENT:
+    if words & _CONTENT or _FILTERED.search(message):
         return ContentRefused
-    if words & _PARAMETER:
+    if _EMPTY.search(message):
+        return QuotaExhausted
+    if words & _PARAMETER or _NOT_TAKEN.search(message) or _UNABLE.search(message):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault
@@ -102,8 +121,10 @@ _STREAM_TYPES: dict[int, set[str]] = {
     401: {"authentication_error", "invalid_api_key"},
     403: {"permission_error"},
     404: {"not_found_error", "model_not_found"},
+    413: {"request_too_large"},
     429: {"rate_limit_error", "rate_limit_exceeded"},
     503: {"overloaded_error", "overloaded"},
+    504: {"timeout_error"},
 }
 
 
@@ -137,7 +158,9 @@ def cut(text: str, *secrets: str) -> str:
 
 _URL_SAFE = str.maketrans("+/", "-_")
 _SHORTEST_SECRET = 8  # a shorter "key" is a word like `x`, and would tear other words apart
-_KEY_LIKE = re.compile(r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}")
+_KEY_LIKE = re.compile(
+    r"\b(sk|pk|gsk|hf|r8|xai|tgp)[-_][A-Za-z0-9_\-*]{6,}|\bAIza[A-Za-z0-9_\-*]{20,}|\bya29\.[A-Za-z0-9_\-.*]{10,}"
+)
 
 
 def phrase(status: int | None) -> str:

@@ -80,6 +80,7 @@ class Checkup:
         transport = await _Listening(connect_timeout=self.patience, proxy=self.service.settings.proxy).open()
         began = time.monotonic()
         try:
+            row = row.of(account)
             adapter = load_adapter(row)(row, account, transport)
             if not isinstance(adapter, ListsModels):
                 return Finding(name, "ok", f"{self._credential(row, account)} is set; it has no free call to try it")
@@ -94,7 +95,8 @@ class Checkup:
             if transport.skew is not None:
                 self._skews.append(transport.skew)
             await transport.close()
-        said = f"{self._credential(row, account)} works: {len(models)} models, {(time.monotonic() - began):.1f} s"
+        listed = f"{len(models)} models, " if models else ""  # a program is only asked whether it is there
+        said = f"{self._credential(row, account)} works: {listed}{(time.monotonic() - began):.1f} s"
         if row.local and account.model and models and account.model not in models:
             return Finding(
                 name, "warn", f"{account.model} is not among its models: {', '.join(models[:5])}",
@@ -125,7 +127,8 @@ class Checkup:
 
     def _credential(self, row: Row, account: Account) -> str:
         """The name under which it was found; never what it is."""
-        return self._name(row, account, "token" if account.token else "key" if account.key else "base_url")
+        given = next((one for one in ("token", "key", "command") if getattr(account, one)), "base_url")
+        return self._name(row, account, given)
 
     def _mend(self, row: Row, account: Account) -> str:
         """Where the new credential goes: to where the old one lies."""

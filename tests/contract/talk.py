@@ -71,7 +71,7 @@ def said_by(heard: Heard) -> str:
 
 
 class Requests:
-    """How many requests each simulator has seen since this was made."""
+    """How often each simulator was asked for an answer since this was made; looks at one under way do not count."""
 
     def __init__(self, gateway: Server) -> None:
         self._gateway = gateway
@@ -79,7 +79,7 @@ class Requests:
 
     def _now(self) -> dict[str, int]:
         providers: Mapping[str, Any] = self._gateway.fleet.status()["providers"]
-        return {name: facts["requests"] for name, facts in providers.items()}
+        return {name: facts["calls"] for name, facts in providers.items()}
 
     def since(self) -> dict[str, int]:
         return {name: count - self._before[name] for name, count in self._now().items() if count != self._before[name]}

@@ -323,7 +323,7 @@ def test_ollama_answers(tmp_path, mode, path):
         assert answer.done == (mode == "stream")
         assert (receipt["outcome"], receipt["cost"]["nano_usd"], receipt["usage"]["source"]) == ("ok", 0, "reported")
     for request in requests:
-        assert request.path == "/v1/chat/completions"
+        assert request.path == ("/v1/chat/completions" if path == "/v1" else "/api/chat")
         assert "authorization" not in request.headers
 
 
@@ -351,7 +351,7 @@ def test_what_ollama_does_not_take_is_left_out_and_said(tmp_path):
 
     answer, strict, sent, count = asyncio.run(scenario())
     assert not {"n", "user", "max_completion_tokens"} & sent.keys()
-    assert sent["max_tokens"] == 5
+    assert sent["options"] == {"num_predict": 5}
     assert answer.body["finish_reason"] == "length"
     assert [warning.partition(" ")[0] for warning in answer.body["warnings"]] == ["n", "user"]
     (excluded,) = [one for one in strict.error["excluded"] if one["provider"] == "ollama"]

@@ -15,14 +15,17 @@ from tests.harness import HELLO
 
 # Nano-USD for a token of input, of input from the cache, and of output.
 RATES = {
+    "anthropic": (2000, 100, 10_000),
     "groq": (150, 75, 600),
     "deepseek": (300, 6, 1200),
     "huggingface": (250, 250, 690),
+    "gemini": (750, 75, 3750),
+    "replicate": (650, 650, 2750),
     "local": (0, 0, 0),
     "ollama": (0, 0, 0),
 }
 LONG: Any = [{"role": "user", "content": "word " * 100}]  # 125 tokens, 64 of them in the cache of who has one
-THOUGHT = {"deepseek": 5}
+THOUGHT = {"deepseek": 5, "gemini": 5}
 CACHED = {"deepseek": 64}
 
 each = pytest.mark.parametrize("provider", OTHERS)
@@ -93,7 +96,7 @@ def test_status_498_lets_the_next_one_answer(gateways):
     gateway = gateways("quick", "groq")
     gateway.fault("groq", "498")
     answer = ask(gateway, NATIVE, provider="groq")
-    assert answer.body["provider"] == "deepseek"
+    assert answer.body["provider"] == "anthropic"
     assert (answer.body["attempts"][0]["error"], answer.body["attempts"][0]["status"]) == ("Overloaded", 498)
 
 

@@ -19,6 +19,10 @@ EXPECTED: dict[str, int | None] = {
     "chat-image": 200,
     "chat-http-api": 200,
     "chat-base64": 200,
+    "chat-messages": 200,
+    "chat-messages-stream": 200,
+    "chat-messages-bad": 400,
+    "chat-count-tokens": 200,
     "chat-bad-json": 400,
     "chat-wrong-type": 400,
     "chat-no-key": 401,
@@ -63,7 +67,7 @@ def test_event(functions, function, name):
     assert answer["statusCode"] == EXPECTED[name], answer["body"]
     assert answer["isBase64Encoded"] is False
     assert answer["headers"]["x-patchbay-simulated"] == "false"
-    if name != "chat-stream":
+    if not name.endswith("-stream"):
         body = json.loads(answer["body"])
         assert bool(body.get("error")) == (answer["statusCode"] >= 400)
 
@@ -150,8 +154,9 @@ def test_what_is_no_event_is_called_what_it_is(chat, odd, word):
 def test_an_unknown_route_names_the_functions_own(functions):
     wanted = {**event("chat"), "path": "/api/ai/nothing"}
     told = json.loads(functions("chat").answer(wanted)["body"])["error"]["message"]
-    assert "there are POST /v1/chat/completions, POST /v1/responses, " in told
-    assert told.endswith(", POST /api/v1/completion.")
+    routes = [route for route in import_module("functions.chat.routes").ROUTES if route.include_in_schema]
+    own = ", ".join(f"POST {route.path}" for route in routes)
+    assert told.endswith(f"there are {own}.")
     wanted = {**event("catalog-status"), "path": "/docs/nothing"}
     assert (
         "GET /api/ai/decisions/{decision}"

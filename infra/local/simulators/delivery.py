@@ -86,21 +86,24 @@ def script(reply: Stream, fault: Fault | None) -> tuple[bytes, ...]:
             return (*reply.opening, *reply.output)
         case "truncated_json":
             first = (*reply.output, *reply.closing)[0].rstrip()
-            return (*reply.opening, first[: len(first) // 2] + b"\n\n")
+            return (*reply.opening, first[: len(first) // 2] + reply.end)
         case _:
             return (*reply.opening, *reply.output, *reply.closing)
 
 
 def swollen(data: bytes, size: int) -> Iterator[bytes]:
-    """The same JSON, with size bytes more inside its content or, without one, in a member of its own."""
+    """The same with size bytes more: inside its content, else in a member of its own, in plain text at its end."""
     mark = b'"content":"'
     at = data.find(mark)
     if at >= 0:
         at += len(mark)
         before, after = data[:at], data[at:]
-    else:
+    elif b"{" in data or not data:
         at = data.find(b"{") + 1
         before, after = data[:at] + b'"padding":"', b'",' + data[at:]
+    else:
+        at = len(data.rstrip(b"\n"))
+        before, after = data[:at], data[at:]
     yield before
     block = b"a" * PIECE
     for start in range(0, size, PIECE):

@@ -48,6 +48,18 @@ DEEPSEEK: dict[int, tuple[str, str | None, str]] = {
     503: ("service_unavailable_error", "service_unavailable_error", "Service is too busy."),
 }
 
+# Replicate's titles.
+PROBLEMS: dict[int, tuple[str, str]] = {
+    400: ("Invalid request", "The request is not valid."),
+    401: ("Unauthenticated", "You did not pass a valid authentication token"),
+    402: ("Insufficient credit", "You have insufficient credit to run this model."),
+    403: ("Forbidden", "You are not allowed to use this model."),
+    404: ("Not found", "The requested resource could not be found."),
+    422: ("Input validation failed", "- input: prompt is required\n"),
+    429: ("Too many requests", "Request was throttled. Your rate limit resets soon."),
+    503: ("Service unavailable", "The service is temporarily unavailable."),
+}
+
 TABLES = {"together": TOGETHER, "groq": GROQ, "deepseek": DEEPSEEK}
 
 AZURE: dict[int, tuple[str, str]] = {
@@ -63,6 +75,35 @@ AZURE: dict[int, tuple[str, str]] = {
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
 
+ANTHROPIC: dict[int, tuple[str, str]] = {
+    401: ("authentication_error", "invalid x-api-key"),
+    402: ("billing_error", "Your credit balance is too low to access the API."),
+    403: ("permission_error", "Your API key does not have permission to use the specified resource."),
+    404: ("not_found_error", "Not Found"),
+    413: ("request_too_large", "Request exceeds the maximum allowed number of bytes."),
+    429: ("rate_limit_error", "This request would exceed your organization's rate limit."),
+    500: ("api_error", "Internal server error"),
+    504: ("timeout_error", "The request timed out."),
+    529: ("overloaded_error", "Overloaded"),
+}
+
+# Status -> Google's own name of it, message.
+GOOGLE: dict[int, tuple[str, str]] = {
+    400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+    401: ("UNAUTHENTICATED", "Request had invalid authentication credentials. Expected an API key."),
+    402: ("FAILED_PRECONDITION", "The project has no billing account in good standing."),
+    403: ("PERMISSION_DENIED", "Your API key doesn't have the required permissions."),
+    404: ("NOT_FOUND", "The model is not found for this API version, or is not supported for this method."),
+    408: ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+    413: ("INVALID_ARGUMENT", "Request payload size exceeds the limit: 20971520 bytes."),
+    429: ("RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan and billing details."),
+    500: ("INTERNAL", "An internal error has occurred. Please retry."),
+    503: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+    504: ("DEADLINE_EXCEEDED", "The service is unable to finish processing within the deadline."),
+    529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+}
+
+PROBLEM = {"content-type": "application/problem+json"}
 OLLAMA_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 
 
@@ -70,6 +111,13 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
+    if vendor.errors == "anthropic":
+        return _anthropic(status, message)
+    if vendor.errors == "google":
+        return google(status, message)
+    if vendor.errors == "problem":
+        title, words = PROBLEMS.get(status, ("Internal server error", "The request could not be served."))
+        return {"title": title, "detail": message or words, "status": status}
     table = TABLES.get(vendor.errors, OPENAI)
     plain = "invalid_request_error" if status < 500 else "server_error"
     kind, text_code, words = table.get(status, (plain, None, "The server had an error processing your request."))
@@ -84,6 +132,8 @@ def _said(vendor: Vendor, message: str, kind: str, param: str | None, code: str 
             return {"error": message}
         case "groq":
             return {"error": {"message": message, "type": kind, **({"code": code} if code else {})}}
+        case "anthropic":
+            return _anthropic(status, message)
         case "numbers":
             name = "BadRequestError" if status < 500 else "InternalServerError"
             return {"error": {"message": message, "type": name, "param": param, "code": status}}
@@ -91,12 +141,42 @@ def _said(vendor: Vendor, message: str, kind: str, param: str | None, code: str 
             return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def _anthropic(status: int, message: str) -> dict[str, Any]:
+    plain = "invalid_request_error" if status < 500 else "api_error"
+    kind, words = ANTHROPIC.get(status, (plain, "The request could not be served."))
+    return {"type": "error", "error": {"type": kind, "message": message or words}}
+
+
+def google(status: int, message: str = "", *details: dict[str, Any]) -> dict[str, Any]:
+    plain = ("INVALID_ARGUMENT", GOOGLE[400][1]) if status < 500 else ("INTERNAL", GOOGLE[500][1])
+    name, words = GOOGLE.get(status, plain)
+    error: dict[str, Any] = {"code": status, "message": message or words, "status": name}
+    if details:
+        error["details"] = [{**one, "@type": f"type.googleapis.com/google.rpc.{one['@type']}"} for one in details]
+    return {"error": error}
+
+
+def _google_refusal(status: int, message: str, retry_after: float | None) -> Reply:
+    """How long to wait is said in the body, and in no header."""
+    details: list[dict[str, Any]] = []
+    if status == 429:
+        quota = "generativelanguage.googleapis.com/generate_content_requests"
+        details.append({"@type": "QuotaFailure", "violations": [{"quotaMetric": quota, "quotaValue": "10"}]})
+    if retry_after is not None:
+        details.append({"@type": "RetryInfo", "retryDelay": f"{retry_after:g}s"})
+    return json_reply(google(status, message, *details), status)
+
+
 def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float | None = None) -> Reply:
+    if vendor.errors == "google":
+        return _google_refusal(status, message, retry_after)
     headers = dict(vendor.limits) if status == 429 else {}
     if retry_after is not None:
         headers["retry-after"] = f"{retry_after:g}"
         if vendor.retry_after_ms:
             headers["retry-after-ms"] = f"{retry_after * 1000:.0f}"
+    if vendor.errors == "problem":
+        headers |= PROBLEM
     return json_reply(error_body(vendor, status, message), status, headers)
 
 
@@ -104,11 +184,15 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
     """No such path, or not with this method."""
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    if vendor.errors == "google":
+        return json_reply(google(404, f"Method not found: {method} {path}"), 404)
     return invalid(vendor, f"Invalid URL ({method} {path})", None, None, status)
 
 
 def invalid(vendor: Vendor, message: str, param: str | None, code: str | None, status: int = 400) -> Reply:
     """A request the model's own front rejects: there Azure speaks as OpenAI does."""
+    if vendor.errors == "problem":
+        return json_reply(error_body(vendor, status, message), status, PROBLEM)
     if vendor.errors == "ollama":
         code = None
     return json_reply(_said(vendor, message, "invalid_request_error", param, code, status), status)

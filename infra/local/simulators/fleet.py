@@ -94,6 +94,7 @@ class Fleet:
                 name: {
                     "url": self.url(name),
                     "requests": simulator.count,
+                    "calls": simulator.calls,
                     "faults": self._book.status(name),
                 }
                 for name, simulator in self._simulators.items()

@@ -1,7 +1,7 @@
 """What a responder is given, and what it gives back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ class Call:
     names: Mapping[str, str]
     id: str
     created: int
+    # What the vendor keeps between requests: jobs that are asked for again.
+    kept: MutableMapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Stream:
     output: tuple[bytes, ...]
     closing: tuple[bytes, ...]
     error: bytes
+    end: bytes = b"\n\n"  # of an event
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

@@ -6,9 +6,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from infra.local.simulators import chat, embeddings, listings, responses
+from infra.local.simulators import (
+    anthropic,
+    chat,
+    embeddings,
+    gemini,
+    gemini_embeddings,
+    listings,
+    ollama,
+    pipelines,
+    replicate,
+    responses,
+)
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -32,6 +44,8 @@ class Responder:
     # None: a path that belongs to no capability.
     capability: str | None
     respond: Callable[[Call], Reply | Stream]
+    # How it says errors where the vendor has more than one way.
+    errors: str | None = None
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -39,9 +53,28 @@ RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
     "responses": Responder("POST", "chat", responses.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "messages": Responder("POST", "chat", anthropic.respond),
+    "count_tokens": Responder("POST", None, anthropic.count_tokens),
+    "gemini": Responder("POST", "chat", gemini.generate),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini_count": Responder("POST", None, gemini.count),
+    "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
+    "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
+    "gemini_models": Responder("GET", None, gemini.models),
     "models": Responder("GET", None, listings.models),
+    "anthropic_models": Responder("GET", None, anthropic.models),
     "tags": Responder("GET", None, listings.tags),
     "version": Responder("GET", None, listings.version),
+    "ollama chat": Responder("POST", "chat", ollama.chat, "text"),
+    "ollama embed": Responder("POST", "embed", ollama.embed, "text"),
+    "ollama show": Responder("POST", None, ollama.show, "text"),
+    "predict": Responder("POST", "chat", replicate.create),
+    "prediction": Responder("GET", None, replicate.show),
+    "cancel prediction": Responder("POST", None, replicate.cancel),
+    "stream prediction": Responder("GET", "chat", replicate.stream),
+    "replicate models": Responder("GET", None, replicate.models),
+    "replicate collection": Responder("GET", None, replicate.collection),
+    "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -51,8 +84,10 @@ class Simulator:
         self.vendor = vendor
         self.server = Server(self._serve, host)
         self.count = 0
+        self.calls = 0  # of them those that ask for something to be made
         self.received: deque[Request] = deque()
         self._kept = 0
+        self._desk: dict[str, Any] = {}
         self._book = book
         self._waits = waits
         self._routes = [(_pattern(path), RESPONDERS[name]) for path, name in vendor.paths.items()]
@@ -63,7 +98,8 @@ class Simulator:
         count = self._book.count(target, request.body)
         mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
         responder, names = self._route(request)
-        call = Call(self.vendor, request, names, mark, int(time.time()))
+        self.calls += responder is not None and responder.capability is not None and request.method == "POST"
+        call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
         reply = self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
@@ -73,7 +109,7 @@ class Simulator:
             count,
             streaming=isinstance(reply, Stream),
         )
-        await deliver(exchange, self._headed(_spoiled(reply, self.vendor, fault), mark), fault, self._waits)
+        await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
         self.count += 1
@@ -89,7 +125,7 @@ class Simulator:
         return None, {}
 
     def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream:
-        request, vendor = call.request, self.vendor
+        request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
         if request.method != responder.method:
@@ -106,6 +142,11 @@ class Simulator:
         vendor = self.vendor
         ids = dict.fromkeys(vendor.request_ids, f"req_{mark}")
         return replace(reply, headers={**ids, **vendor.headers, **_room(vendor), **reply.headers})
+
+
+def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
+    errors = responder.errors if responder else None
+    return replace(vendor, errors=errors) if errors else vendor
 
 
 def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:

@@ -11,6 +11,7 @@ class Embedder:
     dimensions: int
     context: int = 8192
     shortens: bool = False
+    pools: bool = True  # one vector for a text; else one for each of its tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,9 @@ OLLAMA = Vendor(
         "/v1/chat/completions": "chat",
         "/v1/embeddings": "embeddings",
         "/v1/models": "models",
+        "/api/chat": "ollama chat",
+        "/api/embed": "ollama embed",
+        "/api/show": "ollama show",
         "/api/tags": "tags",
         "/api/version": "version",
     },
@@ -239,12 +243,79 @@ DEEPSEEK = Vendor(
 
 HUGGINGFACE = Vendor(
     name="huggingface",
-    paths={"/v1/chat/completions": "chat", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/models": "models",
+        "/hf-inference/models/{owner}/{name}/pipeline/feature-extraction": "feature extraction",
+        "/hf-inference/models/{name}/pipeline/feature-extraction": "feature extraction",
+    },
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
     headers={"x-inference-provider": "simulated"},
     event_stream="text/event-stream",
     usage_details=False,
+    embedders={
+        "intfloat/multilingual-e5-large-instruct": Embedder(1024, context=514),
+        "sentence-transformers/all-MiniLM-L6-v2": Embedder(384, context=512),
+        "google-bert/bert-base-uncased": Embedder(768, context=512, pools=False),
+    },
+)
+
+REPLICATE = Vendor(
+    name="replicate",
+    paths={
+        "/v1/models/{owner}/{name}/predictions": "predict",
+        "/v1/deployments/{owner}/{deployment_name}/predictions": "predict",
+        "/v1/predictions": "predict",
+        "/v1/predictions/{prediction}": "prediction",
+        "/v1/predictions/{prediction}/cancel": "cancel prediction",
+        "/v1/streams/{prediction}": "stream prediction",
+        "/v1/models": "replicate models",
+        "/v1/collections/language-models": "replicate collection",
+    },
+    # The last ones behave as their names say.
+    models=(
+        "meta/meta-llama-3-70b-instruct",
+        "meta/meta-llama-3-8b-instruct",
+        "openai/gpt-4.1-mini",
+        "simulated/cold-start",
+        "simulated/always-fails",
+        "simulated/never-ends",
+        "simulated/no-stream",
+        "simulated/by-the-second",
+    ),
+    errors="problem",
+    request_ids=(),
+    headers={"ratelimit-limit": "600", "ratelimit-remaining": "599", "ratelimit-reset": "60"},
+    event_stream="text/event-stream",
+)
+
+GEMINI = Vendor(
+    name="gemini",
+    paths={
+        path: responder
+        for version in ("v1", "v1beta")
+        for path, responder in {
+            f"/{version}/models": "gemini_models",
+            f"/{version}/models/{{model}}:generateContent": "gemini",
+            f"/{version}/models/{{model}}:streamGenerateContent": "gemini_stream",
+            f"/{version}/models/{{model}}:countTokens": "gemini_count",
+            f"/{version}/models/{{model}}:embedContent": "gemini_embed",
+            f"/{version}/models/{{model}}:batchEmbedContents": "gemini_embed_batch",
+        }.items()
+    },
+    models=("gemini-3.8-flash", "gemini-3.1-pro-preview", "gemini-2.5-flash", "gemini-2.0-flash"),
+    auth=("x-goog-api-key",),
+    errors="google",
+    request_ids=(),
+    headers={"server-timing": "gfet4t7; dur=12"},
+    event_stream="text/event-stream",
+    embedders={
+        "gemini-embedding-001": Embedder(3072, context=2048, shortens=True),
+        "gemini-embedding-2": Embedder(3072, shortens=True),
+    },
+    takes_token_ids=False,
+    cuts_inputs=True,
 )
 
 LOCAL = Vendor(
@@ -257,6 +328,40 @@ LOCAL = Vendor(
     embedders={"bge-large-en": Embedder(1024, context=512)},
 )
 
+ANTHROPIC = Vendor(
+    name="anthropic",
+    paths={"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", "/v1/models": "anthropic_models"},
+    models=("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-5-5", "claude-haiku-4-5"),
+    auth=("x-api-key", "authorization"),
+    errors="anthropic",
+    request_ids=("request-id",),
+    headers={"anthropic-organization-id": "51000000-0000-4000-8000-000000000000"},
+    limits={
+        "anthropic-ratelimit-requests-limit": "4000",
+        "anthropic-ratelimit-requests-remaining": "0",
+        "anthropic-ratelimit-requests-reset": "2026-11-20T12:00:01Z",
+        "anthropic-ratelimit-input-tokens-limit": "2000000",
+        "anthropic-ratelimit-input-tokens-remaining": "0",
+        "anthropic-ratelimit-input-tokens-reset": "2026-11-20T12:00:06Z",
+        "anthropic-ratelimit-output-tokens-limit": "400000",
+        "anthropic-ratelimit-output-tokens-remaining": "0",
+        "anthropic-ratelimit-output-tokens-reset": "2026-11-20T12:00:06Z",
+    },
+)
+
 VENDORS: Mapping[str, Vendor] = {
-    row.name: row for row in (OPENAI, AZURE, TOGETHER, OLLAMA, GROQ, DEEPSEEK, HUGGINGFACE, LOCAL)
+    row.name: row
+    for row in (
+        OPENAI,
+        AZURE,
+        TOGETHER,
+        OLLAMA,
+        GROQ,
+        DEEPSEEK,
+        HUGGINGFACE,
+        LOCAL,
+        ANTHROPIC,
+        GEMINI,
+        REPLICATE,
+    )
 }

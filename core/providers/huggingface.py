@@ -1,0 +1,40 @@
+"""Hugging Face: OpenAI's dialect for chat; embeddings by feature extraction, its own way."""
+
+import asyncio
+from urllib.parse import quote
+
+from core.config.settings import Account
+from core.errors import ParameterRefused, TargetError
+from core.net.transport import Transport, address
+from core.providers.contract import Call, Reply
+from core.providers.openai_dialect import OpenAIDialect
+from core.providers.table import Row
+from core.wire import embeddings
+from core.wire.embeddings import Embeddings
+from core.wire.feature_extraction import PATH, read_features
+
+
+class HuggingFace(OpenAIDialect):
+    def __init__(self, row: Row, account: Account, transport: Transport) -> None:
+        super().__init__(row, account, transport)
+        self._extraction = self.base_url(row, account).rstrip("/").removesuffix("/v1") + PATH
+
+    async def embed(self, call: Call) -> Reply[Embeddings]:
+        model, asked = call.target.model, call.body.get("dimensions")
+        texts = embeddings.items(call.body["input"])
+        url = address(self._extraction.replace("{model}", quote(model)))
+        answer = await self._api.post(url, {"inputs": texts}, call)
+        try:
+            raw = await answer.read(call.max_bytes)
+            given = (raw, len(texts), model, self._api.secrets)
+            # Numbers in text take three times the time of those in base64.
+            found, pooled = await asyncio.to_thread(read_features, *given)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        finally:
+            answer.close()
+        if asked and asked != found.dimensions:
+            raise ParameterRefused(f"its vectors have {found.dimensions} dimensions", param="dimensions")
+        warnings = (f"{model} gives a vector for each token: these are their means",) if pooled else ()
+        return Reply(found, found.usage, self._api.said(answer.request_id), warnings)

@@ -1,0 +1,83 @@
+"""Ollama: chat by its own API, where context and keep_alive can be set; embeddings and models as OpenAI's dialect.
+
+An account whose address ends in /v1 keeps to that dialect for chat, too.
+"""
+
+from typing import Any
+
+from core.config.settings import Account
+from core.errors import TargetError
+from core.net.transport import Transport, address
+from core.providers.api import checked
+from core.providers.contract import Call, Reply
+from core.providers.frames import Frames
+from core.providers.openai_dialect import OpenAIDialect
+from core.providers.table import Row
+from core.wire.chat import chat_facts
+from core.wire.ollama import context_for, request_to
+from core.wire.ollama_answers import OllamaStream, completion_from
+from core.wire.openai import Completion
+
+# What /v1 overlooks without a word.
+_OWN = ("keep_alive", "options", "think", "thinking", "num_ctx", "top_k", "min_p", "repetition_penalty", "tool_choice")
+
+
+class Ollama(OpenAIDialect):
+    def __init__(self, row: Row, account: Account, transport: Transport) -> None:
+        super().__init__(row, account, transport)
+        given = (account.base_url or row.base_url or "").partition("?")[0].rstrip("/")
+        self._only_compatible = given.endswith(row.path_prefix)
+        self._chat_url = address(self._api.root.removesuffix(row.path_prefix) + "/api/chat")
+        self._keep_alive = account.keep_alive
+        self._num_ctx = account.num_ctx
+
+    async def chat(self, call: Call) -> Reply[Completion]:
+        if self._only_compatible:
+            call, warnings = _without_own(call)
+            return (await super().chat(call))._replace(warnings=warnings)
+        body, asked, warnings = self._body(call, stream=False)
+        answer = await self._api.post(self._chat_url, body, call)
+        try:
+            completion = completion_from(await answer.read(call.max_bytes), asked=asked, secrets=self._api.secrets)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        finally:
+            answer.close()
+        return Reply(completion, completion.usage, self._api.said(answer.request_id), warnings)
+
+    async def chat_stream(self, call: Call) -> Frames:
+        if self._only_compatible:
+            call, warnings = _without_own(call)
+            frames = await super().chat_stream(call)
+            frames.warnings = warnings
+            return frames
+        body, asked, warnings = self._body(call, stream=True)
+        answer = await self._api.post(self._chat_url, body, call)
+        self._api.must_stream(answer, "application/x-ndjson")
+        reader = OllamaStream(
+            model=call.target.model, limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._api.secrets,
+            asked=asked,
+        )  # fmt: skip
+        return Frames(answer, reader, self._api.said(answer.request_id), warnings)
+
+    def _body(self, call: Call, *, stream: bool) -> tuple[dict[str, Any], int, tuple[str, ...]]:
+        """What is sent, an estimate of the prompt's tokens, and what was left out."""
+        body, losses = request_to(call.body)
+        warnings = checked(losses, call)
+        asked = chat_facts(call.body).input_tokens
+        body |= {"model": call.target.model, "stream": stream}
+        if self._keep_alive is not None:
+            body.setdefault("keep_alive", self._keep_alive)
+        options = body.get("options") or {}
+        context = self._num_ctx or context_for(asked, options.get("num_predict"))
+        if context and "num_ctx" not in options:
+            body["options"] = {**options, "num_ctx": context}
+        return body, asked, warnings
+
+
+def _without_own(call: Call) -> tuple[Call, tuple[str, ...]]:
+    found = [name for name in _OWN if name in call.body]
+    losses = [f"{name} was left out: it is not there under /v1" for name in found]
+    body = {name: value for name, value in call.body.items() if name not in found}
+    return call._replace(body=body), checked(losses, call)

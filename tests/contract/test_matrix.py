@@ -1,0 +1,80 @@
+"""Provider × capability × feature, generated from the table: each cell works, or is declared absent and refused so."""
+
+import pytest
+
+from core.capabilities import Capability, Feature
+from core.providers.table import TABLE, Row
+from tests.conftest import MATRIX
+from tests.contract.cases import EVERYBODY, Mode
+from tests.contract.cells import CELLS, Cell, asked, chatting, model_with
+
+MODES: tuple[Mode, ...] = ("plain", "stream")
+# What gives an answer in JSON where there is nothing made for it, the best first.
+MEANS = {
+    Feature.JSON_SCHEMA: (Feature.JSON_MODE, Feature.TOOLS),
+    Feature.JSON_MODE: (Feature.JSON_SCHEMA, Feature.TOOLS),
+}
+
+
+def name_of(cell: Cell) -> str:
+    return cell.feature.value if cell.feature else "chat"
+
+
+def rows(capability: Capability) -> list[Row]:
+    return [row for row in TABLE if capability in row.capabilities]
+
+
+@pytest.fixture
+def matrix(pytestconfig: pytest.Config) -> dict[tuple[str, str], str]:
+    """Filled by the tests below, shown at the end of the session."""
+    return pytestconfig.stash.setdefault(MATRIX, {})
+
+
+def test_every_provider_of_the_table_is_in_every_contract_test():
+    assert set(EVERYBODY) == {row.name for row in chatting()}
+
+
+def test_every_feature_of_the_table_has_a_cell():
+    # A stream is asked of each cell; token ids are of embeddings, and tested there.
+    assert {cell.feature for cell in CELLS} - {None} == set(Feature) - {Feature.STREAM, Feature.TOKENS}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cell", CELLS, ids=name_of)
+@pytest.mark.parametrize("row", chatting(), ids=lambda row: row.name)
+def test_a_cell(gateways, matrix, row, cell, mode):
+    gateway = gateways("quick", row.name)
+    needed = [cell.feature] if cell.feature else []
+    model = model_with(row, *needed)
+    means = "yes"
+    if model is None and cell.feature in MEANS:
+        others = MEANS[cell.feature]
+        means, model = next(((f"by {one}", found) for one in others if (found := model_with(row, one))), ("-", None))
+    answer = asked(gateway, row, model, cell, mode)
+    if model is None and cell.feature is not None:
+        assert answer.status == 400, answer.body
+        assert cell.feature in answer.error["message"]
+        assert {one["code"] for one in answer.error["excluded"]} == {"features"}
+        matrix[row.name, name_of(cell)] = "-"
+        return
+    assert answer.status == 200, answer.body
+    assert answer.errors == []
+    cell.check(answer)
+    receipt = gateway.receipt(answer.decision)
+    assert (receipt["outcome"], receipt["provider"], receipt["model"]) == ("ok", row.name, model or receipt["model"])
+    assert len(receipt["attempts"]) == 1
+    assert receipt["usage"]["source"] == "reported"
+    matrix[row.name, name_of(cell)] = means
+
+
+@pytest.mark.parametrize("row", chatting(), ids=lambda row: row.name)
+def test_its_models_are_listed_at_no_cost(gateways, matrix, row):
+    gateway = gateways("quick", row.name)
+    adapter = gateway.service.gateway.registry.adapter(row.name, "default")
+    before = gateway.fleet.status()["providers"][row.name]["requests"]
+    listed = gateway.on_loop(adapter.models())
+    assert listed
+    assert all(isinstance(name, str) and name for name in listed)
+    assert gateway.fleet.status()["providers"][row.name]["requests"] > before
+    assert {request.method for request in gateway.fleet.requests(row.name)[before:]} == {"GET"}
+    matrix[row.name, "models"] = "yes"

@@ -1,0 +1,689 @@
+"""Messages and canonical chat, both ways: nothing is lost that both can say, and what is lost is said."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import (
+    BadRequest,
+    ContentRefused,
+    ContextTooLong,
+    Malformed,
+    Overloaded,
+    ParameterRefused,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+)
+from core.types.usage import Usage
+from core.wire.anthropic import (
+    completion_from,
+    completion_to,
+    read_error,
+    read_usage,
+    request_from,
+    request_to,
+    stop_reason_to,
+    usage_to,
+)
+from core.wire.anthropic_rules import NEWEST, OLDEST, rules_of, version_for
+
+MODEL = "claude-opus-4-8"  # which can be told most
+PNG = {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "aGVsbG8="}
+HOUR = {"type": "ephemeral", "ttl": "1h"}
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).filter(str.strip)
+names = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+inputs = st.dictionaries(st.text(max_size=6), json_values, max_size=3)
+marker = st.sampled_from([{}, {}, {"cache_control": {"type": "ephemeral"}}, {"cache_control": HOUR}])
+
+
+def marked(block):
+    return st.builds(lambda one, more: {**one, **more}, block, marker)
+
+
+texts = st.builds(lambda text: {"type": "text", "text": text}, words)
+images = st.sampled_from(
+    [{"type": "image", "source": PNG}, {"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}]
+)
+documents = st.builds(
+    lambda source, title, cited: {"type": "document", "source": source, **title, **cited},
+    st.sampled_from([PDF, {"type": "url", "url": "https://a.example/c.pdf"}, {"type": "file", "file_id": "file_1"}])
+    | st.builds(lambda text: {"type": "text", "media_type": "text/plain", "data": text}, words),
+    st.sampled_from([{}, {"title": "Cup"}, {"title": "Cup", "context": "Sports"}]),
+    st.sampled_from([{}, {"citations": {"enabled": True}}]),
+)
+thoughts = st.builds(lambda text, mark: {"type": "thinking", "thinking": text, "signature": mark}, st.text(), words)
+redacted = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, words)
+
+
+@st.composite
+def turns(draw):
+    """A conversation as the API takes it: turns alternate, and each call of a tool is answered in the next one."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        results = []
+        if made:
+            calls = [block for block in made[-1]["content"] if block["type"] == "tool_use"]
+            results = [
+                draw(marked(st.just({"type": "tool_result", "tool_use_id": call["id"], "content": draw(results_of)})))
+                for call in calls
+            ]
+        said = draw(st.lists(marked(texts | images | documents), min_size=0 if results else 1, max_size=3))
+        made.append({"role": "user", "content": [*results, *said]})
+        thinking = draw(st.lists(thoughts | redacted, max_size=2))
+        text = draw(st.lists(texts, max_size=1))
+        calls = [
+            draw(
+                marked(
+                    st.just(
+                        {
+                            "type": "tool_use",
+                            "id": f"toolu_{number}_{index}",
+                            "name": draw(names),
+                            "input": draw(inputs),
+                        }
+                    )
+                )
+            )
+            for index in range(draw(st.integers(0 if text else 1, 2)))
+        ]
+        made.append({"role": "assistant", "content": [*thinking, *text, *calls]})
+    calls = [block for block in made[-1]["content"] if block["type"] == "tool_use"]
+    results = [{"type": "tool_result", "tool_use_id": call["id"], "content": draw(results_of)} for call in calls]
+    return [*made, {"role": "user", "content": [*results, *([] if results else [draw(texts)])]}]
+
+
+results_of = words | st.lists(marked(texts | images), min_size=2, max_size=3)
+tools = st.builds(
+    lambda name, about, strict: {
+        "name": name,
+        **about,
+        **strict,
+        "input_schema": {"type": "object", "properties": {}},
+    },
+    names,
+    st.sampled_from([{}, {"description": "what it does"}]),
+    st.just({}),
+)
+
+
+@st.composite
+def requests(draw):
+    body = {
+        "model": MODEL,
+        "max_tokens": draw(st.integers(2000, 9000)),
+        "messages": draw(turns()),
+        "stop_sequences": draw(st.lists(words, max_size=2)),
+        "system": draw(st.just("") | words | st.lists(marked(texts), min_size=2, max_size=3)),
+        "tools": draw(st.lists(marked(tools), max_size=2)),
+        "metadata": draw(st.sampled_from([{}, {"user_id": "u-1"}])),
+        "service_tier": draw(st.sampled_from(["", "auto", "standard_only"])),
+        "stream": draw(st.booleans()),
+        "cache_control": draw(st.sampled_from([{}, HOUR])),
+        "thinking": draw(st.sampled_from([{}, {"type": "adaptive"}, {"type": "adaptive", "display": "summarized"}])),
+    }
+    if body["tools"]:
+        forced = [] if body["thinking"] else [{"type": "any"}, {"type": "tool", "name": body["tools"][0]["name"]}]
+        choice = draw(st.sampled_from([{}, {"type": "auto"}, {"type": "none"}, *forced]))
+        if choice and choice["type"] != "none" and draw(st.booleans()):
+            choice = {**choice, "disable_parallel_tool_use": True}
+        body["tool_choice"] = choice
+    if body["thinking"]:
+        schema = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+        format_ = {"format": {"type": "json_schema", "schema": schema}}
+        body["output_config"] = draw(st.sampled_from([{}, {"effort": "high"}, {"effort": "max", **format_}]))
+    return {name: value for name, value in body.items() if value}
+
+
+def plain(body):
+    """With one plain text written as a string, which means the same."""
+
+    def short(content):
+        if isinstance(content, list) and len(content) == 1 and set(content[0]) == {"type", "text"}:
+            return content[0]["text"]
+        return content
+
+    made = {**body, "messages": [{**one, "content": short(one["content"])} for one in body["messages"]]}
+    return {**made, "system": short(body["system"])} if "system" in body else made
+
+
+@given(requests())
+def test_a_messages_request_comes_back_whole(body):
+    canonical, lost = request_from(json.loads(json.dumps(body)))
+    assert lost == []
+    again, lost = request_to(canonical)
+    assert lost == []
+    assert plain(again) == plain(body)
+
+
+parts = texts | st.sampled_from([
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}},
+    {"type": "image_url", "image_url": {"url": "https://a.example/b"}},
+    {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGVsbG8=", "filename": "a.pdf"}},
+])  # fmt: skip
+
+
+@st.composite
+def chats(draw):
+    """Canonical requests that both sides can say."""
+    messages = draw(st.lists(st.builds(lambda text: {"role": "system", "content": text}, words), max_size=1))
+    for number in range(draw(st.integers(1, 3))):
+        said = draw(words | st.lists(parts, min_size=2, max_size=3))
+        messages.append({"role": "user", "content": said})
+        calls = [
+            {"id": f"call_{number}_{index}", "type": "function",
+             "function": {"name": draw(names), "arguments": orjson.dumps(draw(inputs)).decode()}}
+            for index in range(draw(st.integers(0, 2)))
+        ]  # fmt: skip
+        content = draw(words if not calls else st.none() | words)
+        messages.append({"role": "assistant", "content": content, **({"tool_calls": calls} if calls else {})})
+        messages += [{"role": "tool", "tool_call_id": call["id"], "content": draw(words)} for call in calls]
+    messages.append({"role": "user", "content": draw(st.lists(texts, min_size=2, max_size=2))})
+    return {
+        "model": MODEL,
+        "messages": messages,
+        "max_completion_tokens": draw(st.integers(2000, 9000)),
+        **draw(st.sampled_from([{}, {"stop": ["x"]}, {"user": "u"}, {"reasoning_effort": "high"}])),
+    }
+
+
+@given(chats())
+def test_a_canonical_request_comes_back_whole(body):
+    theirs, lost = request_to(json.loads(json.dumps(body)))
+    assert lost == []
+    assert [one["role"] for one in theirs["messages"]] == ["user", "assistant"] * (len(theirs["messages"]) // 2) + [
+        "user"
+    ]
+    again, lost = request_from(theirs)
+    assert lost == []
+    again.pop("thinking", None)  # an effort asks for it
+    assert plain(again) == plain(body)
+
+
+@st.composite
+def messages(draw):
+    """Answers as the API gives them."""
+    thinking = draw(st.lists(thoughts | redacted, max_size=2))
+    place = {
+        "type": "char_location",
+        "cited_text": "The reds",
+        "document_index": 0,
+        "start_char_index": 0,
+        "end_char_index": 8,
+    }
+    plain_text, cited = draw(words), {"type": "text", "text": draw(words), "citations": [place]}
+    text = draw(
+        st.sampled_from(
+            [[], [{"type": "text", "text": plain_text}], [{"type": "text", "text": plain_text}, cited], [cited]]
+        )
+    )
+    calls = [
+        {"type": "tool_use", "id": f"toolu_{index}", "name": draw(names), "input": draw(inputs)}
+        for index in range(draw(st.integers(0, 2)))
+    ]
+    reason = "tool_use" if calls else draw(st.sampled_from(["end_turn", "max_tokens", "stop_sequence", "refusal"]))
+    counts = st.integers(0, 9999)
+    five, hour, thought = draw(counts), draw(counts), draw(counts)
+    return {
+        "id": "msg_" + draw(names),
+        "type": "message",
+        "role": "assistant",
+        "model": MODEL,
+        "content": [*thinking, *text, *calls],
+        "stop_reason": reason,
+        "stop_sequence": "x" if reason == "stop_sequence" else None,
+        "usage": {
+            "input_tokens": draw(counts), "cache_read_input_tokens": draw(counts),
+            "cache_creation_input_tokens": five + hour,
+            "cache_creation": {"ephemeral_5m_input_tokens": five, "ephemeral_1h_input_tokens": hour},
+            "output_tokens": draw(counts) + thought,
+            **({"output_tokens_details": {"thinking_tokens": thought}} if thought else {}),
+        },
+    }  # fmt: skip
+
+
+@given(messages())
+def test_an_answer_comes_back_whole(body):
+    found = completion_from(orjson.dumps(body), created=1)
+    assert orjson.loads(found.raw) == found.body
+    assert found.usage == read_usage(body["usage"])
+    again = completion_to(found.body)
+    assert again | {"usage": usage_to(found.usage)} == body
+    assert found.usage.input_total == sum(
+        body["usage"][f"{name}input_tokens"] for name in ("", "cache_read_", "cache_creation_")
+    )
+    assert found.usage.output_total == body["usage"]["output_tokens"]
+
+
+# By example.
+
+
+def to(*messages, **fields):
+    body, lost = request_to({"model": MODEL, "messages": list(messages) or [user("Hello")], **fields})
+    return body, lost
+
+
+def user(content, **more):
+    return {"role": "user", "content": content, **more}
+
+
+def call(arguments="{}", **more):
+    one = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [one], **more}
+
+
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "12 degrees"}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+ITEM = {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "anthropic-claude-v1", "index": 0}
+
+
+def test_results_of_tools_are_one_turn_and_come_before_words():
+    second = {"id": "c2", "type": "function", "function": {"name": "g", "arguments": '{"a":1}'}}
+    asked = {**call(), "tool_calls": [*call()["tool_calls"], second]}
+    body, lost = to(
+        user("Go"),
+        asked,
+        RESULT,
+        {
+            **RESULT,
+            "tool_call_id": "c2",
+            "content": [
+                {"type": "text", "text": "x"},
+                {"type": "image_url", "image_url": {"url": "https://a.example/b"}},
+            ],
+        },
+        user("Well?"),
+    )
+    assert lost == []
+    assert [one["role"] for one in body["messages"]] == ["user", "assistant", "user"]
+    first, other, said = body["messages"][2]["content"]
+    assert first == {"type": "tool_result", "tool_use_id": "c1", "content": "12 degrees"}
+    assert [block["type"] for block in other["content"]] == ["text", "image"]
+    assert said == {"type": "text", "text": "Well?"}
+    assert body["messages"][1]["content"][1] == {"type": "tool_use", "id": "c2", "name": "g", "input": {"a": 1}}
+
+
+def test_what_is_said_to_the_system_stays_where_a_model_allows_it():
+    messages = [
+        {"role": "system", "content": "A"},
+        {"role": "developer", "content": "B"},
+        user("Hello"),
+        {"role": "system", "content": "C"},
+    ]
+    body, lost = to(*messages)
+    assert [block["text"] for block in body["system"]] == ["A", "B"]
+    assert body["messages"][1] == {"role": "system", "content": "C"}
+    assert lost == []
+    body, lost = request_to({"model": "claude-haiku-4-5", "messages": messages})
+    assert [block["text"] for block in body["system"]] == ["A", "B", "C"]
+    assert lost == ["messages[3] was moved to the system prompt: here it cannot stand in between"]
+
+
+def test_another_provider_s_reasoning_is_left_out_and_said():
+    foreign = {**ITEM, "format": "google-gemini-v1"}
+    body, lost = to(user("Go"), call(reasoning_details=[foreign], reasoning_content="hm"), RESULT)
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_use"]
+    assert lost == ["messages[1]'s reasoning was left out: it was not written by this provider"]
+    body, lost = to(user("Go"), call(reasoning_details=[ITEM]), RESULT)
+    assert body["messages"][1]["content"][0] == {"type": "thinking", "thinking": "hm", "signature": "s"}
+    assert lost == []
+
+
+def test_thoughts_between_calls_keep_their_place():
+    content = [
+        {"type": "thinking", "thinking": "a", "signature": "1"}, {"type": "text", "text": "b"},
+        {"type": "thinking", "thinking": "", "signature": "2"},
+        {"type": "tool_use", "id": "c", "name": "f", "input": {}},
+    ]  # fmt: skip
+    canonical, _ = request_from(
+        {"model": MODEL, "messages": [user("Go"), {"role": "assistant", "content": content}, user("On")]}
+    )
+    again, _ = request_to(canonical)
+    assert again["messages"][1]["content"] == content
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "thinking", "config"),
+    [
+        ("claude-opus-5-5", {}, None, None),
+        ("claude-opus-5-5", {"reasoning_effort": "xhigh"}, {"type": "adaptive"}, {"effort": "xhigh"}),
+        ("claude-opus-5-5", {"reasoning_effort": "minimal"}, {"type": "adaptive"}, {"effort": "low"}),
+        ("claude-opus-5-5", {"reasoning_effort": "none"}, None, {"effort": "low"}),
+        ("claude-sonnet-5-5", {"reasoning_effort": "none"}, {"type": "between_tools"}, None),
+        (
+            "claude-haiku-5-5",
+            {"thinking": {"type": "disabled"}, "reasoning_effort": "max"},
+            {"type": "disabled"},
+            {"effort": "high"},
+        ),
+        ("claude-opus-4-8", {"reasoning_effort": "none"}, None, None),
+        ("claude-opus-4-8", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"type": "adaptive"}, None),
+        ("claude-sonnet-4-6", {"reasoning_effort": "xhigh"}, {"type": "adaptive"}, {"effort": "high"}),
+        (
+            "claude-opus-4-5",
+            {"reasoning_effort": "high"},
+            {"type": "enabled", "budget_tokens": 16384},
+            {"effort": "high"},
+        ),
+        ("claude-haiku-4-5", {"reasoning_effort": "low"}, {"type": "enabled", "budget_tokens": 2048}, None),
+        (
+            "claude-haiku-4-5",
+            {"reasoning_effort": "high", "max_tokens": 2000},
+            {"type": "enabled", "budget_tokens": 1999},
+            None,
+        ),
+        ("claude-haiku-4-5", {"reasoning_effort": "high", "max_tokens": 1000}, None, None),
+        ("claude-3-5-sonnet-20241022", {"reasoning_effort": "high"}, None, None),
+    ],
+)
+def test_each_model_thinks_as_it_can(model, fields, thinking, config):
+    body, lost = request_to({"model": model, "messages": [user("Hello")], **fields})
+    assert (body.get("thinking"), body.get("output_config")) == (thinking, config)
+    lossless = {("claude-opus-5-5", "none"), ("claude-haiku-4-5", "high"), ("claude-3-5-sonnet-20241022", "high")}
+    told = (model, fields.get("reasoning_effort")) in lossless or "budget_tokens" in fields.get("thinking", {})
+    assert bool(lost) == (told and fields.get("max_tokens") != 2000), lost
+
+
+def test_a_turn_of_tools_begun_without_thinking_goes_on_without_it():
+    for model, fields in (
+        ("claude-haiku-4-5", {"reasoning_effort": "high"}),
+        ("claude-sonnet-4-6", {"thinking": {"type": "enabled", "budget_tokens": 2000}}),
+    ):
+        body, lost = request_to({"model": model, "messages": [user("Go"), call(), RESULT], **fields})
+        assert body["thinking"] == {"type": "disabled"}
+        assert lost == ["thinking is off this time: the tool calls under way were made without it"]
+        body, lost = request_to(
+            {"model": model, "messages": [user("Go"), call(reasoning_details=[ITEM]), RESULT], **fields}
+        )
+        assert body["thinking"]["type"] == "enabled"
+        assert lost == []
+    body, lost = to(user("Go"), call(), RESULT, reasoning_effort="high")
+    assert (body["thinking"], lost) == ({"type": "adaptive"}, [])  # who decides by himself may also not think
+
+
+@pytest.mark.parametrize(
+    ("model", "choice", "thinking", "losses"),
+    [
+        ("claude-opus-5-5", {"type": "auto"}, None, 1),
+        ("claude-sonnet-5", {"type": "any"}, {"type": "disabled"}, 0),
+        ("claude-opus-4-8", {"type": "any"}, None, 0),
+        ("claude-haiku-4-5", {"type": "any"}, None, 0),
+    ],
+)
+def test_a_call_that_is_demanded(model, choice, thinking, losses):
+    body, lost = request_to({"model": model, "messages": [user("Go")], "tools": [TOOL], "tool_choice": "required"})
+    assert (body["tool_choice"], body.get("thinking"), len(lost)) == (choice, thinking, losses)
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "fields", "kept", "losses"),
+    [
+        ("claude-haiku-4-5", OLDEST, {"temperature": 0.5}, {"temperature": 0.5}, 0),
+        ("claude-haiku-4-5", OLDEST, {"temperature": 1.5, "top_k": 3}, {"temperature": 1, "top_k": 3}, 1),
+        ("claude-haiku-4-5", OLDEST, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, 1),
+        ("claude-haiku-4-5", OLDEST, {"temperature": 0.5, "reasoning_effort": "low"}, {}, 1),
+        ("claude-haiku-4-5", NEWEST, {"temperature": 0.5, "top_p": 0.9}, {}, 2),
+        ("claude-opus-5-5", OLDEST, {"temperature": 0.5}, {}, 1),
+    ],
+)
+def test_sampling_is_sent_where_version_and_model_take_it(model, version, fields, kept, losses):
+    body, lost = request_to({"model": model, "messages": [user("Hello")], **fields}, version=version)
+    assert {name: body[name] for name in ("temperature", "top_p", "top_k") if name in body} == kept
+    assert len(lost) == losses
+
+
+def test_the_version_suits_the_model():
+    assert version_for({"model": "claude-haiku-4-5", "temperature": 0.1}) == OLDEST
+    assert (
+        version_for({"model": "claude-haiku-4-5"}) == version_for({"model": "claude-opus-5-5", "top_p": 1}) == NEWEST
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        ("claude-3-opus-20240229", (3, 0)),
+        ("claude-3-7-sonnet-20250219", (3, 7)),
+        ("claude-opus-4-20250514", (4, 0)),
+        ("us.anthropic.claude-opus-4-5-20251101-v1:0", (4, 5)),
+        ("claude-opus-4.8", (4, 8)),
+        ("claude-opus-5", (5, 0)),
+        ("claude-haiku-5-5", (5, 5)),
+        ("claude-fable-5-1", (9, 9)),
+        ("something", (9, 9)),
+    ],
+)
+def test_a_model_is_known_by_its_name(model, line):
+    rules = rules_of(model)
+    assert rules.thinking == ("none" if line < (3, 7) else "budget" if line < (4, 6) else "adaptive")
+    assert rules.unasked == (line >= (5, 0))
+    assert rules.forced == (line < (5, 5))
+    assert rules.schema == (line >= (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("message", "lost"),
+    [
+        (
+            user([{"type": "input_audio", "input_audio": {}}, {"type": "text", "text": "x"}]),
+            "messages[0].content[0] was left out",
+        ),
+        (user([{"type": "image_url", "image_url": {"url": "https://a.example", "detail": "low"}}]), "detail"),
+        (
+            user([{"type": "file", "file": {"file_id": "file-abc"}}, {"type": "text", "text": "x"}]),
+            "messages[0].content[0]",
+        ),
+        ({"role": "assistant", "content": "Hi"}, "a user's turn was put first"),
+        (call("no json"), "arguments are no JSON object"),
+    ],
+)
+def test_what_cannot_be_said_is_said(message, lost):
+    assert any(lost in one for one in to(message)[1])
+
+
+def test_blank_texts_are_not_sent():
+    body, lost = to(
+        user(" "),
+        user([{"type": "text", "text": ""}, {"type": "text", "text": "Hi"}]),
+        {"role": "assistant", "content": ""},
+    )
+    assert (body["messages"], lost) == ([{"role": "user", "content": "Hi"}], [])
+
+
+def test_an_assistant_s_beginning_is_gone_on_with_where_that_is_done():
+    messages = [user("Sing"), {"role": "assistant", "content": "La la "}]
+    body, lost = request_to({"model": "claude-haiku-4-5", "messages": messages})
+    assert (body["messages"][-1], lost) == ({"role": "assistant", "content": "La la"}, [])
+    body, lost = to(*messages)
+    assert body["messages"][-1]["role"] == "user"
+    assert lost == ["a user's turn was put last: this model does not go on with a turn of its own"]
+
+
+def test_documents_come_first_and_are_cited_by_their_names():
+    body, lost = to(
+        {"role": "system", "content": "s"},
+        user("Who won?"),
+        documents=["The blues", {"id": "d", "title": "Cup", "text": "The reds"}, {"data": {"a": 1, "b": "x"}}],
+    )
+    assert lost == []
+    first, second, third, said = body["messages"][0]["content"]
+    assert (first["source"]["data"], second["title"], third["source"]["data"]) == ("The blues", "Cup", "a: 1\nb: x")
+    assert all(one["citations"] == {"enabled": True} for one in (first, second, third))
+    assert said == {"type": "text", "text": "Who won?"}
+    place = {
+        "type": "char_location",
+        "cited_text": "The reds",
+        "document_index": 1,
+        "document_title": "Cup",
+        "start_char_index": 0,
+        "end_char_index": 8,
+    }
+    answer = {
+        "id": "msg_1",
+        "content": [{"type": "text", "text": "It was "}, {"type": "text", "text": "them", "citations": [place]}],
+        "stop_reason": "end_turn",
+    }
+    (found,) = completion_from(orjson.dumps(answer), names=["0", "d", "2"]).message["citations"]
+    assert (found["start"], found["end"], found["text"]) == (7, 11, "them")
+    assert found["sources"] == [{"type": "document", "id": "d", "document": place}]
+
+
+def test_a_schema_is_closed_and_its_bounds_are_told():
+    inner = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 18, "description": "Age"}}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {"oneOf": [inner, {"type": "null"}]},
+            "m": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    body, lost = to(response_format=wanted)
+    made = body["output_config"]["format"]["schema"]
+    assert made["additionalProperties"] is False
+    closed = made["properties"]["a"]["anyOf"][0]
+    assert closed["additionalProperties"] is False
+    assert closed["properties"]["n"] == {"type": "integer", "description": "Age\n\n{minimum: 18}"}
+    assert lost == [
+        "response_format.properties.m.additionalProperties was left out: objects have only named properties here"
+    ]
+    body, lost = request_to(
+        {"model": "claude-3-opus-20240229", "messages": [user("Hello")], "response_format": wanted}
+    )
+    assert "output_config" not in body
+    assert lost == ["response_format was left out: this model has no json_schema"]
+
+
+def test_what_only_messages_can_say_is_said():
+    failed = {"type": "tool_result", "tool_use_id": "c", "content": "no", "is_error": True}
+    body = {
+        "model": MODEL, "max_tokens": 0, "speed": "fast", "tool_choice": {"type": "odd"},
+        "messages": [user([failed, {"type": "container_upload", "file_id": "f"}])],
+        "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+    }  # fmt: skip
+    made, lost = request_from(body)
+    assert made == {
+        "model": MODEL,
+        "max_completion_tokens": 1,
+        "messages": [{"role": "tool", "tool_call_id": "c", "content": "no"}],
+    }
+    assert [one.partition(" ")[0] for one in lost] == [
+        "speed",
+        "messages[0].content[0].is_error",
+        "messages[0].content[1]",
+        "tools[0]",
+        "tool_choice",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"messages": "x"}, "messages"),
+        ({"messages": ["x"]}, "messages[0]"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [user(1)]}, "messages[0].content"),
+        ({"messages": [user([{"text": "x"}])]}, "messages[0].content[0]"),
+        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0].text"),
+        ({"messages": [user([{"type": "image"}])]}, "messages[0].content[0].source"),
+        ({"messages": [user("x")], "max_tokens": "9"}, "max_tokens"),
+        ({"messages": [user("x")], "tools": [1]}, "tools[0]"),
+        ({"messages": [user("x")], "tool_choice": "auto"}, "tool_choice"),
+    ],
+)
+def test_what_is_no_request_is_refused_with_its_place(body, param):
+    with pytest.raises(BadRequest) as raised:
+        request_from({"model": MODEL, **body})
+    assert raised.value.param == param
+
+
+def test_reasoning_without_a_signature_is_shown_but_not_kept():
+    message = {"content": "Hi", "reasoning_content": "hm"}
+    body = {"id": "chatcmpl-7", "model": "m", "choices": [{"message": message, "finish_reason": "stop"}]}
+    made = completion_to(body, "shown")
+    assert (made["id"], made["model"]) == ("msg_7", "shown")
+    assert made["content"] == [{"type": "thinking", "thinking": "hm", "signature": ""}, {"type": "text", "text": "Hi"}]
+    back, lost = request_from({"messages": [{"role": "assistant", "content": made["content"]}]})
+    assert back["messages"] == [{"role": "assistant", "content": "Hi", "reasoning_content": "hm"}]
+    assert lost == []
+
+
+def test_why_it_ended():
+    assert [stop_reason_to(one) for one in ("stop", "length", "tool_calls", "content_filter", None)] == [
+        "end_turn",
+        "max_tokens",
+        "tool_use",
+        "refusal",
+        "end_turn",
+    ]
+    answer = {"id": "msg_1", "content": [], "stop_reason": "refusal", "stop_details": {"explanation": "No."}}
+    (choice,) = completion_from(orjson.dumps(answer)).body["choices"]
+    assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", "No.")
+    for reason, finish in (("pause_turn", "stop"), ("model_context_window_exceeded", "length"), ("new_one", "stop")):
+        found = completion_from(orjson.dumps({**answer, "stop_reason": reason}))
+        assert found.finish_reason == finish
+
+
+@pytest.mark.parametrize("raw", [b"<html>", b"{}", b'{"content": "x"}', b'{"content": [], "stop_reason": null}'])
+def test_what_is_no_answer(raw):
+    with pytest.raises(Malformed):
+        completion_from(raw)
+
+
+def test_an_error_in_place_of_an_answer():
+    with pytest.raises(Overloaded, match="busy"):
+        completion_from(b'{"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}')
+
+
+def test_usage_that_is_not_there_is_unknown():
+    assert read_usage(None) == read_usage({"output_tokens": 3}) == Usage()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "expected"),
+    [
+        (529, "overloaded_error", "Overloaded", Overloaded),
+        (None, "overloaded_error", "Overloaded", Overloaded),
+        (None, "api_error", "Internal", ServerFault),
+        (402, "billing_error", "no money", QuotaExhausted),
+        (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.", QuotaExhausted),
+        (413, "request_too_large", "too large", ContextTooLong),
+        (400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum", ContextTooLong),
+        (400, "invalid_request_error", "temperature: Extra inputs are not permitted", ParameterRefused),
+        (400, "invalid_request_error", '"thinking.type.enabled" is not supported for this model.', ParameterRefused),
+        (400, "invalid_request_error", "m.1: Invalid `signature` in `thinking` block", ParameterRefused),
+        (400, "invalid_request_error", "Output blocked by content filtering policy", ContentRefused),
+        (400, "invalid_request_error", "max_tokens: Field required", RequestRefused),
+        (429, "rate_limit_error", "slow down", RateLimited),
+        (504, "timeout_error", "late", ServerFault),
+    ],
+)
+def test_refusals(status, kind, message, expected):
+    raw = orjson.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"})
+    error = read_error(status, raw, otherwise=ServerFault)
+    assert type(error) is expected
+    assert error.message == message
+
+
+def test_a_refusal_says_its_code_and_its_parameter_and_no_key():
+    details = {"error_code": "enforced_spend_limit_reached"}
+    said = "top_p: not with sk-ant-secret-1234567"
+    raw = orjson.dumps(
+        {"type": "error", "error": {"type": "invalid_request_error", "message": said, "details": details}}
+    )
+    error = read_error(400, raw, secrets=("sk-ant-secret-1234567",))
+    assert type(error) is QuotaExhausted
+    assert (error.code, error.param) == ("enforced_spend_limit_reached", "top_p")
+    assert "secret" not in error.message
+    assert read_error(502, b"<html>sk-ant-secret", secrets=()).message.startswith("Bad Gateway")
