@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from core.capabilities import Feature
+from tests.contract.cases import BEFORE, named
 from tests.contract.cells import PNG, chatting, model_with
 
 ROUTE = "/v1/responses"
@@ -259,22 +260,43 @@ def test_a_provider_that_fails_is_followed_by_the_next(client, gateway, provider
     assert raw.headers["x-patchbay-provider"] != provider
 
 
-@pytest.mark.parametrize("provider", ["openai", "azure", "together", "deepseek"])
-@pytest.mark.parametrize("fault", ["cut_stream", "stream_error", "no_end_marker"])
-def test_a_stream_that_breaks_is_never_taken_for_a_whole_one(client, gateway, provider, fault):
+QUICK = [(case, mode) for case in BEFORE if case.server == "quick" and not case.share_ms for mode in case.modes]
+
+
+@pytest.mark.parametrize(("case", "mode"), QUICK, ids=named)
+def test_every_fault_before_the_first_word(gateway, case, mode):
+    gateway.fault("openai", case.fault)
+    body = {"model": "openai/auto", "input": "Hello", "fallback": False, "stream": mode == "stream"}
+    answer = gateway.http.post(ROUTE, json=body)
+    assert answer.status_code == case.answer
+    (attempt,) = answer.json()["error"]["attempts"]
+    assert attempt["error"] == case.error
+
+
+@everybody(Feature.STREAM)
+@pytest.mark.parametrize("fault", ["cut_stream", "stream_error"])
+def test_a_stream_that_breaks_is_never_taken_for_a_whole_one(client, gateway, provider, model, fault):
     gateway.fault(provider, fault)
     events = []
     with pytest.raises(openai.APIError) as raised:
-        events.extend(respond(client, provider, "auto", stream=True))
+        events.extend(respond(client, provider, model, stream=True))
     body: Any = raised.value.body
     assert body["provider"] == provider
     assert "incomplete" in raised.value.message
-    raw = gateway.http.post(ROUTE, json={"model": f"{provider}/auto", "input": "Hello", "stream": True}).text
+    asked = {"model": f"{provider}/{model}", "input": "Hello", "stream": True, "fallback": False}
+    raw = gateway.http.post(ROUTE, json=asked).text
     told = [json.loads(line[6:]) for line in raw.splitlines() if line.startswith("data: ")]
     assert [one["type"] for one in told[-2:]] == ["error", "response.failed"]
     assert [one["sequence_number"] for one in told] == list(range(len(told)))
     assert told[-1]["response"]["id"] == told[0]["response"]["id"]
     assert told[-1]["response"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure", "together", "deepseek"])
+def test_a_stream_without_its_end_is_cut(client, gateway, provider):
+    gateway.fault(provider, "no_end_marker")
+    with pytest.raises(openai.APIError, match="incomplete"):
+        list(respond(client, provider, "auto", stream=True))
 
 
 @pytest.mark.parametrize("provider", ["openai", "together"])

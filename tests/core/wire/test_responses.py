@@ -237,7 +237,7 @@ class TestRequests:
         assert refused(**theirs) == param
 
     @given(st.lists(ITEMS, max_size=3), st.dictionaries(st.sampled_from(sorted(RESPONSES_PARAMS)), JUNK, max_size=3))
-    @examples(500)
+    @examples(400)
     def test_no_item_breaks_it(self, items, more):
         try:
             chat_facts(request_from({**more, "input": items}).body)
@@ -251,7 +251,7 @@ class TestRequests:
             ["type", "role", "content", "text", "summary", "output", "call_id", "name", "tools", "format"]), inner),
         max_leaves=8,
     )))  # fmt: skip
-    @examples(300)
+    @examples(120)
     def test_no_request_breaks_it(self, theirs):
         try:
             body = request_from(theirs).body
