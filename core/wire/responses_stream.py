@@ -62,9 +62,13 @@ class ResponsesStream:
         return frames
 
     def _read(self, block: bytes) -> list[Frame]:
-        if self._committed and not any(mark in block for mark in _MARKS):
-            self.outputs += block.count(b".delta\n")
-            return [Frame(block, Kind.OUTPUT)]
+        if self._committed:
+            for mark in _MARKS:
+                if mark in block:
+                    break
+            else:
+                self.outputs += block.count(b".delta\n")
+                return [Frame(block, Kind.OUTPUT)]
         committed, frames = self._committed, []
         for event in sse.events(block):
             try:
