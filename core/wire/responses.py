@@ -55,6 +55,9 @@ class Translation(NamedTuple):
 
 def request_from(theirs: Mapping[str, Any]) -> Translation:
     """The chat that a request for a response means."""
+    if "messages" in theirs:
+        words = "messages is what the chat API has (/v1/chat/completions); here they are items of input"
+        raise BadRequest(words, param="messages", code="unsupported_parameter")
     for name, kinds in RESPONSES_PARAMS.items():
         if theirs.get(name) is not None:
             check_type(name, theirs[name], kinds)

@@ -207,6 +207,7 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("theirs", "param"),
         [
+            ({"messages": [HI]}, "messages"),
             ({"input": None}, "input"),
             ({"input": []}, "input"),
             ({"input": 3}, "input"),
