@@ -73,6 +73,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    json_alone: str = ""  # a pattern: models that give JSON only where there are no functions to call
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
@@ -294,6 +295,7 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY | {"logit_bias", "parallel_tool_calls", "user", "moderation", MESSAGE_NAME},
         aliases=("google", "google-ai"),
         env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        json_alone=r"gemini-[12]\.",
         images=Images(urls=False, types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"}),
         command="gemini",
         by_command=_GEMINI_PROGRAM,
@@ -384,6 +386,7 @@ TABLE: tuple[Row, ...] = (
         lacks_params=_OPENAI_ONLY
         | frozenset(
             {
+                "tool_choice",
                 "logit_bias",
                 "n",
                 "user",

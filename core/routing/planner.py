@@ -314,7 +314,7 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        if missing := means.lacking(row, model, request):
+        if missing := means.lacking(row, target, model, request):
             return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
@@ -350,7 +350,8 @@ class Planner:
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
-        chosen = means.means_at(self._registry.row(target.provider, target.account), choice.model, request)
+        row = self._registry.row(target.provider, target.account)
+        chosen = means.means_at(row, target, choice.model, request)
         warnings += means.warnings(chosen, target, request)
         if chosen == "tool":
             dropped |= self.dropped(target, means.A_FUNCTION, None)

@@ -136,6 +136,8 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
 def without(body: Mapping[str, Any], drop: Collection[str]) -> dict[str, Any]:
     """The body without these parameters."""
     kept = {name: value for name, value in body.items() if name not in drop}
+    if "tool_choice" in drop and body.get("tool_choice") == "none":
+        kept.pop("tools", None)  # what is not there is not called
     if _INSIDE.isdisjoint(drop):
         return kept
     fields = frozenset(field for field, name in _IN_MESSAGES.items() if name in drop)

@@ -31,6 +31,7 @@ _QUOTA = {
     "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached",
 }  # fmt: skip
 _EMPTY = re.compile(r"credit balance is too low", re.IGNORECASE)  # told as the request's fault by one
+_NOT_THERE = re.compile(r"\bmodel\b.* is not supported by (any )?provider", re.IGNORECASE)
 # A model, or an input of a model, that is not what was asked for: another one may have it.
 _UNABLE = re.compile(
     r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
@@ -103,7 +104,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault
-    if words & {"model_not_found", "deploymentnotfound"}:
+    if words & {"model_not_found", "deploymentnotfound"} or _NOT_THERE.search(message):
         return ModelMissing
     return None
 

@@ -269,7 +269,7 @@ def events(answer):
     return [json.loads(event.split("data: ")[1]) for event in answer.text.split("\n\n") if event]
 
 
-@each_provider
+@who(Feature.TOOLS)
 def test_an_agents_request(here, provider):
     model = CODE["model"] if provider == OWN else f"{provider}/auto"
     answer = here.http.post("/v1/messages?beta=true", json={**CODE, "model": model, "fallback": False}, headers=BETAS)

@@ -4,6 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -21,6 +22,7 @@ from infra.local.simulators import (
     replicate,
     responses,
 )
+from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -109,6 +111,8 @@ class Simulator:
             count,
             streaming=isinstance(reply, Stream),
         )
+        if fault is not None and fault.name == "wrong_json":
+            reply = copy_context().run(self._wrong, call, responder)
         await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
@@ -135,6 +139,10 @@ class Simulator:
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
         return responder.respond(call)
+
+    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
+        WRONG_JSON.set(True)
+        return self._reply(call, responder)
 
     def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
         if reply is PORTAL:
