@@ -1,5 +1,6 @@
 """One row per provider. Adding one that speaks a known dialect is adding a row here, and nothing else."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ _CHAT = frozenset({Capability.CHAT})
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
 _RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
 })  # fmt: skip
@@ -87,6 +89,10 @@ class Row:
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
+    def is_dated(self, api_version: str | None) -> bool:
+        """Whether an account with this version has the paths, and only the dialect, from before there was a v1."""
+        return bool(self.dated_prefix and _DATED.match(api_version or ""))
+
     @property
     def usable(self) -> bool:
         """Whether this version can do anything with it; if not, its settings are kept for one that can."""
@@ -143,6 +149,7 @@ TABLE: tuple[Row, ...] = (
         title="Azure OpenAI",
         path_prefix="/openai/v1",
         dated_prefix="/openai/deployments/{model}",
+        dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
@@ -224,6 +231,7 @@ TABLE: tuple[Row, ...] = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
+        dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},

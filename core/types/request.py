@@ -52,6 +52,7 @@ class Native(NamedTuple):
     body: Mapping[str, Any]
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
     losses: tuple[str, ...] = ()  # what its translation does not say
+    bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
 
 
 class Request(NamedTuple):
@@ -67,3 +68,6 @@ class Request(NamedTuple):
     most_bytes: int | None = None  # the largest answer that can be returned where this runs
     hop: int = 0  # gateways it came through before this one
     native: Native | None = None  # `body` is its translation
+    defaults: tuple[tuple[str, Any], ...] = ()  # of its route, for who takes them where the operator set none
+    keeps: bool = False  # its route keeps answers at any temperature
+    context: Any = None  # what its route needs for the answer; it changes nothing of what is asked

@@ -40,8 +40,15 @@ _UNABLE = re.compile(
     r"|additional property \S+ is not allowed|^unknown field: parameter",
     re.IGNORECASE,
 )
-_CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
-_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+_CONTENT = {
+    "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "invalid_prompt",
+    "image_content_policy_violation",
+}  # fmt: skip
+# Also what lies at another provider, or can be read by another alone: who refuses it is not who is meant.
+_PARAMETER = {
+    "unsupported_parameter", "unsupported_value", "unknown_parameter",
+    "previous_response_not_found", "invalid_encrypted_content",
+}  # fmt: skip
 # This model, or this version of its API, does not take what another may.
 _NOT_TAKEN = re.compile(
     r"extra inputs are not permitted|is not supported (for|by|on) this model|not compatible with this model"

@@ -23,6 +23,7 @@ from infra.local.simulators import (
     pipelines,
     replicate,
     rerank,
+    responses,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -55,6 +56,7 @@ class Responder:
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
+    "responses": Responder("POST", "chat", responses.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
     "rerank": Responder("POST", "rerank", rerank.respond),
     "similarity": Responder("POST", "rerank", rerank.similarity),

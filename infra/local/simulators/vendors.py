@@ -79,7 +79,12 @@ THEIR_EMBEDDERS = {
 
 OPENAI = Vendor(
     name="openai",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/responses": "responses",
+        "/v1/embeddings": "embeddings",
+        "/v1/models": "models",
+    },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1-mini", "o4-mini"),
     headers={"openai-version": "2020-10-01", "openai-processing-ms": "12"},
     limits={
@@ -104,6 +109,7 @@ AZURE = Vendor(
     name="azure",
     paths={
         "/openai/v1/chat/completions": "chat",
+        "/openai/v1/responses": "responses",
         "/openai/v1/embeddings": "embeddings",
         "/openai/v1/models": "models",
         "/openai/deployments/{deployment}/chat/completions": "chat",
