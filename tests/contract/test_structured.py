@@ -400,6 +400,23 @@ def test_nobody_is_told_more_than_once(gateways, provider):
     assert requests.since() == {provider: 2}
 
 
+def test_a_body_that_only_its_own_api_understands_is_sent_again_as_it_is(gateways):
+    """What came before is at the provider: a translation with a complaint would be another conversation."""
+    gateway = gateways("quick", "openai")
+    first = gateway.http.post("/v1/responses", json={"model": "openai/auto", "input": "Hello"}).json()
+    gateway.fault("openai", "wrong_json", times=1)
+    wanted = {"format": {"type": "json_schema", "name": "person", "schema": PERSON}}
+    asked = {"model": "openai/auto", "input": "Who?", "previous_response_id": first["id"], "text": wanted}
+    answer = gateway.http.post("/v1/responses", json=asked)
+    assert answer.status_code == 200, answer.text
+    kept = gateway.receipt(answer.headers["x-patchbay-decision"])
+    assert [one["then"] for one in kept["attempts"]] == ["again", "done"]
+    before, after = gateway.fleet.requests("openai")[-2:]
+    assert before.path == after.path == "/v1/responses"
+    assert json.loads(before.body) == json.loads(after.body)
+    assert json.loads(after.body)["previous_response_id"] == first["id"]
+
+
 # The official client.
 
 
