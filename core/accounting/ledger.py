@@ -177,6 +177,7 @@ def _further(one: Usage) -> dict[str, int]:
         "audio_ms": one.audio_ms,
         "characters": one.characters,
         "run_ms": one.run_ms,
+        "searches": one.searches,
     }
 
 
