@@ -256,10 +256,9 @@ def _content_from(theirs: Mapping[str, Any]) -> Any:
     text, images = theirs.get("content") or "", theirs.get("images") or ()
     if not images:
         return text
-    parts = [{"type": "text", "text": text}] if text else []
-    for data in images:
-        parts.append({"type": "image_url", "image_url": {"url": f"data:{_kind_of(data)};base64,{data}"}})
-    return parts
+    parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+    urls = (f"data:{_kind_of(data)};base64,{data}" for data in images)
+    return [*parts, *({"type": "image_url", "image_url": {"url": url}} for url in urls)]
 
 
 def _kind_of(data: str) -> str:
