@@ -101,6 +101,11 @@ class Steps:
             raise
         receipt.warnings += won.candidate.warnings
         receipt.warnings += self._lost(won.candidate, request)
+        if request.options.cache in {"write", "on"} and self._native(won.candidate, request) is not None:
+            words = (
+                f"cache={request.options.cache} had no effect: {won.candidate.target} answers in the caller's dialect"
+            )
+            receipt.warnings.append(f"{words}, and only answers in ours are kept")
         substitution = self._substitution(request, won.candidate, plan.named)
         receipt.substituted = bool(substitution)
         receipt.warnings += substitution

@@ -139,6 +139,17 @@ def embed_operation(summary: str, *, native: bool) -> dict[str, Any]:
     return _operation(summary, Capability.EMBED, _embed_body(native=native), answer, {})
 
 
+def rerank_operation(summary: str, *, native: bool) -> dict[str, Any]:
+    from core.wire.rerank import FURTHER_PARAMS, RERANK_PARAMS  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in (RERANK_PARAMS | FURTHER_PARAMS).items()}
+    params["documents"]["description"] = "Texts, or objects whose fields are read; rank_fields says which."
+    params["top_n"] |= {"minimum": 1, "description": "So many of the best; without it all."}
+    params["return_documents"] |= {"default": False}
+    answer = "The ranks with their receipt" if native else "Places and scores, the best first"
+    return _operation(summary, Capability.RERANK, _body(params, "query", "documents"), answer, {})
+
+
 def _operation(
     summary: str, capability: Capability, body: dict[str, Any], answer: str, further: dict[str, Any]
 ) -> dict[str, Any]:

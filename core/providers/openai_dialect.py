@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from yarl import URL
@@ -19,10 +19,13 @@ from core.wire import embeddings
 from core.wire import openai as wire
 from core.wire.embeddings import Embeddings
 
+if TYPE_CHECKING:  # who never ranks need not load it
+    from core.wire.rerank import Ranking
+
 _LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
 
 
-_CHAT, _EMBEDDINGS, _RESPONSES = "/chat/completions", "/embeddings", "/responses"
+_CHAT, _EMBEDDINGS, _RERANK, _RESPONSES = "/chat/completions", "/embeddings", "/rerank", "/responses"
 
 
 class OpenAIDialect:
@@ -38,7 +41,8 @@ class OpenAIDialect:
         # A template where the path names the model.
         self._dated_root = base.removesuffix(row.path_prefix) + dated if dated else ""
         self._query = query
-        self._urls = {path: address(base + path + query) for path in (_CHAT, _EMBEDDINGS, _RESPONSES)}
+        paths = (_CHAT, _EMBEDDINGS, _RERANK, _RESPONSES)
+        self._urls = {path: address(base + path + query) for path in paths}
         self._models_url = address(base + "/models")
 
     @staticmethod
@@ -86,6 +90,22 @@ class OpenAIDialect:
                 found = await asyncio.to_thread(embeddings.read_embeddings, raw, count, self._api.secrets)
             else:
                 found = embeddings.read_embeddings(raw, count, self._api.secrets)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        finally:
+            answer.close()
+        return Reply(found, found.usage, self._api.said(answer.request_id))
+
+    async def rerank(self, call: Call) -> Reply["Ranking"]:
+        """Not OpenAI's, but what servers that speak its dialect have beside it, in the form that most share."""
+        from core.wire.rerank import read_ranking  # noqa: PLC0415 - see above
+
+        count = len(call.body["documents"])
+        answer = await self._post(call, _RERANK, {**call.body, "model": call.target.model, "return_documents": False})
+        try:
+            raw = await answer.read(call.max_bytes)
+            found = read_ranking(raw, count, call.body.get("top_n") or count, self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise

@@ -146,7 +146,7 @@ class Registry:
         """The live adapter of an account."""
         live = self._live.get((provider, account_name))
         if live is None:
-            account, transport = self.account(provider, account_name), self.transport
+            transport, account = self.transport, self.account(provider, account_name)
             row = self.rows[provider].of(account)
             live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
         return live

@@ -285,9 +285,10 @@ class Planner:
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
-            field = "embedding_model" if capability is Capability.EMBED else "model"
-            name = row.declared().names[field][0]
-            return Exclusion(target, "no_model", f"no default model: set {name} or name one")
+            fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
+            names = row.declared().names.get(fields.get(capability, f"models.{capability}"), ())
+            wanted = " or ".join([*(f"set {name}" for name in names[:1]), "name one"])
+            return Exclusion(target, "no_model", f"no default model: {wanted}")
         return None
 
     def _refusal(self, row: Row, choice: Choice, request: Request, at: float, space: Space | None) -> Exclusion | None:

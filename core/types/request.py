@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    searches: int = 0  # the most that reranking can be, where it is sold by the search
     as_object: bool = True  # the JSON that is asked for may be an object
     images: int = 0
     image_bytes: int = 0  # of the largest that is given as data

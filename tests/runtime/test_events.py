@@ -49,6 +49,9 @@ EXPECTED: dict[str, int | None] = {
     "embed-batch": 200,
     "embed-base64": 200,
     "embed-bad-input": 400,
+    "embed-rerank": 200,
+    "embed-rerank-v1": 200,
+    "embed-rerank-bad-input": 400,
 }
 
 

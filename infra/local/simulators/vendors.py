@@ -64,10 +64,11 @@ class Vendor:
     counts_embeddings: bool = True
     takes_token_ids: bool = True
     cuts_inputs: bool = False  # what is too long is cut and not refused
+    rerankers: tuple[str, ...] = ()
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        return (*self.models, *self.embedders)
+        return (*self.models, *self.embedders, *self.rerankers)
 
 
 THEIR_EMBEDDERS = {
@@ -141,7 +142,12 @@ AZURE = Vendor(
 
 TOGETHER = Vendor(
     name="together",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
+        "/v1/rerank": "rerank",
+        "/v1/models": "models",
+    },
     models=(
         "meta-llama/Llama-3.3-70B-Instruct-Turbo",
         "Qwen/Qwen3-235B-A22B-Instruct-2507-tput",
@@ -165,6 +171,7 @@ TOGETHER = Vendor(
     packs=False,
     counts_embeddings=False,
     takes_token_ids=False,
+    rerankers=("Salesforce/Llama-Rank-v1",),
 )
 
 OLLAMA = Vendor(
@@ -246,9 +253,11 @@ HUGGINGFACE = Vendor(
     paths={
         "/v1/chat/completions": "chat",
         "/v1/models": "models",
+        "/hf-inference/models/{owner}/{name}/pipeline/sentence-similarity": "similarity",
         "/hf-inference/models/{owner}/{name}/pipeline/feature-extraction": "feature extraction",
         "/hf-inference/models/{name}/pipeline/feature-extraction": "feature extraction",
     },
+    rerankers=("sentence-transformers/all-mpnet-base-v2",),
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
     headers={"x-inference-provider": "simulated"},
@@ -320,12 +329,43 @@ GEMINI = Vendor(
 
 LOCAL = Vendor(
     name="local",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
+        "/v1/rerank": "rerank",
+        "/v1/models": "models",
+    },
     models=("llama-3.1-8b", "qwen-2.5-7b"),
     auth=(),
     errors="numbers",
     usage_details=False,
     embedders={"bge-large-en": Embedder(1024, context=512)},
+    rerankers=("bge-reranker-v2-m3",),
+)
+
+COHERE = Vendor(
+    name="cohere",
+    paths={
+        "/v2/chat": "cohere_chat",
+        "/v2/embed": "cohere_embed",
+        "/v2/rerank": "cohere_rerank",
+        "/v1/models": "cohere_models",
+    },
+    models=(
+        "command-a-plus-05-2026",
+        "command-a-03-2025",
+        "command-a-vision-07-2025",
+        "command-r-08-2024",
+        "command-r7b-12-2024",
+    ),
+    errors="cohere",
+    request_ids=("x-debug-trace-id",),
+    headers={"x-endpoint-monthly-call-limit": "1000"},
+    limits={"x-trial-endpoint-call-limit": "40", "x-trial-endpoint-call-remaining": "0"},
+    event_stream="text/event-stream",
+    strict=True,
+    embedders={"embed-v4.0": Embedder(1536, context=128_000, shortens=True)},
+    rerankers=("rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5"),
 )
 
 ANTHROPIC = Vendor(
@@ -360,6 +400,7 @@ VENDORS: Mapping[str, Vendor] = {
         DEEPSEEK,
         HUGGINGFACE,
         LOCAL,
+        COHERE,
         ANTHROPIC,
         GEMINI,
         REPLICATE,
