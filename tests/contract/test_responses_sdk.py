@@ -162,7 +162,7 @@ def test_json_that_is_wrong_is_mended(gateways, sdk, provider, bound):
     )
     assert raw.headers["x-patchbay-attempts"] == "2"
     found = raw.parse()
-    assert Trip.model_validate_json(found.output_text)
+    assert Trip.model_validate_json(found.output_text).city
     paths = [request.target for request in gateway.fleet.requests(provider)][-2:]
     # What only the API can do is asked for there again; anything else can be told what was wrong, in a chat.
     first, second = (path.endswith("/responses") for path in paths)
