@@ -290,8 +290,6 @@ def test_002_file(read):
     warned(
         config,
         f"{where}providers.openai.api_key: OPENAI_API_KEY is not set",
-        f"{where}providers.gemini.auth_method: cli has no effect",
-        "Google Gemini: this version cannot use it yet",
     )
 
 
