@@ -282,7 +282,7 @@ def test_002_file(read):
     config = read({".orchestrator/providers.yaml": SEED_002}, ANTHROPIC_API_KEY="sk-ant-1")
     claude, gemini, ollama, openai = (default(config, name) for name in ("anthropic", "gemini", "ollama", "openai"))
     assert (claude.key, claude.model, claude.enabled) == (Secret("sk-ant-1"), "claude-sonnet-4-5", True)
-    assert (gemini.model, gemini.enabled) == ("gemini-2.0-flash", True)
+    assert (gemini.model, gemini.enabled, gemini.command) == ("gemini-2.0-flash", True, "gemini")
     assert (ollama.base_url, ollama.model) == ("http://localhost:11434", "llama3:70b")
     assert (openai.enabled, openai.key, openai.model) == (False, None, "gpt-4-turbo")
     assert (config.prefer_local, config.max_cost, config.fallback_provider) == (True, 1.0, "claude")

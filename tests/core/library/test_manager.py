@@ -390,6 +390,8 @@ def test_what_is_not_there_yet_says_so_in_one_way(house):
     ):
         with pytest.raises(NotYet, match="no transcription yet"):
             run(work)
+    with pytest.raises(NotYet):
+        ProviderFactory.create_provider("gemini", "diarization")
     assert manager.strategy == ProviderStrategy.FALLBACK
 
 
