@@ -13,7 +13,7 @@ SAMPLING: Final = ("temperature", "top_p", "top_k")
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
 _LEAST_BUDGET: Final = 1024
-_OFF: Final = frozenset({"disabled", "between_tools"})
+_OFF: Final = ("disabled", "between_tools")
 
 
 class Rules(NamedTuple):
