@@ -26,7 +26,7 @@ class MessagesStream(ForeignStream):
         self._numbers: dict[int, int] = {}  # a block's index → which call it is
         self._argued: set[int] = set()  # blocks of calls whose arguments have begun
         self._citing: dict[int, list[Body]] = {}
-        self._texts: dict[int, str] = {}  # of blocks that may have citations
+        self._texts: dict[int, list[str]] = {}  # of blocks that may have citations
         self._length = 0  # of the text before the block
 
     def _event(self, name: str, data: Body) -> list[Frame]:
@@ -63,7 +63,6 @@ class MessagesStream(ForeignStream):
                 self._argued.add(index)
             return [self.chunks.tool(number, str(block.get("id") or ""), str(block.get("name") or ""), given)]
         if kind == "text":
-            self._texts[index] = ""
             return self._text(index, str(block["text"])) if block.get("text") else []
         if kind == "redacted_thinking":
             return [self.chunks.reasoning("", detail_of(block, index))]
@@ -91,13 +90,13 @@ class MessagesStream(ForeignStream):
         return []
 
     def _text(self, index: int, text: str) -> list[Frame]:
-        self._texts[index] = self._texts.get(index, "") + text
+        self._texts.setdefault(index, []).append(text)
         return [self.chunks.text(text)] if text else []
 
     def _stop(self, index: int) -> list[Frame]:
         if index in self._numbers and index not in self._argued:
             return [self.chunks.arguments(self._numbers[index], "{}")]
-        text, cited = self._texts.pop(index, ""), self._citing.pop(index, [])
+        text, cited = "".join(self._texts.pop(index, ())), self._citing.pop(index, [])
         start, self._length = self._length, self._length + len(text)
         if not cited:
             return []
