@@ -567,6 +567,14 @@ def test_what_cannot_be_said_is_said(message, lost):
     assert any(lost in one for one in to(message)[1])
 
 
+def test_no_model_is_asked_for_more_than_it_writes():
+    most = {"claude-opus-5-5": 128_000, "claude-sonnet-4-6": 64_000, "claude-opus-4-1": 32_000, "claude-3-opus": 4096}
+    for model, tokens in most.items():
+        body, lost = request_to({"model": model, "messages": [user("Hello")], "max_tokens": 10**6})
+        assert body["max_tokens"] == tokens
+        assert lost == [f"max_tokens was lowered to {tokens}: this model writes no more"]
+
+
 def test_blank_texts_are_not_sent():
     body, lost = to(
         user(" "),
