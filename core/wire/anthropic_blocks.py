@@ -37,6 +37,11 @@ def listed(content: Any, where: str) -> list[Body]:
     return blocks
 
 
+def dicts(given: Any) -> list[Body]:
+    """The objects of a list, where there is one: what nobody has checked may be anything."""
+    return [one for one in given if type(one) is dict] if type(given) is list else []
+
+
 def marked(made: Body, source: Mapping[str, Any]) -> Body:
     """With the cache marker that the source has."""
     if marker := source.get("cache_control"):
@@ -123,7 +128,7 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
         if kind == "text":
             text = str(block.get("text") or "")
             parts.append(marked({"type": "text", "text": text}, block))
-            if cited := block.get("citations"):
+            if cited := dicts(block.get("citations")):
                 citations.append(citation(cited, text, length))
             length += len(text)
         elif kind == "redacted_thinking" and (found := extra_opened(str(block.get("data")))):
@@ -190,7 +195,7 @@ def block_of(part: Mapping[str, Any], where: str, losses: list[str]) -> Body | N
     if kind == "image_url":
         image = part["image_url"]
         source = _source_of(image.get("url"))
-        if image.get("detail") in {"low", "high"}:
+        if image.get("detail") in ("low", "high"):  # a tuple: it may be anything
             losses.append(f"{where}.image_url.detail was left out: images have no levels of detail here")
     elif kind == "file" and type(part.get("file")) is dict:
         source = _file_source(part["file"])
@@ -265,24 +270,37 @@ def _texts(message: Mapping[str, Any], where: str, losses: list[str]) -> list[Bo
     return made
 
 
-def _cited_texts(content: str, cited: Iterable[Mapping[str, Any]]) -> list[Body]:
+def _cited_texts(content: str, cited: Any) -> list[Body]:
     """The text cut where what is cited begins and ends."""
     blocks: list[Body] = []
     at = 0
-    spans = sorted(cited, key=lambda one: (one["start"], one["end"]))
-    for (start, end), group in groupby(spans, key=lambda one: (max(one["start"], 0), one["end"])):
+    for (start, end), group in groupby(sorted(_spans(cited), key=_ends), key=_ends):
         if start < at or end <= start:
             continue  # it lies within another
         if plain := content[at:start]:
             blocks.append({"type": "text", "text": plain})
-        sources = [source.get("document") or {} for one in group for source in one.get("sources") or ()]
-        places = [source for source in sources if source.get("type") and source.get("cited_text") is not None]
+        places = [place for one in group for place in _places(one.get("sources"))]
         block: Body = {"type": "text", "text": content[start:end]}
         blocks.append({**block, "citations": places} if places else block)
         at = end
     if content[at:]:
         blocks.append({"type": "text", "text": content[at:]})
     return blocks
+
+
+def _spans(cited: Any) -> list[Body]:
+    """What of the citations says where it begins and ends: clients may hand in anything."""
+    return [one for one in dicts(cited) if type(one.get("start")) is type(one.get("end")) is int]
+
+
+def _ends(one: Body) -> tuple[int, int]:
+    return max(one["start"], 0), one["end"]
+
+
+def _places(sources: Any) -> list[Body]:
+    """Where a text was taken from, as this vendor says it; others say it otherwise."""
+    found = dicts([one.get("document") for one in dicts(sources)])
+    return [one for one in found if one.get("type") and one.get("cited_text") is not None]
 
 
 def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[Body]:
@@ -302,7 +320,7 @@ def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign
 
 def _input_of(arguments: Any, where: str, losses: list[str]) -> Body:
     try:
-        value = orjson.loads(arguments) if arguments else {}
+        value = arguments if type(arguments) is dict else orjson.loads(arguments) if arguments else {}
     except (orjson.JSONDecodeError, TypeError):
         value = None
     if type(value) is dict:
@@ -313,7 +331,7 @@ def _input_of(arguments: Any, where: str, losses: list[str]) -> Body:
 
 def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[tuple[int, Body]]:
     """What can be handed in again, with its place in the turn; with `foreign`, to whoever wrote it."""
-    details = [one for one in message.get("reasoning_details") or () if type(one) is dict]
+    details = dicts(message.get("reasoning_details"))
     made: list[tuple[int, Body]] = []
     for one in details:
         maker, index = one.get("format"), one.get("index")
