@@ -153,11 +153,11 @@ def test_a_tool_s_result_comes_back(client, provider):
     [
         ("azure", "azure"),
         ("openai", "openai"),
-        ("together", "azure"),  # whose default model has no eyes
+        ("together", "together"),  # by another model than its default, which has no eyes
         ("deepseek", "deepseek"),
         ("anthropic", "anthropic"),
-        ("groq", "anthropic"),
-        ("local", "anthropic"),  # its default model has none either
+        ("groq", "groq"),
+        ("local", "anthropic"),  # its model has none either, and is its owner's choice
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

@@ -391,10 +391,15 @@ def test_images_pass_through_and_choose_who_can_see(gateway):
     messages = [{"role": "user", "content": parts}]
     assert gateway.chat({"messages": messages}).json()["provider"] == "azure"
     assert sent(gateway, "azure")["messages"] == messages
-    # Llama 3.3 sees nothing, so it is no fallback for a picture.
+    # Llama 3.3, the default there, sees nothing, so it is no fallback for a picture; another model is.
     gateway.fault("azure", "500")
     body = gateway.chat({"messages": messages}).json()
-    assert [one["provider"] for one in body["attempts"]] == ["azure", "openai"]
+    assert [one["provider"] for one in body["attempts"]] == ["azure", "together"]
+    assert body["model"] == "Qwen/Qwen3.5-9B"
+    body = gateway.chat(
+        {"messages": messages}, model="meta-llama/Llama-3.3-70B-Instruct-Turbo", tier="standard"
+    ).json()
+    assert "together" not in [one["provider"] for one in body["attempts"]]
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])

@@ -332,6 +332,24 @@ FAR_IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"u
 REJECTED = [
     ("openai", {"shape": 1}, "unknown_parameter", "shape"),
     ("azure", {"shape": 1}, "unknown_parameter", "shape"),
+    (
+        "openai",
+        {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "b"}]},
+        "unknown_parameter",
+        "messages[0].reasoning_content",
+    ),
+    (
+        "azure",
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {}}]}]},
+        "unknown_parameter",
+        "messages[0].content[0].cache_control",
+    ),
+    (
+        "openai",
+        {"tools": [{"type": "function", "function": {"name": "f"}, "cache_control": {}}]},
+        "unknown_parameter",
+        "tools[0].cache_control",
+    ),
     ("openai", {"model": None}, "missing_required_parameter", "model"),
     ("azure", {"messages": None}, "missing_required_parameter", "messages"),
     ("openai", {"messages": "hi"}, "invalid_type", "messages"),

@@ -45,6 +45,12 @@ PARAMETERS = frozenset(
         "web_search_options",
     }
 )
+IN_MESSAGES = frozenset(
+    {"annotations", "audio", "content", "function_call", "name", "refusal", "role", "tool_call_id", "tool_calls"}
+)
+IN_PARTS = frozenset({"file", "image_url", "input_audio", "refusal", "text", "type"})
+IN_TOOLS = frozenset({"custom", "function", "type"})
+IN_CALLS = IN_TOOLS | {"id", "index"}
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "model": ((str,), "a string"),
     "messages": ((list,), "an array of objects"),
@@ -90,6 +96,8 @@ def check(vendor: Vendor, body: dict[str, Any]) -> None:
     for name, (low, high) in {**RANGES, "n": CHOICES}.items():
         _ranged(name, body.get(name), low, high)
     _messages(vendor, body["messages"])
+    if vendor.strict:
+        _known_within(body)
     _tools(body)
     _formats(vendor, body)
     _lacking(vendor, body)
@@ -98,10 +106,22 @@ def check(vendor: Vendor, body: dict[str, Any]) -> None:
         _reasoning(body)
 
 
-def known(body: dict[str, Any], parameters: frozenset[str]) -> None:
-    for name in body:
+def known(body: Any, parameters: frozenset[str], at: str = "") -> None:
+    for name in body if isinstance(body, dict) else ():
         if name not in parameters:
-            raise RequestError(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+            raise RequestError(f"Unknown parameter: '{at}{name}'.", f"{at}{name}", "unknown_parameter")
+
+
+def _known_within(body: dict[str, Any]) -> None:
+    """What is strict about parameters is so about what they hold."""
+    for i, tool in enumerate(body.get("tools") or ()):
+        known(tool, IN_TOOLS, f"tools[{i}].")
+    for i, message in enumerate(body["messages"]):
+        known(message, IN_MESSAGES, f"messages[{i}].")
+        for j, part in enumerate(message["content"] if isinstance(message.get("content"), list) else ()):
+            known(part, IN_PARTS, f"messages[{i}].content[{j}].")
+        for j, call in enumerate(message.get("tool_calls") or ()):
+            known(call, IN_CALLS, f"messages[{i}].tool_calls[{j}].")
 
 
 def typed(name: str, value: Any, kinds: tuple[type, ...], words: str) -> None:
