@@ -42,7 +42,7 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
 
 def _features(row: Row, target: Target, model: Model | None, facts: Facts) -> frozenset[Feature]:
     """What it has for this request: some give JSON, and call functions, but not both."""
-    has = model.features if model else row.features
+    has = model.features if model and not row.uniform else row.features
     if row.json_alone and Feature.TOOLS in facts.features and re.match(row.json_alone, target.model):
         return has - _JSON
     return has
