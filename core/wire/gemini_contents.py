@@ -53,6 +53,8 @@ def contents_of(messages: list[Body], model: str, losses: list[str]) -> tuple[li
     if not contents and system:
         losses.append("the system's words were sent as the user's: nobody else says anything")
         return [{"role": "user", "parts": system}], []
+    if not contents:
+        raise RequestRefused("messages are empty: nobody says anything", param="messages")
     return contents, system
 
 
@@ -149,9 +151,9 @@ def _thoughts(message: Body, at: str, losses: list[str]) -> tuple[list[Body], li
     items = message.get("reasoning_details") or []
     own = [item for item in items if item.get("format") == FORMAT]
     for item in own:
-        if item["type"] == "reasoning.encrypted":
+        if item.get("data"):
             closing.append(item["data"])
-        else:
+        elif item.get("text"):
             signature = {"thoughtSignature": item["signature"]} if item.get("signature") else {}
             parts.append({"text": item.get("text") or "", "thought": True, **signature})
     others = sorted({str(item.get("format") or "unnamed") for item in items} - {FORMAT})
