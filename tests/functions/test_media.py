@@ -81,8 +81,11 @@ def seeing(*urls: str, models: list[str] = ALL) -> dict[str, Any]:
 
 
 def images(gateway: Server, provider: str) -> list[str]:
-    content = json.loads(gateway.fleet.requests(provider)[-1].body)["messages"][0]["content"]
-    return [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    """What it was sent, in its own form."""
+    message = json.loads(gateway.fleet.requests(provider)[-1].body)["messages"][0]
+    if "images" in message:
+        return [f"data:image/png;base64,{one}" for one in message["images"]]
+    return [part["image_url"]["url"] for part in message["content"] if part["type"] == "image_url"]
 
 
 @pytest.mark.parametrize("route", CHAT_ROUTES)
