@@ -101,6 +101,11 @@ class Steps:
             raise
         receipt.warnings += won.candidate.warnings
         receipt.warnings += self._lost(won.candidate, request)
+        if request.options.cache in {"write", "on"} and self._native(won.candidate, request) is not None:
+            words = (
+                f"cache={request.options.cache} had no effect: {won.candidate.target} answers in the caller's dialect"
+            )
+            receipt.warnings.append(f"{words}, and only answers in ours are kept")
         substitution = self._substitution(request, won.candidate, plan.named)
         receipt.substituted = bool(substitution)
         receipt.warnings += substitution
@@ -166,7 +171,7 @@ class Steps:
     def _native(self, candidate: Candidate, request: Request) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""
         native = request.native
-        if native is None or native.dialect not in self._registry.rows[candidate.target.provider].dialects:
+        if native is None or not self._registry.takes(candidate.target.place, native.dialect):
             return None
         if candidate.drop.isdisjoint(native.body):
             return native

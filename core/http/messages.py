@@ -31,9 +31,7 @@ from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Native, Request
 from core.wire import messages as wire
-from core.wire.anthropic import completion_to, request_from, usage_to
 from core.wire.chat import chat_facts, check_type
-from core.wire.messages_stream import MESSAGE_STOP, MessagesStream
 from core.wire.openai import Completion
 
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
@@ -54,6 +52,8 @@ class Messages:
     def answer(self, answer: Answer[Completion]) -> bytes:
         raw = answer.value.native
         if raw is None:
+            from core.wire.messages_codec import completion_to, usage_to  # noqa: PLC0415 - for who needs it
+
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
             raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
@@ -80,7 +80,7 @@ class OwnEvents:
         return self._marked(b"".join([frame.raw for frame in batch]))
 
     def end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; it has been said
-        return self._marked(MESSAGE_STOP)
+        return self._marked(wire.MESSAGE_STOP)
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
         said = _said(error, stream_error_object(error, receipt), receipt, _status(error))
@@ -94,6 +94,8 @@ class MadeEvents(OwnEvents):
     """Canonical chunks, translated."""
 
     def __init__(self, receipt: Receipt) -> None:
+        from core.wire.messages_codec import MessagesStream  # noqa: PLC0415 - for who needs it
+
         super().__init__(receipt)
         self._stream = MessagesStream(receipt.request.facts.input_tokens)
 
@@ -146,6 +148,8 @@ class CountEndpoint(MessagesEndpoint):
 
 
 def messages_request(body: Body, route: str, timeout: float | None) -> Request:
+    from core.wire.messages_codec import request_from  # noqa: PLC0415 - for who needs it
+
     chosen = options.take(body)
     canonical, losses = request_from(body)
     facts, native = chat_facts(canonical), Native(wire.DIALECT, body, losses=tuple(losses))

@@ -21,6 +21,7 @@ _PASSED = re.compile(
     r"|XDG_\w+|(HTTPS?|NO|ALL)_PROXY|SSL_CERT_\w+|DBUS_SESSION_BUS_ADDRESS",
     re.IGNORECASE,
 )
+leaving: set[asyncio.Task[Any]] = set()  # processes that were killed, until it is known how they ended
 
 
 class Program:
@@ -33,6 +34,7 @@ class Program:
         self._tasks: list[asyncio.Task[None]] = []
         self._words = bytearray()
         self._size = 0
+        self._closed = False
 
     async def start(
         self,
@@ -127,10 +129,19 @@ class Program:
             del self._words[:-_MOST_WORDS]
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         if self._process is not None:
             _kill(self._process)
+            # There is no public way to let go of its pipes, and what nobody reads any more would never end.
+            self._process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - see above
+            if self._process.returncode is None:
+                task = asyncio.get_running_loop().create_task(self._process.wait())
+                leaving.add(task)
+                task.add_done_callback(leaving.discard)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -24,6 +24,7 @@ Body = dict[str, Any]
 
 _VERSION = "anthropic-version"
 _PATIENCE = 30.0  # seconds for what is asked through the SDK
+_STUMBLES = (ValueError, AttributeError, TypeError)  # of the client, which reads whatever comes as an answer
 _COUNTED = frozenset(
     {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"}
 )
@@ -68,9 +69,10 @@ class Anthropic:
         model, messages = counted.pop("model"), counted.pop("messages")
         async with self._client({**headers, HOP: str(call.hop + 1)}) as client:
             found = await client.messages.count_tokens(model=model, messages=messages, extra_body=counted)
-        if type(found.input_tokens) is not int:
+        count = getattr(found, "input_tokens", None)  # it gives back whatever came
+        if type(count) is not int:
             raise Malformed("the count of tokens is no number")
-        return found.input_tokens
+        return count
 
     async def models(self) -> list[str]:
         async with self._client({_VERSION: self._version or NEWEST, HOP: "1"}) as client:
@@ -113,7 +115,7 @@ class Anthropic:
             raise AttemptTimeout(f"no answer within {_PATIENCE:g} s") from None
         except sdk.APIConnectionError as error:
             raise Unreachable(f"no connection to the provider ({type(error.__cause__).__name__})") from None
-        except sdk.APIError:
+        except (sdk.APIError, *_STUMBLES):
             raise Malformed("the answer is not what the API says it is") from None
 
     def _refusal(self, error: Any) -> TargetError:

@@ -1,4 +1,4 @@
-"""Google Gemini by its own API, generateContent: chat, streams, vectors, models, tokens."""
+"""Gemini by its own API, generateContent: chat, streams, vectors, models, tokens."""
 
 import asyncio
 import time

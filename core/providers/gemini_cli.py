@@ -1,4 +1,4 @@
-"""Google Gemini by its own program, for who is logged in there and has no key: one text in, one text out.
+"""Gemini by its own program, for who is logged in there and has no key: one text in, one text out.
 
 The program is an agent for people. Here it gets an empty folder, no tools, our system prompt in place of its own, and
 of the environment only what it needs to run and to find its login.

@@ -6,8 +6,8 @@ An account whose address ends in /v1 keeps to that dialect for chat, too.
 from typing import Any
 
 from core.config.settings import Account
-from core.errors import TargetError
-from core.net.transport import Transport, address
+from core.errors import ParameterRefused, TargetError
+from core.net.transport import Incoming, Transport, address
 from core.providers.api import checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
@@ -30,13 +30,13 @@ class Ollama(OpenAIDialect):
         self._chat_url = address(self._api.root.removesuffix(row.path_prefix) + "/api/chat")
         self._keep_alive = account.keep_alive
         self._num_ctx = account.num_ctx
+        self._thoughtless: set[str] = set()  # models that do not think
 
     async def chat(self, call: Call) -> Reply[Completion]:
         if self._only_compatible:
             call, warnings = _without_own(call)
             return (await super().chat(call))._replace(warnings=warnings)
-        body, asked, warnings = self._body(call, stream=False)
-        answer = await self._api.post(self._chat_url, body, call)
+        answer, asked, warnings = await self._opened(call, stream=False)
         try:
             completion = completion_from(await answer.read(call.max_bytes), asked=asked, secrets=self._api.secrets)
         except TargetError as error:
@@ -52,8 +52,7 @@ class Ollama(OpenAIDialect):
             frames = await super().chat_stream(call)
             frames.warnings = warnings
             return frames
-        body, asked, warnings = self._body(call, stream=True)
-        answer = await self._api.post(self._chat_url, body, call)
+        answer, asked, warnings = await self._opened(call, stream=True)
         self._api.must_stream(answer, "application/x-ndjson")
         reader = OllamaStream(
             model=call.target.model, limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._api.secrets,
@@ -61,8 +60,25 @@ class Ollama(OpenAIDialect):
         )  # fmt: skip
         return Frames(answer, reader, self._api.said(answer.request_id), warnings)
 
+    async def _opened(self, call: Call, *, stream: bool) -> tuple[Incoming, int, tuple[str, ...]]:
+        """The head of the answer, an estimate of the prompt's tokens, and what was left out.
+
+        Many models do not think, which no list tells: those who refuse to are asked once more without.
+        """
+        body, asked, warnings = self._body(call, stream=stream)
+        left_out = (*warnings, f"thinking was left out: this model does not think ({call.target})")
+        if call.target.model in self._thoughtless and not call.strict and body.pop("think", None):
+            warnings = left_out
+        try:
+            return await self._api.post(self._chat_url, body, call), asked, warnings
+        except ParameterRefused as error:
+            if call.strict or not body.get("think") or "support thinking" not in error.message:
+                raise
+        self._thoughtless.add(call.target.model)
+        del body["think"]
+        return await self._api.post(self._chat_url, body, call), asked, left_out
+
     def _body(self, call: Call, *, stream: bool) -> tuple[dict[str, Any], int, tuple[str, ...]]:
-        """What is sent, an estimate of the prompt's tokens, and what was left out."""
         body, losses = request_to(call.body)
         warnings = checked(losses, call)
         asked = chat_facts(call.body).input_tokens

@@ -1,5 +1,7 @@
 """By what means a target would give the JSON that is asked for. Pure."""
 
+import re
+
 from core.capabilities import Feature
 from core.config.catalog import Model
 from core.providers.table import Row
@@ -13,15 +15,15 @@ _WORDS = {"json_mode": "by JSON mode", "tool": "by a function call"}
 A_FUNCTION = Facts(params=frozenset({"tool_choice"}))  # what asking by means of one takes
 
 
-def means_at(row: Row, model: Model | None, request: Request) -> Means | None:
+def means_at(row: Row, target: Target, model: Model | None, request: Request) -> Means | None:
     facts = request.facts
-    return means_of(facts.features, _features(row, model), as_object=facts.as_object)
+    return means_of(facts.features, _features(row, target, model, facts), as_object=facts.as_object)
 
 
-def lacking(row: Row, model: Model | None, request: Request) -> frozenset[Feature]:
+def lacking(row: Row, target: Target, model: Model | None, request: Request) -> frozenset[Feature]:
     """What is asked for and cannot be had. Who is strict gets JSON by what a provider has for it, or not at all."""
-    missing = request.facts.features - _features(row, model)
-    if request.options.strict or means_at(row, model, request) is None:
+    missing = request.facts.features - _features(row, target, model, request.facts)
+    if request.options.strict or means_at(row, target, model, request) is None:
         return missing
     return missing - _JSON
 
@@ -35,8 +37,12 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
     if means is None or means == "native":
         return ()
     what = "JSON schema" if Feature.JSON_SCHEMA in request.facts.features else "JSON mode"
-    return (f"{target} takes no {what}: asked {_WORDS[means]}, and checked here",)
+    return (f"{target} takes no {what} in this request: asked {_WORDS[means]}, and checked here",)
 
 
-def _features(row: Row, model: Model | None) -> frozenset[Feature]:
-    return model.features if model and not row.uniform else row.features
+def _features(row: Row, target: Target, model: Model | None, facts: Facts) -> frozenset[Feature]:
+    """What it has for this request: some give JSON, and call functions, but not both."""
+    has = model.features if model else row.features
+    if row.json_alone and Feature.TOOLS in facts.features and re.match(row.json_alone, target.model):
+        return has - _JSON
+    return has

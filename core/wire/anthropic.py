@@ -53,7 +53,11 @@ def request_from(body: Mapping[str, Any]) -> tuple[Body, list[str]]:
     if tools := body.get("tools"):
         made |= _tools_from(tools, losses)
     if choice := body.get("tool_choice"):
-        made |= _choice_from(choice, losses)
+        chosen = _choice_from(choice, losses)
+        if "tools" in made:
+            made |= chosen
+        elif chosen and body.get("tools"):
+            losses.append("tool_choice was left out: there is nothing left to choose from")
     if stops := body.get("stop_sequences"):
         check_type("stop_sequences", stops, (list,))
         made["stop"] = list(stops)
@@ -182,7 +186,10 @@ def _choice_from(choice: Any, losses: list[str]) -> Body:
 
 
 def _config_from(config: Mapping[str, Any]) -> Body:
-    made: Body = {"reasoning_effort": config["effort"]} if config.get("effort") else {}
+    made: Body = {}
+    if effort := config.get("effort"):
+        check_type("output_config.effort", effort, (str,))
+        made["reasoning_effort"] = effort
     if wanted := config.get("format"):
         check_type("output_config.format", wanted, (dict,))
         schema = {"name": "answer", "strict": True, "schema": wanted.get("schema")}

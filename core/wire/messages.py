@@ -11,6 +11,7 @@ DIALECT: Final = "messages"
 HEADERS: Final = ("anthropic-version", "anthropic-beta")  # which say how a request is meant
 TOO_LONG: Final = "prompt is too long"  # by these words its clients know that they have to shorten a conversation
 OVERLOADED: Final = 529  # its own status
+MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TYPES: Final = {
     401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
     408: "timeout_error", 409: "conflict_error", 413: "request_too_large", 429: "rate_limit_error",

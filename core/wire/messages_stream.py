@@ -11,6 +11,7 @@ from core.types.usage import Usage
 from core.wire import sse
 from core.wire.anthropic import message_id, stop_reason_to, usage_to
 from core.wire.anthropic_blocks import FORMAT
+from core.wire.messages import MESSAGE_STOP
 from core.wire.seals import extra_sealed, sealed
 
 Body = dict[str, Any]
@@ -21,7 +22,6 @@ _DELTA = (
     b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":%b}}\n\n'
 )
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
-MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 # A block's first look, and how its pieces are called.
 _EMPTY: dict[str, Body] = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}}
 _PIECES = {"text": (b"text_delta", b"text"), "thinking": (b"thinking_delta", b"thinking"),

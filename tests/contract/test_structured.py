@@ -14,6 +14,7 @@ import core.execution.structured
 from core.capabilities import Capability, Feature
 from core.providers.registry import Registry
 from core.providers.table import TABLE, Row
+from tests.contract import talk
 from tests.contract.cases import EVERYBODY, NATIVE, OPENAI
 from tests.contract.rooms import room
 from tests.contract.upstream import as_json, upstream
@@ -37,6 +38,7 @@ MUTE = Row(
     features=frozenset({Feature.STREAM}), default_models={Capability.CHAT: "silence"},
 )  # fmt: skip
 MEANS = {"openai": "native", "deepseek": "json_mode", "smith": "tool"}
+MEANLESS = {"replicate"}  # has no formats and no functions
 _serial = count()
 
 modes = pytest.mark.parametrize("mode", ["plain", "stream"])
@@ -359,7 +361,46 @@ def test_a_check_without_an_end_ends(tmp_path, monkeypatch):
     assert kept["outcome"] == "error"
 
 
-# The official client, against everybody who is simulated.
+# Everybody who is simulated, in his own dialect.
+
+
+@modes
+@pytest.mark.parametrize("kind", ["json_schema", "json_object"])
+@pytest.mark.parametrize("provider", [name for name in EVERYBODY if name not in MEANLESS])
+def test_everybody_mends(gateways, provider, kind, mode):
+    gateway = gateways("quick", provider)
+    wanted = FORMAT if kind == "json_schema" else {"type": kind}
+    plan = gateway.http.post("/api/ai/route", json={**HELLO, "provider": provider, "response_format": wanted}).json()
+    means = plan["candidates"][0]["means"]
+    gateway.fault(provider, "wrong_json", times=1)
+    heard = talk.ask(gateway, NATIVE, mode, provider=provider, response_format=wanted)
+    assert heard.status == 200 and heard.headers["x-patchbay-provider"] == provider
+    kept = gateway.receipt(heard.decision)
+    if (means, kind) == ("tool", "json_object"):
+        assert heard.text == "{}", "a call without its arguments, and any object will do"
+        return
+    if (means, mode) == ("native", "stream"):  # it has gone out before anybody could look
+        assert [one["then"] for one in kept["attempts"]] == ["done"]
+        assert any("streamed as it came" in one for one in kept["warnings"])
+        return
+    assert isinstance(json.loads(heard.text), dict)
+    assert [(one["error"], one["then"]) for one in kept["attempts"][:1]] == [("SchemaMissed", "again")]
+    assert all(one["usage"] for one in kept["attempts"]) and len(kept["attempts"]) == 2
+    assert kept["usage"]["total_tokens"] == sum(one["usage"]["total_tokens"] for one in kept["attempts"])
+
+
+@pytest.mark.parametrize("provider", [name for name in EVERYBODY if name not in MEANLESS])
+def test_nobody_is_told_more_than_once(gateways, provider):
+    gateway = gateways("quick", provider)
+    gateway.fault(provider, "wrong_json")
+    requests = talk.Requests(gateway)
+    heard = talk.ask(gateway, NATIVE, provider=provider, fallback=False, response_format=FORMAT)
+    assert heard.status == 502
+    assert [one["error"] for one in heard.error["attempts"]] == ["SchemaMissed"] * 2
+    assert requests.since() == {provider: 2}
+
+
+# The official client.
 
 
 class Person(pydantic.BaseModel):

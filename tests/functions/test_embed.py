@@ -469,7 +469,7 @@ class TestAround:
     def test_providers_say_who_embeds(self, gateway):
         rows = {one["name"]: one for one in gateway.http.get("/api/ai/providers").json()["providers"]}
         assert {name for name, one in rows.items() if "embed" in one["capabilities"]} == {
-            "azure", "openai", "together", "huggingface", "local", "ollama",
+            "azure", "openai", "together", "gemini", "huggingface", "local", "ollama",
         }  # fmt: skip
         assert rows["openai"]["accounts"][0]["embedding_model"] == SMALL
 

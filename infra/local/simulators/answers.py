@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -10,6 +11,8 @@ import orjson
 
 from infra.local.simulators.samples import sample
 
+# A fault: JSON that was asked for comes as words, and a function is called without its arguments.
+WRONG_JSON: ContextVar[bool] = ContextVar("wrong_json", default=False)
 QUOTED = 400
 # What OpenAI counts for one image at low detail.
 IMAGE_TOKENS = 85
@@ -100,7 +103,7 @@ def _many(count: int, noun: str) -> str:
 
 
 def _formatted(body: dict[str, Any], text: str, source: str, model: str) -> str:
-    wanted = body.get("response_format") or {}
+    wanted = {} if WRONG_JSON.get() else body.get("response_format") or {}
     match wanted.get("type"):
         case "json_object" if (schema := _told(body)) is not None:
             return orjson.dumps(sample(schema)).decode()
@@ -145,7 +148,7 @@ def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
 def _calling(functions: Sequence[dict[str, Any]], index: int, room: int | None) -> Answer:
     calls = []
     for number, function in enumerate(functions):
-        arguments = orjson.dumps(sample(function.get("parameters"))).decode()
+        arguments = orjson.dumps({} if WRONG_JSON.get() else sample(function.get("parameters"))).decode()
         mark = blake2b(f"{function['name']}\0{arguments}\0{index}\0{number}".encode(), digest_size=12)
         calls.append(ToolCall(f"call_{mark.hexdigest()}", function["name"], arguments))
         if room is not None:

@@ -232,7 +232,8 @@ def _usage(body: dict[str, Any], answer: Answer, *, thought: bool) -> dict[str, 
     total = prompt_tokens(_seen(body))
     sizes, size = [], 0
     for block in marked(body):
-        size += len(orjson.dumps({name: value for name, value in block.items() if name != "cache_control"}))
+        bare = {name: value for name, value in block.items() if name != "cache_control"}
+        size += len(block["text"]) if block.get("type") == "text" else len(orjson.dumps(bare))
         if marker := block.get("cache_control"):
             sizes.append((min(size // CHARS_PER_TOKEN, total), marker.get("ttl", "5m")))
     read = sizes[-2][0] if len(sizes) > 1 else 0

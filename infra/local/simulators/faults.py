@@ -18,6 +18,7 @@ WORDS = (
     "truncated_json",
     "wrong_content_type",
     "huge_body",
+    "wrong_json",
     *STREAM_ONLY,
 )
 VALID = (

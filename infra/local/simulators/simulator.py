@@ -4,6 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -12,6 +13,8 @@ from urllib.parse import parse_qs, unquote
 from infra.local.simulators import (
     anthropic,
     chat,
+    cohere,
+    cohere_embeddings,
     embeddings,
     gemini,
     gemini_embeddings,
@@ -19,7 +22,10 @@ from infra.local.simulators import (
     ollama,
     pipelines,
     replicate,
+    rerank,
+    responses,
 )
+from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
@@ -50,7 +56,14 @@ class Responder:
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
+    "responses": Responder("POST", "chat", responses.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "rerank": Responder("POST", "rerank", rerank.respond),
+    "similarity": Responder("POST", "rerank", rerank.similarity),
+    "cohere_chat": Responder("POST", "chat", cohere.chat),
+    "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
+    "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
     "gemini": Responder("POST", "chat", gemini.generate),
@@ -107,6 +120,8 @@ class Simulator:
             count,
             streaming=isinstance(reply, Stream),
         )
+        if fault is not None and fault.name == "wrong_json":
+            reply = copy_context().run(self._wrong, call, responder)
         await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
@@ -133,6 +148,10 @@ class Simulator:
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
         return responder.respond(call)
+
+    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
+        WRONG_JSON.set(True)
+        return self._reply(call, responder)
 
     def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
         if reply is PORTAL:

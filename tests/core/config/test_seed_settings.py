@@ -241,7 +241,6 @@ def test_000_small_letters(read):
     account = default(config, "anthropic")
     assert (account.key, account.model) == (Secret("sk-ant-1"), "claude-3-opus")
     assert config.configured  # no simulator stands in for somebody whose key is there
-    assert any(one.startswith("Anthropic: this version cannot use it yet") for one in config.warnings)
 
 
 def test_001_names(read):
@@ -255,7 +254,6 @@ def test_001_names(read):
     assert config.strategy == "fallback"
     warned(
         config,
-        "Anthropic: this version cannot use it yet; its settings are kept",
         "LOCAL_WHISPER_MODEL (.env): kept for transcribe",
         "LOCAL_QUANTIZATION (.env): kept for serving models on own GPUs",
         "LOCAL_DEVICE (.env): kept for serving models on own GPUs",
@@ -284,7 +282,7 @@ def test_002_file(read):
     config = read({".orchestrator/providers.yaml": SEED_002}, ANTHROPIC_API_KEY="sk-ant-1")
     claude, gemini, ollama, openai = (default(config, name) for name in ("anthropic", "gemini", "ollama", "openai"))
     assert (claude.key, claude.model, claude.enabled) == (Secret("sk-ant-1"), "claude-sonnet-4-5", True)
-    assert (gemini.model, gemini.enabled) == ("gemini-2.0-flash", True)
+    assert (gemini.model, gemini.enabled, gemini.command) == ("gemini-2.0-flash", True, "gemini")
     assert (ollama.base_url, ollama.model) == ("http://localhost:11434", "llama3:70b")
     assert (openai.enabled, openai.key, openai.model) == (False, None, "gpt-4-turbo")
     assert (config.prefer_local, config.max_cost, config.fallback_provider) == (True, 1.0, "claude")
@@ -292,10 +290,6 @@ def test_002_file(read):
     warned(
         config,
         f"{where}providers.openai.api_key: OPENAI_API_KEY is not set",
-        f"{where}providers.gemini.auth_method: cli has no effect",
-        "Anthropic: this version cannot use it yet",
-        "Google Gemini: this version cannot use it yet",
-        f"{where}routing.fallback_provider: this version cannot use Anthropic yet",
     )
 
 
@@ -313,7 +307,7 @@ def test_004_names(read):
     assert (config.port, config.log_level) == (8005, "info")
     assert default(config, "openai").key == Secret("sk-...")
     assert default(config, "anthropic").max_tokens == 4000
-    warned(config, "Anthropic: this version cannot use it yet")
+    assert config.warnings == ()
     assert default(read({".env": "OPENAI_MAX_TOKENS=4000"}), "openai").max_tokens == 4000
 
 
@@ -339,7 +333,6 @@ def test_004_files(read):
         *(f"{service}{name} has no effect" for name in ("name", "version", "description")),
         "config/ai-provider/production.yml: cache.redis_url has no effect: there is no Redis here: instances share "
         "their cache in the table of PATCHBAY_TABLE",
-        "Anthropic: this version cannot use it yet",
     )
 
 

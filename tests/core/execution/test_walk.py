@@ -21,6 +21,7 @@ from core.errors import (
     QuotaExhausted,
     RateLimited,
     RequestRefused,
+    SchemaMissed,
     ServerFault,
     TargetError,
 )
@@ -428,3 +429,34 @@ def test_whatever_happens_permits_and_attempts_agree(does, refusals, seconds):
     assert scene.tried == sorted(scene.tried)
     assert len(scene.tried) == len(scene.observed) + (won is not None)
     assert all(one.error in {cls.__name__ for cls in TargetError.__subclasses__()} for one in scene.observed)
+
+
+class TestMending:
+    """An answer that is not the JSON that was asked for is asked for once more where it came from."""
+
+    def test_each_target_is_told_once(self):
+        scene = Scene({"a": [SchemaMissed("x")], "b": [SchemaMissed("x")]})
+        scene.fails(AllTargetsFailed)
+        assert [(who, then) for _, who, _, _, then in scene.told] == [
+            ("a", "again"), ("a", "next"), ("b", "again"), ("b", "stop"),
+        ]  # fmt: skip
+        assert not any(scene.clock.slept), "nobody waits to be told"
+
+    def test_the_second_answer_wins(self):
+        scene = Scene({"a": [SchemaMissed("x"), "right"], "b": ["other"]})
+        assert scene.wins().value == "right"
+        assert scene.tried == ["a", "a"]
+
+    def test_other_failures_between_take_nothing_from_it(self):
+        scene = Scene({"a": [ServerFault("x"), ServerFault("x"), SchemaMissed("x"), SchemaMissed("x")]})
+        scene.fails(AllTargetsFailed)
+        assert [then for *_, then in scene.told] == ["again", "again", "again", "stop"]
+
+    def test_there_is_no_time_for_it_after_the_deadline(self):
+        scene = Scene({"a": [after(10, SchemaMissed("x"))]}, seconds=10)
+        scene.fails(AllTargetsFailed)
+        assert [then for *_, then in scene.told] == ["stop"]
+
+    def test_it_has_the_targets_share_of_what_is_left(self):
+        scene = Scene({"a": [after(4, SchemaMissed("x")), "right"], "b": ["other"]}, seconds=10)
+        assert scene.wins().value == "right"

@@ -19,7 +19,7 @@ from infra.local.server import simulated
 from tests.core.fakes import run
 from tests.harness import Server, server
 
-PROVIDERS = ("azure", "together", "openai", "groq", "local", "ollama")
+PROVIDERS = ("azure", "together", "anthropic", "openai", "groq", "local", "ollama")
 
 
 @dataclass
@@ -103,7 +103,7 @@ def make(providers: Server, tmp_path: Path) -> Iterator[Callable[..., House]]:
 @pytest.fixture
 def house(make: Callable[..., House]) -> Iterator[House]:
     """All simulated providers, as the surrounding scope."""
-    made = make(ANTHROPIC_API_KEY="sk-ant-mine-0001")  # for who brings a class of this name
+    made = make()
     get_provider_manager.cache_clear()
     with using(made.scope):
         yield made

@@ -83,8 +83,9 @@ class TestNames:
 
     def test_the_order_is_the_tables(self):
         assert list(Registry().rows) == [row.name for row in TABLE]
-        assert [row.name for row in Registry().offering(Capability.CHAT)][:3] == ["azure", "together", "openai"]
-        assert Registry().offering(Capability.RERANK) == []
+        offering = [row.name for row in Registry().offering(Capability.CHAT)]
+        assert offering[:4] == ["azure", "together", "anthropic", "openai"]
+        assert Registry().offering(Capability.SPEAK) == []
 
 
 class TestPlugIns:

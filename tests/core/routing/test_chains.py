@@ -29,7 +29,7 @@ HI = [{"role": "user", "content": "Hi"}]
 def planner(tmp_path):
     def made(text=KEYS, **environ):
         (tmp_path / "patchbay.yaml").write_text(text)
-        registry = Registry()
+        registry = Registry.with_plugins()
         read = Configuration(registry, environ=environ, dotenv=tmp_path / ".env")
         config = read.load({})
         registry.connect(config.accounts, Transport())
@@ -79,8 +79,8 @@ class TestExplicit:
         assert order(made, provider="together") == ["together", "groq", "openai"]
         assert order(made, provider="together", fallback=False) == ["together"]
 
-    def test_somebody_this_version_cannot_use_is_left_out(self, planner):
-        assert order(planner(KEYS, CHAT_CHAIN="claude,openai")) == ["openai"]
+    def test_somebody_this_version_cannot_use_is_left_out(self, someday, planner):
+        assert order(planner(KEYS, CHAT_CHAIN="later,openai")) == ["openai"]
 
 
 class TestSecond:
@@ -236,15 +236,15 @@ class TestAccounts:
         assert out["azure:east"] == "set AZURE_EAST_API_KEY"
         assert out["groq:off"] == "switched off by patchbay.yaml: providers.off.enabled"
 
-    def test_one_of_a_provider_that_cannot_be_used_yet(self, planner):
-        made = plan(planner(KEYS, ANTHROPIC_API_KEY="k"), provider="claude")
-        assert made.excluded[0].reason == "this version cannot use Anthropic yet"
+    def test_one_of_a_provider_that_cannot_be_used_yet(self, someday, planner):
+        made = plan(planner(KEYS, SOMEDAY_API_KEY="k"), provider="later")
+        assert made.excluded[0].reason == "this version cannot use Someday yet"
         assert made.candidates[0].target.provider == "azure"
 
-    def test_a_model_of_one(self, planner):
-        made = plan(planner(KEYS), model="claude-sonnet-4-5")
-        assert made.excluded[0].target.provider == "anthropic"
-        assert made.excluded[0].reason == "this version cannot use Anthropic yet"
+    def test_a_model_of_one(self, someday, planner):
+        made = plan(planner(KEYS), model="someday/m")
+        assert made.excluded[0].target.provider == "someday"
+        assert made.excluded[0].reason == "this version cannot use Someday yet"
 
     def test_a_model_of_somebody_outside_the_chain(self, planner):
         found = plan(planner(KEYS, CHAT_CHAIN="groq"), model="gpt-4.1-mini").candidates

@@ -11,6 +11,7 @@ from core.config.prices import Rates, moment, parse_periods, per_token
 from core.errors import BadRequest, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
+from core.providers.table import TABLE, Row
 from core.routing.planner import Planner
 from core.types.request import Options, Request
 from core.types.target import Target
@@ -53,8 +54,8 @@ CATALOG = Catalog(
 )
 
 
-def planner(environ=None, catalog=CATALOG):
-    registry = Registry()
+def planner(environ=None, catalog=CATALOG, registry=None):
+    registry = registry or Registry()
     config = settings.load(registry.declared(), environ=KEYS if environ is None else environ)
     registry.connect(config.accounts, Transport())
     return Planner(registry, catalog, config)
@@ -92,6 +93,7 @@ AZURE, TOGETHER, OPENAI = "azure/gpt-5.4-mini", f"together/{LLAMA}", "openai/gpt
 
 
 PERSON = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}}}
+FUNCTION = {"type": "function", "function": {"name": "weather"}}
 WORDS = {"type": "json_schema", "json_schema": {"name": "words", "schema": {"type": "array"}}}
 
 
@@ -110,7 +112,9 @@ class TestMeans:
     def test_and_says_so(self):
         made = {one.target.provider: one for one in plan(None, {"response_format": PERSON}).candidates}
         assert made["together"].reasons[-1] == "by JSON mode, checked here"
-        assert made["together"].warnings == (f"{TOGETHER} takes no JSON schema: asked by JSON mode, and checked here",)
+        assert made["together"].warnings == (
+            f"{TOGETHER} takes no JSON schema in this request: asked by JSON mode, and checked here",
+        )
         assert made["azure"].warnings == () and len(made["azure"].reasons) == 1
 
     def test_strict_takes_a_providers_own_means_only(self):
@@ -136,12 +140,20 @@ class TestMeans:
         assert (one.means, one.reasons[-1]) == ("tool", "by a function call, checked here")
         assert "tool_choice" not in one.drop
 
+    @pytest.mark.parametrize(("name", "fields", "means"), [
+        ("old-1", {"tools": [FUNCTION]}, "tool"), ("old-1", {}, "native"), ("new-1", {"tools": [FUNCTION]}, "native"),
+    ])  # fmt: skip
+    def test_who_gives_json_only_without_functions_gives_it_by_one_more(self, name, fields, means):
+        row = Row("acme", "Acme", base_url="https://acme.example", json_alone="old-")
+        made = planner({"ACME_API_KEY": "a", "ACME_MODEL": name}, registry=Registry([*TABLE, row]))
+        (only,) = made.plan(request({"response_format": PERSON, **fields}, provider="acme")).candidates
+        assert only.means == means
+
     def test_who_cannot_be_made_to_call_is_not_told_to(self):
-        one = planner(
-            {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "OLLAMA_MODEL": "m"},
-            Catalog([model("ollama", "m", "fast", features=frozenset({Feature.TOOLS}))]),
-        )
-        (only,) = one.plan(request({"response_format": PERSON})).candidates
+        features, lacks = frozenset({Feature.TOOLS}), frozenset({"tool_choice"})
+        row = Row("acme", "Acme", base_url="https://acme.example", features=features, lacks_params=lacks)
+        made = planner({"ACME_API_KEY": "a", "ACME_MODEL": "m"}, registry=Registry([*TABLE, row]))
+        (only,) = made.plan(request({"response_format": PERSON}, provider="acme")).candidates
         assert only.means == "tool" and "tool_choice" in only.drop
         assert not any("tool_choice" in each for each in only.warnings), "nobody asked for one"
 

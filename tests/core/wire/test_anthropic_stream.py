@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.errors import Malformed, Overloaded, StreamCut, StreamFailed
 from core.types.frame import Kind
-from core.types.usage import Usage
+from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.anthropic import completion_from
 from core.wire.anthropic_stream import MessagesStream, PassedStream
 from core.wire.assembly import completion_of
@@ -95,6 +95,12 @@ def reader(kind=MessagesStream, **more):
     return kind(**how)
 
 
+def whole_of(frames, usage=UNKNOWN_USAGE):
+    raw = completion_of([frame.raw for frame in frames], usage)
+    assert raw is not None
+    return orjson.loads(raw)
+
+
 def read(parts, stream=None):
     stream = stream or reader()
     frames = [frame for part in parts for frame in stream.feed(part)]
@@ -108,7 +114,7 @@ def test_a_stream_in_any_pieces_is_the_whole_answer(cuts):
     parts = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     stream, frames = read(parts)
     assert stream.usage == Usage("reported", 9, 4, 3, 18, 12, 2)
-    whole = orjson.loads(completion_of([frame.raw for frame in frames], stream.usage))
+    whole = whole_of(frames, stream.usage)
     assert whole == completion_from(orjson.dumps(MESSAGE), created=1).body
     assert frames[-1].kind is Kind.END
     assert frames[0].kind is Kind.META
@@ -183,7 +189,7 @@ class TestEnds:
 def test_a_refusal_says_why():
     end = event("message_delta", delta={"stop_reason": "refusal", "stop_details": {"explanation": "No."}})
     _, frames = read([START, end, event("message_stop")])
-    whole = orjson.loads(completion_of([frame.raw for frame in frames], Usage()))
+    whole = whole_of(frames)
     (choice,) = whole["choices"]
     assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", "No.")
 
@@ -192,6 +198,6 @@ def test_words_that_a_block_begins_with_are_kept():
     block = begun(0, type="text", text="Hel") + delta(0, "text_delta", text="lo") + ended(0)
     call = begun(1, type="tool_use", id="t", name="f", input={"a": 1}) + ended(1)
     _, frames = read([START, block, call, *END])
-    message = orjson.loads(completion_of([frame.raw for frame in frames], Usage()))["choices"][0]["message"]
+    message = whole_of(frames)["choices"][0]["message"]
     assert message["content"] == "Hello"
     assert message["tool_calls"][0]["function"]["arguments"] == '{"a":1}'

@@ -1,6 +1,7 @@
 """Ollama's own chat ↔ ours: what both can say comes back, and what one side cannot is told."""
 
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from tests.core.fakes import JSON, examples
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 NAME = st.sampled_from(["get_weather", "get_time", "look"])
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
-PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PICTURE: dict[str, Any] = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 ARGUMENTS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
 
 
