@@ -128,7 +128,7 @@ def test_what_cannot_be_fetched_goes_on_to_who_may_know_better(gateway: Server, 
     ("path", "words"),
     [
         ("/none.png", "its server answered 404"),
-        ("/page", "what is there is no file of a known kind"),
+        ("/page", "what is there is text/plain"),
         ("/large.png", "the files of the request are larger than 2000 bytes in all"),
     ],
 )

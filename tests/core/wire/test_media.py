@@ -117,6 +117,7 @@ def test_facts_know_the_images_and_not_what_is_on_them():
         ({"type": "input_audio", "input_audio": {"data": "https://example.com/a.wav", "format": "wav"}}, True),
         ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}, False),
         ({"type": "file", "file": {"file_data": "http://example.com/a.pdf", "filename": "a.pdf"}}, True),
+        ({"type": "file", "file": {"file_url": "http://example.com/a.pdf"}}, True),
         ({"type": "file", "file": {"file_id": "file-1"}}, False),
         ({"type": "audio_url", "audio_url": {"url": "https://example.com/a.mp3"}}, True),
     ],
