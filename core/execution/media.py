@@ -17,6 +17,7 @@ _AT_ONCE = 8
 _HEAD = 64  # bytes that say what a file is
 # What a part may hold; a file may be anything that is known.
 _FAMILIES = {"image_url": "image/", "input_audio": "audio/", "audio_url": "audio/", "video_url": "video/", "file": ""}
+_BOXES = frozenset({"video/mp4", "video/webm"})  # which may hold nothing but sound
 
 Get = Callable[[str, Callable[[int], None]], Awaitable[bytes]]
 
@@ -123,6 +124,8 @@ def _fitting(file: _File | str, link: _Link, takes: Images) -> _File:
     kind, words = link.part["type"], None
     if isinstance(file, str):
         words = file
+    elif _FAMILIES[kind] == "audio/" and file.type in _BOXES:
+        return file._replace(type=file.type.replace("video/", "audio/"))
     elif not file.type.startswith(_FAMILIES[kind]):
         words = f"what is there is {file.type}"
     elif kind == "image_url" and takes.types is not None and file.type not in takes.types:

@@ -61,7 +61,10 @@ def files(_files: Files) -> Files:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A gateway before two machines of its owner's that take only bytes, and one vendor that takes addresses."""
-    environ = {"PATCHBAY_SIMULATOR_PROVIDERS": "local,ollama,openai", "CHAT_CHAIN": "local,ollama,openai"}
+    environ = {
+        "PATCHBAY_SIMULATOR_PROVIDERS": "local,ollama,openai,anthropic,gemini",
+        "CHAT_CHAIN": "local,ollama,openai",
+    }
     limits = {"PATCHBAY_FETCH_PRIVATE": "127.0.0.1", "PATCHBAY_FETCH_BYTES": "2000"}
     with server(tmp_path_factory.mktemp("house"), **environ, **limits) as running:
         yield running
@@ -138,6 +141,16 @@ def test_whose_fault_it_is(gateway: Server, files: Files, path: str, words: str)
     assert (error["fault"], error["code"]) == ("caller", "media_unavailable")
     assert words in error["message"]
     assert "data URL" in error["message"]  # what to do
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+def test_its_bytes_say_what_it_is_and_not_its_label(gateway: Server, files: Files, provider: str) -> None:
+    answer = gateway.chat(seeing(DATA.replace("png", "jpeg"), f"{files.url}/cat.png", models=[f"{provider}/auto"]))
+    assert answer.status_code == 200, answer.text
+    raw = gateway.fleet.requests(provider)[-1].body
+    assert b"image/jpeg" not in raw
+    assert raw.count(b"image/png") == {"anthropic": 1, "gemini": 2}[provider]  # the first one fetches for himself
+    assert files.asked == ([] if provider == "anthropic" else ["/cat.png"])
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.2:{port}/cat.png", "http://[::1]:{port}/cat.png",

@@ -128,6 +128,12 @@ def test_addresses_that_only_one_can_read_are_his():
     assert web.asked == []
 
 
+def test_a_box_that_may_hold_a_film_holds_sound_here():
+    web = Web({"https://a/b": b"\x00\x00\x00\x1cftypisom"})
+    made = given(call({"type": "audio_url", "audio_url": {"url": "https://a/b"}}), BYTES, web)
+    assert parts_of(made)[0]["audio_url"]["url"].startswith("data:audio/mp4;base64,")
+
+
 def test_a_body_of_another_dialect_would_still_have_the_addresses():
     asked = call(image("https://a/p.png"), native=Native("messages", {}))
     assert given(asked).native is None
