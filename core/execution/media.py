@@ -115,9 +115,8 @@ def _links(body: Mapping[str, Any]) -> Iterator[_Link]:
 
 def _is_wanted(link: _Link, takes: Images) -> bool:
     """Nobody takes an address where the dialect wants the file itself."""
-    if link.field == "url":
-        return not (takes.urls or link.url.startswith(takes.own))
-    return not (link.field == "file_url" and takes.documents) and not link.url.startswith(takes.own)
+    taken = {"url": takes.urls, "file_url": takes.documents}.get(link.field, False)
+    return not link.url.startswith(takes.own) and (not taken or (not takes.plain and link.url.startswith("http://")))
 
 
 def _fitting(file: _File | str, link: _Link, takes: Images) -> _File:

@@ -49,6 +49,7 @@ class Images(NamedTuple):
     most: int | None = None  # in a request
     most_bytes: int | None = None  # of one that is given as data
     types: frozenset[str] | None = None
+    plain: bool = True  # fetches also without TLS
     documents: bool = False  # fetches those, too
     own: tuple[str, ...] = ()  # addresses that mean something to it alone begin so
 
@@ -227,7 +228,7 @@ TABLE: tuple[Row, ...] = (
             }
         ),
         lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
-        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES, documents=True),
+        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES, plain=False, documents=True),
     ),
     Row(
         name="openai",

@@ -121,6 +121,16 @@ def test_who_takes_addresses_of_documents_gets_them():
     assert web.asked == []
 
 
+def test_who_fetches_over_tls_alone_is_given_the_rest():
+    web = Web({**FILES, "http://a/p.png": PNG})
+    asked = call(image("http://a/p.png"), image("https://a/p.png"))
+    assert parts_of(given(asked, Images(plain=False), web)) == [
+        image(data("image/png", PNG)),
+        image("https://a/p.png"),
+    ]
+    assert web.asked == ["http://a/p.png"]
+
+
 def test_addresses_that_only_one_can_read_are_his():
     web = Web()
     asked = call(image("gs://bucket/p.png"), {"type": "file", "file": {"file_url": "gs://bucket/d.pdf"}})
