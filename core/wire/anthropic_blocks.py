@@ -13,6 +13,7 @@ import orjson
 
 from core.errors import BadRequest
 from core.wire.chat import check_type
+from core.wire.media import kind_within
 from core.wire.seals import extra_opened, extra_sealed, opened, sealed
 
 Body = dict[str, Any]
@@ -218,7 +219,7 @@ def _source_of(url: Any) -> Body | None:
     if not url.startswith("data:"):
         return {"type": "url", "url": url}
     head, comma, data = url.partition(",")
-    media_type = head.removeprefix("data:").partition(";")[0]
+    media_type = kind_within(data) or head.removeprefix("data:").partition(";")[0]
     return {"type": "base64", "media_type": media_type, "data": data} if comma else None
 
 

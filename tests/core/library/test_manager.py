@@ -29,7 +29,6 @@ from core.library import (
     Scope,
     TranscriptionRequest,
     VisionRequest,
-    VisionResponse,
     get_provider_config_service,
     get_provider_manager,
     orchestrator,
@@ -37,10 +36,8 @@ from core.library import (
     using,
 )
 from core.library import HttpProviderClient as Client
-from core.library.provider import provider_class
 from core.routing.tasks import Task
 from tests.core.fakes import run
-from tests.core.library.conftest import PROVIDERS
 
 HELLO = [user_message("Hello")]
 
@@ -259,19 +256,6 @@ def test_pictures_go_to_who_sees(house, tmp_path):
         run(OpenAIProvider().vision_completion(VisionRequest("?", image_path=tmp_path / "none.png")))
     with pytest.raises(BadRequest, match="name a picture"):
         run(OpenAIProvider().vision_completion(VisionRequest("?")))
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_each_providers_class_sees(house, name):
-    """By the provider's own default where it sees, else by another model of it."""
-    model = {"local": "moondream-2"}.get(name)  # what runs on own machines is their owner's choice
-    asked = VisionRequest("What is it?", image_data=b"\x89PNG\r\n\x1a\n", media_type="image/jpeg", model=model)
-    made = provider_class(f"{name.title()}Provider")
-    assert made is not None
-    said = run(made().vision_completion(asked))
-    assert isinstance(said, VisionResponse)
-    assert said.provider == name
-    assert "I was given 1 image: image/png of 8 bytes" in said.content
 
 
 def test_generate_wants_a_prompt_or_messages(house):
