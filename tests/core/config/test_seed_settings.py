@@ -290,13 +290,6 @@ def test_002_file(read):
     warned(
         config,
         f"{where}providers.openai.api_key: OPENAI_API_KEY is not set",
-<<<<<<< HEAD
-        f"{where}providers.gemini.auth_method: cli has no effect",
-        "Google Gemini: this version cannot use it yet",
-=======
-        "Anthropic: this version cannot use it yet",
-        f"{where}routing.fallback_provider: this version cannot use Anthropic yet",
->>>>>>> part-gemini
     )
 
 
