@@ -23,7 +23,7 @@ from core.execution.streaming import Committed, commit
 from core.execution.structured import WholeSource, form_of
 from core.execution.walk import Walk
 from core.health.stats import Stats
-from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Embeds, Reply
+from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Embeds, Reply, Reranks
 from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.steps import Steps
@@ -37,6 +37,7 @@ from core.wire.openai import Completion, read_completion
 
 if TYPE_CHECKING:
     from core.wire.embeddings import Embeddings
+    from core.wire.rerank import Ranking
 
 T = TypeVar("T")
 
@@ -116,6 +117,25 @@ class Gateway:
                 await ticket.write(await _beside(writing, answer.value.size), answer.receipt)
             return answer
 
+    async def rerank(self, caller: Caller, request: Request) -> Answer["Ranking"]:
+        from core.wire import rerank  # noqa: PLC0415 - see embed
+
+        deadline = self._steps.deadline(request)
+        ticket = self._ticket(caller, request, deadline)
+        if ticket is None:
+            return await self._rerank(caller, request, deadline)
+        async with ticket:
+            stored = await ticket.read()
+            if stored is not None:
+                count = request.facts.inputs
+                found = rerank.read_ranking(stored.raw, count, request.body.get("top_n") or count)
+                found = found._replace(usage=stored.usage)
+                return Answer(found, await self._steps.again(caller, request, stored))
+            answer = await self._rerank(caller, request, deadline, "miss")
+            if ticket.writes and not answer.receipt.substituted:
+                await ticket.write(orjson.dumps(rerank.answer_of(answer.value)), answer.receipt)
+            return answer
+
     async def chat_stream(self, caller: Caller, request: Request) -> LiveAnswer | ReplayedAnswer:
         """A committed stream: its frames must be read to their end or closed."""
         deadline = self._steps.deadline(request)
@@ -192,6 +212,32 @@ class Gateway:
         if receipt.usage != value.usage:
             value = value._replace(usage=receipt.usage, raw=None)  # others made a part of it, and are paid for theirs
         return Answer(value, receipt)
+
+    async def _rerank(
+        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
+    ) -> Answer["Ranking"]:
+        from core.execution.ranking import Ranks  # noqa: PLC0415 - see embed
+        from core.wire.rerank import asked_of  # noqa: PLC0415 - see embed
+
+        ranks = Ranks(request.body)
+
+        async def attempt(candidate: Candidate) -> Reply["Ranking"]:
+            adapter: Reranks = self.registry.adapter(candidate.target.provider, candidate.target.account)
+            call = self._steps.call(candidate, request)
+
+            async def send(texts: list[str]) -> Reply["Ranking"]:
+                return await adapter.rerank(call._replace(body=asked_of(call.body, texts)))
+
+            return await ranks.at(self.registry.rows[candidate.target.provider].max_documents, send)
+
+        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, ranks.spent)
+        receipt.warnings += won.value.warnings
+        target, first = won.candidate.target, receipt.plan.candidates[0].target if receipt.plan else None
+        if first is not None and first.model != target.model:
+            receipt.warnings.append(f"scores are those of {target} and not comparable with those of {first}")
+        await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        value = won.value.value
+        return Answer(value if value.model else value._replace(model=target.model), receipt)
 
     async def _chat_stream(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"

@@ -171,7 +171,7 @@ class Steps:
     def _native(self, candidate: Candidate, request: Request) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""
         native = request.native
-        if native is None or native.dialect not in self._registry.rows[candidate.target.provider].dialects:
+        if native is None or not self._registry.takes(candidate.target.place, native.dialect):
             return None
         if candidate.drop.isdisjoint(native.body):
             return native

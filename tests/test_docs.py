@@ -36,11 +36,11 @@ def test_every_provider_is_in_the_readme_with_what_it_can_do_and_needs():
     assert rewritten(README) == README, "run make docs"
     rows = table("providers")
     assert [row[0] for row in rows] == [f"`{row.name}` {row.title}" for row in TABLE]
-    verbs = {1: (Capability.CHAT, "chat"), 5: (Capability.EMBED, "embed")}
+    verbs = {1: (Capability.CHAT, "chat"), 5: (Capability.EMBED, "embed"), 6: (Capability.RERANK, "rerank")}
     for written, row in zip(rows, TABLE, strict=True):
         names = row.declared().names
-        assert re.findall(r"`([A-Z_]+)`", written[6]) == [names[name][0] for name in row.needs]
-        assert all(model in written[7] for model in row.default_models.values())
+        assert re.findall(r"`([A-Z_]+)`", written[7]) == [names[name][0] for name in row.needs]
+        assert all(model in written[8] for model in row.default_models.values())
         for column, (capability, verb) in verbs.items():
             assert (written[column] == "yes") == (capability in row.capabilities)
             assert capability not in row.capabilities or hasattr(load_adapter(row), verb)

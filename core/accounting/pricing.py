@@ -26,14 +26,19 @@ def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
 
 
 def estimate(
-    model: Model | None, at: float, input_tokens: int, max_output: int | None, answers: int = 1
+    model: Model | None, at: float, input_tokens: int, max_output: int | None, answers: int = 1, searches: int = 0
 ) -> int | None:
-    """The dearest a request in tokens can become that day in nano-USD; None when the price is unknown."""
+    """The dearest a request in tokens or searches can become that day in nano-USD; None when that is unknown."""
     period = None if model is None else model.period(at)
     if model is None or period is None:
         return None
     output = max_output or model.max_output
-    found = [_dearest(price, input_tokens, output, answers) for price in period.prices]
+    found = [
+        -(-searches * price.per_search // _PER_NANO)
+        if searches and price.per_search is not None
+        else _dearest(price, input_tokens, output, answers)
+        for price in period.prices
+    ]
     known = [one for one in found if one is not None]
     return max(known) if len(known) == len(found) else None
 
@@ -50,11 +55,13 @@ def affordable(model: Model | None, at: float, input_tokens: int, nano: float, a
 
 def _pico(usage: Usage, price: Price) -> int | None:
     """The sum over the units it is sold in; none is a price that nobody knows."""
-    if price.per_character is None and price.per_hour is None:
+    if price.per_character is None and price.per_hour is None and price.per_search is None:
         return _tokens(usage, price) if price.rates else None
     parts = [_tokens(usage, price)] if price.rates else []
     if price.per_character is not None:
         parts.append(usage.characters * price.per_character if usage.characters else None)
+    if price.per_search is not None:
+        parts.append(usage.searches * price.per_search if usage.searches else None)
     if price.per_hour is not None:
         parts.append(_audio(usage.audio_ms, price, price.per_hour) if usage.audio_ms else None)
     known = [part for part in parts if part is not None]

@@ -16,7 +16,7 @@ _PICO = 10**12
 # What makes up one price; a change of price replaces all of it.
 PRICE_FIELDS = frozenset({
     "usd_per_mtok", "usd_tiers", "usd_per_mchar", "usd_per_minute", "usd_per_hour", "minimum_seconds", "step_seconds",
-    "priced_up_to_input_tokens",
+    "usd_per_1k_searches", "priced_up_to_input_tokens",
 })  # fmt: skip
 
 
@@ -41,6 +41,7 @@ TOKEN_KINDS = tuple(one.name for one in fields(Rates) if one.name != "above_inpu
 class Price:
     rates: tuple[Rates, ...] = ()  # rising by above_input_tokens; the last that applies prices the whole request
     per_character: int | None = None  # picodollars
+    per_search: int | None = None  # picodollars
     per_hour: int | None = None  # of audio, in picodollars
     minimum_ms: int = 0  # less audio is billed as this much
     step_ms: int = 1  # and any as whole steps
@@ -51,6 +52,7 @@ class Price:
         """Somebody said that it costs nothing; what nobody said is unknown."""
         units = [
             self.per_character,
+            self.per_search,
             self.per_hour,
             *(getattr(one, kind) for one in self.rates for kind in TOKEN_KINDS),
         ]
@@ -120,6 +122,7 @@ def shown(price: Price) -> dict[str, Any]:
         "usd_per_mtok": tables[0] if tables else None,
         "usd_tiers": tables[1:],
         "usd_per_mchar": _decimal(price.per_character, _MICRO),
+        "usd_per_1k_searches": _decimal(price.per_search, _PICO // 1000),
         "usd_per_hour": _decimal(price.per_hour, _PICO),
         "minimum_seconds": price.minimum_ms / 1000,
         "step_seconds": price.step_ms / 1000 if price.step_ms > 1 else None,
@@ -159,6 +162,7 @@ def _price(entry: Mapping[str, Any]) -> Price:
     return Price(
         rates=tuple(_rates(table) for table in _tables(entry)),
         per_character=_exact(entry.get("usd_per_mchar"), _MICRO),
+        per_search=_exact(entry.get("usd_per_1k_searches"), _PICO // 1000),
         per_hour=minute * 60 if hour is None and minute is not None else hour,
         minimum_ms=_exact(entry.get("minimum_seconds", 0), 1000) or 0,
         step_ms=_exact(entry.get("step_seconds", 0), 1000) or 1,

@@ -123,6 +123,9 @@ class Settings:
         only="embed",
         decides=True,
     )
+    rerank_provider: str | None = _provider(
+        "RERANK_PROVIDER", "Provider that goes first for reranking", "rerank_provider", "rerank"
+    )
     beautify_provider: str | None = _provider(
         "BEAUTIFY_PROVIDER", "The same for beautifying answers", "beautify_provider", "beautify"
     )
@@ -262,6 +265,7 @@ class Settings:
         return {
             "chat": self.chat_provider,
             "embed": self.embedding_provider,
+            "rerank": self.rerank_provider,
             "beautify": self.beautify_provider,
             "transcribe": self.stt_provider,
             "speak": self.tts_provider,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from core.config.catalog import Model
 from core.errors import ContextTooLong, Malformed, TargetError, TooManyInputs
@@ -20,6 +20,7 @@ _TOO_LARGE = 413
 _ERROR = 2  # estimates of tokens err by as much
 _NAMED = re.compile(r"\binput\[(\d+)\]")  # an input, as a refusal calls it
 
+T = TypeVar("T")
 Send = Callable[[Any], Awaitable[Reply[Embeddings]]]  # from the `input` of one request
 
 
@@ -83,7 +84,7 @@ class Batch:
             whole = await self._part(parts[0], target, send)
         else:
             whole = None
-            await self._several(parts, target, send)
+            await side_by_side(parts, lambda part: self._part(part, target, send))
         if whole is not None and len(missing) == len(self._items):
             value = whole._replace(usage=self._usage, model=whole.model or target.model)  # with its raw bytes
         else:
@@ -91,30 +92,13 @@ class Batch:
             value = Embeddings(vectors, self._dimensions or 0, self._usage, target.model)
         return Reply(value, self._usage, self._request_id)
 
-    async def _several(self, parts: list[list[int]], target: Target, send: Send) -> None:
-        """A few at once. After a failure none is begun, and those under way may end: they are paid for."""
-        waiting, failures = iter(parts), list[TargetError]()
-
-        async def work() -> None:
-            for part in waiting:
-                if failures:
-                    return
-                try:
-                    await self._part(part, target, send)
-                except TargetError as error:
-                    failures.append(error)
-
-        await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(parts)))))
-        if failures:
-            raise failures[0]
-
     async def _part(self, places: Sequence[int], target: Target, send: Send) -> Embeddings | None:
         """One request; one that turns out too large becomes two."""
         given = self._given if len(places) == len(self._items) else [self._items[place] for place in places]
         try:
             reply = await send(given)
         except TargetError as error:
-            if len(places) == 1 or not (isinstance(error, TooManyInputs) or error.provider_status == _TOO_LARGE):
+            if len(places) == 1 or not is_too_large(error):
                 _name_as_caller(error, places)
                 self._name_longest(error, places)
                 raise
@@ -145,6 +129,29 @@ class Batch:
             which = "input[{}]" if len(places) == 1 else "the longest text it was sent is input[{}]"
             error.message = f"{error.message.rstrip('. ')} ({which.format(longest)})"
             error.param = f"input[{longest}]"
+
+
+async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]]) -> None:
+    """A few at once. After a failure none is begun, and those under way may end: they are paid for."""
+    waiting, failures = iter(parts), list[TargetError]()
+
+    async def worker() -> None:
+        for part in waiting:
+            if failures:
+                return
+            try:
+                await work(part)
+            except TargetError as error:
+                failures.append(error)
+
+    await asyncio.gather(*(worker() for _ in range(min(_AT_ONCE, len(parts)))))
+    if failures:
+        raise failures[0]
+
+
+def is_too_large(error: TargetError) -> bool:
+    """Whether half of it may be taken where all of it was not."""
+    return isinstance(error, TooManyInputs) or error.provider_status == _TOO_LARGE
 
 
 def _name_as_caller(error: TargetError, places: Sequence[int]) -> None:

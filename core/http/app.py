@@ -109,5 +109,5 @@ def _ours(request: Request, error: Exception) -> PatchbayError:
 
 
 def _listed(routes: Sequence[BaseRoute]) -> str:
-    plain = [one for one in routes if isinstance(one, Route)]
+    plain = [one for one in routes if isinstance(one, Route) and one.include_in_schema]
     return ", ".join(f"{min((one.methods or set()) - {'HEAD'})} {one.path}" for one in plain)

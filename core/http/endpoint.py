@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
 from core import log as lines
-from core.answers import Answer, LiveAnswer, ReplayedAnswer
+from core.answers import Answer
 from core.errors import InternalError, PatchbayError, Stopping, TargetError
 from core.gateway import Gateway
 from core.http import options
@@ -17,6 +17,8 @@ from core.http.replies import CallerLeft, read_json, send_json, send_pieces, sen
 from core.http.service import gateway_of
 from core.http.surfaces import ChatSurface, Surface
 from core.types.caller import Caller
+from core.types.frame import Frame
+from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire.openai import Completion
 
@@ -99,6 +101,20 @@ class Endpoint(Generic[T]):
             leaving.over()
 
 
+class OpenStream(Protocol):
+    """A stream that is under way, or is played again: core.answers has both."""
+
+    receipt: Receipt
+    dialect: str
+
+    @property
+    def error(self) -> PatchbayError | None: ...
+    def frames(self) -> AsyncIterator[list[Frame]]: ...
+    async def broken(self, error: TargetError) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *details: object) -> None: ...
+
+
 class ChatEndpoint(Endpoint[Completion]):
     """Chat, which may stream."""
 
@@ -115,7 +131,7 @@ class ChatEndpoint(Endpoint[Completion]):
         live = await gateway.chat_stream(caller, request)
         await self._stream(live, leaving, send)
 
-    async def _stream(self, live: LiveAnswer | ReplayedAnswer, leaving: "Leaving", send: Send) -> None:
+    async def _stream(self, live: OpenStream, leaving: "Leaving", send: Send) -> None:
         """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
         headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
         face = self._chat.stream(live.receipt, live.dialect)

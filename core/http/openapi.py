@@ -80,6 +80,33 @@ def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
     return _operation(summary, Capability.CHAT, CHAT_BODY, answer, {"text/event-stream": {}})
 
 
+def responses_operation() -> dict[str, Any]:
+    from core.wire.responses import RESPONSES_PARAMS  # noqa: PLC0415 - as with embeddings
+
+    params = {name: _types(kinds) for name, kinds in RESPONSES_PARAMS.items()}
+    params["input"]["description"] = "A text, or items: messages, calls of functions and what came of them, reasoning."
+    answer = "A response; it is kept only by a provider that has this API"
+    return _operation("Response in OpenAI's format", Capability.CHAT, _body(params), answer, {"text/event-stream": {}})
+
+
+def completions_operation() -> dict[str, Any]:
+    from core.wire.completions import COMPLETIONS_PARAMS  # noqa: PLC0415 - as with embeddings
+
+    params = {name: _types(kinds) for name, kinds in COMPLETIONS_PARAMS.items()}
+    params["prompt"]["description"] = "A text or several; each is a chat of its own."
+    body, answer = _body(params, "prompt"), "A text for each prompt, or as many as n says"
+    return _operation("Completion of prompts, over chat", Capability.CHAT, body, answer, {"text/event-stream": {}})
+
+
+def llm_operation() -> dict[str, Any]:
+    params = {name: _types(kinds) for name, kinds in CHAT_PARAMS.items()}
+    params["temperature"]["default"], params["max_tokens"]["default"] = 0.7, 4000
+    params["metadata"]["description"] = "Comes back with the answer; no provider sees it."
+    answer = "The content with model, provider, usage, cost_estimate, response_time_ms, timestamp and metadata"
+    body = _body(params, "messages")
+    return _operation("Completion, kept for a while", Capability.CHAT, body, answer, {"text/event-stream": {}})
+
+
 _CONTENT = {"type": ["string", "array"]}
 _MESSAGES: dict[str, dict[str, Any]] = {
     "model": {"type": "string"},
@@ -110,6 +137,17 @@ def count_operation() -> dict[str, Any]:
 def embed_operation(summary: str, *, native: bool) -> dict[str, Any]:
     answer = "The vectors with their receipt" if native else "A list of embeddings in the order of the inputs"
     return _operation(summary, Capability.EMBED, _embed_body(native=native), answer, {})
+
+
+def rerank_operation(summary: str, *, native: bool) -> dict[str, Any]:
+    from core.wire.rerank import FURTHER_PARAMS, RERANK_PARAMS  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in (RERANK_PARAMS | FURTHER_PARAMS).items()}
+    params["documents"]["description"] = "Texts, or objects whose fields are read; rank_fields says which."
+    params["top_n"] |= {"minimum": 1, "description": "So many of the best; without it all."}
+    params["return_documents"] |= {"default": False}
+    answer = "The ranks with their receipt" if native else "Places and scores, the best first"
+    return _operation(summary, Capability.RERANK, _body(params, "query", "documents"), answer, {})
 
 
 def _operation(

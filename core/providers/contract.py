@@ -12,6 +12,7 @@ from core.wire.openai import Completion
 
 if TYPE_CHECKING:  # a registry of chat alone need not load it
     from core.wire.embeddings import Embeddings
+    from core.wire.rerank import Ranking
 
 T = TypeVar("T")
 
@@ -76,6 +77,13 @@ class Chats(Protocol):
 class Embeds(Protocol):
     async def embed(self, call: Call) -> Reply["Embeddings"]:
         """One request, for inputs that are within the row's limits."""
+        ...
+
+
+@runtime_checkable
+class Reranks(Protocol):
+    async def rerank(self, call: Call) -> Reply["Ranking"]:
+        """One request, for documents that are texts and no more than the row's limit."""
         ...
 
 

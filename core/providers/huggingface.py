@@ -1,6 +1,7 @@
-"""Hugging Face: OpenAI's dialect for chat; embeddings by feature extraction, its own way."""
+"""Hugging Face: OpenAI's dialect for chat; embeddings and ranks by tasks of its own inference."""
 
 import asyncio
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.config.settings import Account
@@ -12,6 +13,9 @@ from core.providers.table import Row
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings
 from core.wire.feature_extraction import PATH, read_features
+
+if TYPE_CHECKING:  # who never ranks need not load it
+    from core.wire.rerank import Ranking
 
 
 class HuggingFace(OpenAIDialect):
@@ -38,3 +42,17 @@ class HuggingFace(OpenAIDialect):
             raise ParameterRefused(f"its vectors have {found.dimensions} dimensions", param="dimensions")
         warnings = (f"{model} gives a vector for each token: these are their means",) if pooled else ()
         return Reply(found, found.usage, self._api.said(answer.request_id), warnings)
+
+    async def rerank(self, call: Call) -> Reply["Ranking"]:
+        """By how alike texts are to the query, as models for retrieval see it."""
+        from core.wire import similarity  # noqa: PLC0415 - see above
+
+        count = len(call.body["documents"])
+        url = address(self._api.root.rstrip("/").removesuffix("/v1") + similarity.path_of(call.target.model))
+        scores, answer = await self._api.post_json(url, similarity.similarity_to(call.body), call)
+        try:
+            found = similarity.ranking_from(scores, count, call.body.get("top_n") or count)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        return Reply(found, found.usage, self._api.said(answer.request_id))

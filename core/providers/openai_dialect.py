@@ -1,9 +1,8 @@
 """Every provider that speaks OpenAI's dialect; what differs between them stands in their rows."""
 
 import asyncio
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from yarl import URL
@@ -15,15 +14,18 @@ from core.providers.api import Api, credentials
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
+from core.types.request import Native
 from core.wire import embeddings
 from core.wire import openai as wire
 from core.wire.embeddings import Embeddings
 
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+if TYPE_CHECKING:  # who never ranks need not load it
+    from core.wire.rerank import Ranking
+
 _LENGTHS = ("max_tokens", "max_completion_tokens")  # two names of one parameter
 
 
-_CHAT, _EMBEDDINGS = "/chat/completions", "/embeddings"
+_CHAT, _EMBEDDINGS, _RERANK, _RESPONSES = "/chat/completions", "/embeddings", "/rerank", "/responses"
 
 
 class OpenAIDialect:
@@ -33,13 +35,14 @@ class OpenAIDialect:
         token = account.token.reveal() if account.token else ""
         version = account.api_version or ""
         query = f"?api-version={version}" if version else ""
-        dated = row.dated_prefix if _DATED.match(version) else ""
+        dated = row.dated_prefix if row.is_dated(version) else ""
         self._row = row
         self._api = Api(transport, base, credentials(row, key, token), (key, token))
         # A template where the path names the model.
         self._dated_root = base.removesuffix(row.path_prefix) + dated if dated else ""
         self._query = query
-        self._urls = {path: address(base + path + query) for path in (_CHAT, _EMBEDDINGS)}
+        paths = (_CHAT, _EMBEDDINGS, _RERANK, _RESPONSES)
+        self._urls = {path: address(base + path + query) for path in paths}
         self._models_url = address(base + "/models")
 
     @staticmethod
@@ -54,6 +57,8 @@ class OpenAIDialect:
         return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
+        if call.native is not None:
+            return await self._respond(call, call.native)
         answer = await self._post(call, _CHAT, self.chat_body(call, stream=False))
         try:
             raw = await answer.read(call.max_bytes)
@@ -64,6 +69,13 @@ class OpenAIDialect:
         finally:
             answer.close()
         return Reply(completion, completion.usage, self._api.said(answer.request_id))
+
+    async def _respond(self, call: Call, native: Native) -> Reply[wire.Completion]:
+        from core.providers import native_responses  # noqa: PLC0415 - for who is asked in this dialect
+
+        body, warnings = native_responses.body_for(call, native)
+        answer = await self._post(call, native_responses.PATH, body)
+        return await native_responses.whole(self._api, answer, call, warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
         body = {**call.body, "model": call.target.model}
@@ -85,7 +97,25 @@ class OpenAIDialect:
             answer.close()
         return Reply(found, found.usage, self._api.said(answer.request_id))
 
+    async def rerank(self, call: Call) -> Reply["Ranking"]:
+        """Not OpenAI's, but what servers that speak its dialect have beside it, in the form that most share."""
+        from core.wire.rerank import read_ranking  # noqa: PLC0415 - see above
+
+        count = len(call.body["documents"])
+        answer = await self._post(call, _RERANK, {**call.body, "model": call.target.model, "return_documents": False})
+        try:
+            raw = await answer.read(call.max_bytes)
+            found = read_ranking(raw, count, call.body.get("top_n") or count, self._api.secrets)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        finally:
+            answer.close()
+        return Reply(found, found.usage, self._api.said(answer.request_id))
+
     async def chat_stream(self, call: Call) -> Frames:
+        if call.native is not None:
+            return await self._respond_in_stream(call, call.native)
         answer = await self._post(call, _CHAT, self.chat_body(call, stream=True))
         self._api.must_stream(answer)
         several = (call.body.get("n") or 1) > 1
@@ -93,6 +123,13 @@ class OpenAIDialect:
             limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._api.secrets, several=several
         )
         return Frames(answer, stream, self._api.said(answer.request_id))
+
+    async def _respond_in_stream(self, call: Call, native: Native) -> Frames:
+        from core.providers import native_responses  # noqa: PLC0415 - for who is asked in this dialect
+
+        body, warnings = native_responses.body_for(call, native)
+        answer = await self._post(call, native_responses.PATH, body)
+        return native_responses.streamed(self._api, answer, call, native, warnings)
 
     async def models(self) -> list[str]:
         body = await self._api.get_json(self._models_url)

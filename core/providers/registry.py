@@ -130,6 +130,14 @@ class Registry:
     def account(self, provider: str, name: str) -> Account:
         return next(one for one in self.accounts(provider) if one.name == name)
 
+    def takes(self, place: Place, dialect: str) -> bool:
+        """Whether an account takes bodies of a dialect as they are."""
+        if place.account is None or dialect not in self.rows[place.provider].dialects:
+            return False
+        account = self.account(place.provider, place.account)
+        row = self.rows[place.provider].of(account)
+        return dialect in row.dialects and not row.is_dated(account.api_version)
+
     def row(self, provider: str, account_name: str) -> Row:
         """A provider's row as it is for one of its accounts."""
         return self.rows[provider].of(self.account(provider, account_name))

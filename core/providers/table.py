@@ -1,5 +1,6 @@
 """One row per provider. Adding one that speaks a known dialect is adding a row here, and nothing else."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,7 +20,9 @@ from core.wire.chat import (
 
 _CHAT = frozenset({Capability.CHAT})
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
+_RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ALL_CHAT_FEATURES = frozenset({
     Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
 })  # fmt: skip
@@ -75,6 +78,7 @@ class Row:
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
+    max_documents: int = 1000  # to rank in one request
     base64: bool = True  # gives vectors in base64 when asked to
     free: bool = False  # runs on the user's own machines: no price per token
     local: bool = False
@@ -84,6 +88,10 @@ class Row:
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
+
+    def is_dated(self, api_version: str | None) -> bool:
+        """Whether an account with this version has the paths, and only the dialect, from before there was a v1."""
+        return bool(self.dated_prefix and _DATED.match(api_version or ""))
 
     @property
     def usable(self) -> bool:
@@ -141,6 +149,7 @@ TABLE: tuple[Row, ...] = (
         title="Azure OpenAI",
         path_prefix="/openai/v1",
         dated_prefix="/openai/deployments/{model}",
+        dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
@@ -167,11 +176,13 @@ TABLE: tuple[Row, ...] = (
         name="together",
         title="Together",
         base_url="https://api.together.ai/v1",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         default_models={
             Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+            Capability.RERANK: "Salesforce/Llama-Rank-v1",
         },
+        env={"models.rerank": ("TOGETHER_RERANK_MODEL",)},
         max_inputs=100,  # it documents no limit; this many are known to work
         base64=False,
         aliases=("together-ai", "togetherai"),
@@ -220,6 +231,7 @@ TABLE: tuple[Row, ...] = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
+        dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
@@ -251,15 +263,19 @@ TABLE: tuple[Row, ...] = (
         title="Hugging Face",
         adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         default_models={
             Capability.CHAT: "openai/gpt-oss-120b",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
         },
         max_inputs=32,  # what its embedding server takes unless it is started with more
         base64=False,
+        max_documents=100,  # it documents no limit
         aliases=("hf",),
-        env={"key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN")},
+        env={
+            "key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN"),
+            "models.rerank": ("HUGGINGFACE_RERANK_MODEL",),
+        },
         max_tokens_param="max_tokens",
         lacks_params=_OPENAI_ONLY,
     ),
@@ -295,11 +311,45 @@ TABLE: tuple[Row, ...] = (
     Row(
         name="cohere",
         title="Cohere",
+        adapter="core.providers.cohere:Cohere",
         base_url="https://api.cohere.com",
-        capabilities=frozenset(),
-        features=frozenset(),
-        env={"key": ("COHERE_API_KEY", "CO_API_KEY")},
-        extra_params=frozenset({"thinking", REASONING, REASONING_DETAILS, CITATIONS}),
+        capabilities=_CHAT_AND_EMBED | _RERANK,
+        features=_ALL_CHAT_FEATURES | {Feature.DOCUMENTS},
+        default_models={
+            Capability.CHAT: "command-a-plus-05-2026",
+            Capability.EMBED: "embed-v4.0",
+            Capability.RERANK: "rerank-v4.0-pro",
+        },
+        max_inputs=96,
+        extra_params=frozenset(
+            {
+                "top_k",
+                "thinking",
+                "citation_options",
+                "safety_mode",
+                "priority",
+                "input_type",
+                "truncate",
+                "max_tokens_per_doc",
+                REASONING,
+                REASONING_DETAILS,
+                CITATIONS,
+            }
+        ),
+        lacks_params=_OPENAI_ONLY
+        | {
+            "n",
+            "logprobs",
+            "top_logprobs",
+            "logit_bias",
+            "parallel_tool_calls",
+            "functions",
+            "function_call",
+            "user",
+            "moderation",
+            MESSAGE_NAME,
+        },
+        env={"key": ("COHERE_API_KEY", "CO_API_KEY"), "models.rerank": ("COHERE_RERANK_MODEL",)},
         images=Images(most=20, types=_COMMON_IMAGES),
     ),
     Row(
@@ -332,12 +382,13 @@ TABLE: tuple[Row, ...] = (
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | _RERANK,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         max_inputs=256,
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.
         env={
             "model": ("LOCAL_LLM_MODEL",),
+            "models.rerank": ("LOCAL_RERANK_MODEL",),
             "models.transcribe": ("LOCAL_WHISPER_MODEL",),
             "enabled": ("LOCAL_MODELS_ENABLED",),
             "first": ("LOCAL_MODELS_ENABLED",),

@@ -29,7 +29,7 @@ class Costs:
         if pricing.is_free(model, at, own=self._registry.rows[target.provider].free):
             return 0
         most = facts.max_output or self._registry.account(target.provider, target.account).max_tokens
-        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers)
+        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers, facts.searches)
 
     def too_dear(self, target: Target, request: Request, at: float) -> Exclusion | None:
         cap = self.cap(request.options)

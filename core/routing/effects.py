@@ -9,7 +9,8 @@ from core.routing.chains import AUTO
 from core.types.target import Place
 
 # Settings that choose who goes first, and for what alone.
-_FIRST = {"llm_provider": None, "chat_provider": Capability.CHAT, "embedding_provider": Capability.EMBED}
+_FIRST = {"llm_provider": None, "chat_provider": Capability.CHAT, "embedding_provider": Capability.EMBED,
+          "rerank_provider": Capability.RERANK}  # fmt: skip
 
 
 def warnings(config: Settings, registry: Registry) -> list[str]:

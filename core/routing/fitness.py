@@ -16,10 +16,18 @@ _FIRST = {
     "llm_provider": "LLM_PROVIDER",
     "chat_provider": "CHAT_PROVIDER",
     "embedding_provider": "EMBEDDING_PROVIDER",
+    "rerank_provider": "RERANK_PROVIDER",
     "beautify_provider": "BEAUTIFY_PROVIDER",
     "stt_provider": "VOICE_STT_PROVIDER",
     "tts_provider": "VOICE_TTS_PROVIDER",
     "translation_provider": "TRANSLATION_PROVIDER",
+}
+
+
+_OWN = {
+    Capability.CHAT: "chat_provider",
+    Capability.EMBED: "embedding_provider",
+    Capability.RERANK: "rerank_provider",
 }
 
 
@@ -75,7 +83,7 @@ def _idle(config: Settings) -> Iterator[tuple[Capability, str]]:
     """What would choose the first of a chain that is written down."""
     for capability in Capability:
         if config.chain_for(capability) and config.first_for(capability):
-            own = {Capability.CHAT: "chat_provider", Capability.EMBED: "embedding_provider"}.get(capability, "")
+            own = _OWN.get(capability, "")
             yield capability, str(config.origins.get(own) or config.origins.get("llm_provider") or capability)
 
 

@@ -51,6 +51,8 @@ class _Question(NamedTuple):
     room: tuple[int, int, object] | None  # for vectors, where answers are limited
     dialect: str | None  # the one that the caller speaks, where it is not ours
     longest: int | None  # which input is the longest, where it may be too long
+    native: tuple[str, frozenset[str], tuple[str, ...]] | None  # of the caller's own body: dialect, names, what binds
+    defaults: tuple[tuple[str, Any], ...]  # of the route
     as_object: bool
     images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
 
@@ -74,7 +76,7 @@ class Planner:
 
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
-        options, facts, day = request.options, request.facts, int(at // DAY)
+        options, facts, native, day = request.options, request.facts, request.native, int(at // DAY)
         by_cost = self.costs.cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
         length = bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG))
         most, encoding = request.most_bytes, request.body.get("encoding_format")
@@ -94,6 +96,8 @@ class Planner:
             (facts.inputs, most, encoding) if facts.inputs and most is not None else None,
             request.native and request.native.dialect,
             facts.longest_at if length else None,
+            native and (native.dialect, frozenset(native.body), native.bound),
+            request.defaults,
             facts.as_object,
             self._images.around(facts) if facts.images else None,
         )
@@ -163,6 +167,14 @@ class Planner:
         if model is not None and not model.sampling and body_effort != "none":
             drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
+
+    def _dropped(self, target: Target, request: Request) -> frozenset[str]:
+        """The same of a request; where its native body is taken, all that this does not name is said."""
+        effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
+        dropped, native = self.dropped(target, request.facts, effort, compatibility), request.native
+        if native is not None and self._registry.takes(target.place, native.dialect):
+            dropped &= native.body.keys()
+        return dropped
 
     def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
@@ -273,9 +285,10 @@ class Planner:
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
-            field = "embedding_model" if capability is Capability.EMBED else "model"
-            name = row.declared().names[field][0]
-            return Exclusion(target, "no_model", f"no default model: set {name} or name one")
+            fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
+            names = row.declared().names.get(fields.get(capability, f"models.{capability}"), ())
+            wanted = " or ".join([*(f"set {name}" for name in names[:1]), "name one"])
+            return Exclusion(target, "no_model", f"no default model: {wanted}")
         return None
 
     def _refusal(self, row: Row, choice: Choice, request: Request, at: float, space: Space | None) -> Exclusion | None:
@@ -318,10 +331,15 @@ class Planner:
             return Exclusion(
                 target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
             )
+        native = request.native
+        if native is not None and native.bound and not self._registry.takes(target.place, native.dialect):
+            reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
+            param = native.bound[0].partition(" ")[0]
+            return Exclusion(target, "dialect", reason, by_request=True, param=param)
         if too_many := beyond(target, row.images, facts):
             return too_many
         if options.strict:
-            dropped = self.dropped(target, facts, request.body.get("reasoning_effort"))
+            dropped = self._dropped(target, request)
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
@@ -329,8 +347,7 @@ class Planner:
 
     def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
-        effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
-        dropped = self.dropped(target, request.facts, effort, compatibility)
+        dropped = self._dropped(target, request)
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
@@ -358,7 +375,7 @@ class Planner:
         )
 
     def _defaults(self, choice: Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:
-        """What the account sets and the cap leaves for chats that name none; nothing the target does not take."""
+        """What the account or the route sets and the cap leaves for chats that name none, where it is taken."""
         if request.capability is not Capability.CHAT:
             return ()
         target, account, most = (
@@ -366,8 +383,9 @@ class Planner:
             self._registry.account(*choice.target[:2]),
             choice.model and choice.model.max_output,
         )
-        length = account.max_tokens if room is None else room
-        given = {"max_tokens": min(length, most) if length and most else length, "temperature": account.temperature}
+        given = {**dict(request.defaults), **_set(account)}
+        length = given.get("max_tokens") if room is None else room
+        given["max_tokens"] = min(length, most) if length and most else length
         facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
         refused = self.dropped(target, facts, request.body.get("reasoning_effort"))
         return tuple((name, given[name]) for name in sorted(facts.params - refused))
@@ -401,6 +419,12 @@ def _too_long(facts: Facts) -> tuple[str, str]:
         return "the messages do", "messages"
     name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
     return f"{name} does", name
+
+
+def _set(account: Account) -> dict[str, Any]:
+    """What an account sets for chats that do not name it themselves."""
+    values = {"max_tokens": account.max_tokens, "temperature": account.temperature}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _ageing(choice: Choice) -> tuple[str, ...]:

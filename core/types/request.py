@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     longest: int | None = None  # estimated tokens of the longest of them, where each has to fit by itself
     longest_at: int | None = None  # which of them that is
     answers: int = 1
+    searches: int = 0  # the most that reranking can be, where it is sold by the search
     as_object: bool = True  # the JSON that is asked for may be an object
     images: int = 0
     image_bytes: int = 0  # of the largest that is given as data
@@ -51,6 +52,7 @@ class Native(NamedTuple):
     body: Mapping[str, Any]
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
     losses: tuple[str, ...] = ()  # what its translation does not say
+    bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
 
 
 class Request(NamedTuple):
@@ -66,3 +68,6 @@ class Request(NamedTuple):
     most_bytes: int | None = None  # the largest answer that can be returned where this runs
     hop: int = 0  # gateways it came through before this one
     native: Native | None = None  # `body` is its translation
+    defaults: tuple[tuple[str, Any], ...] = ()  # of its route, for who takes them where the operator set none
+    keeps: bool = False  # its route keeps answers at any temperature
+    context: Any = None  # what its route needs for the answer; it changes nothing of what is asked

@@ -8,7 +8,7 @@ NANO_PER_USD = 1_000_000_000
 
 
 class Usage(NamedTuple):
-    """What was used, by how it is billed. `audio_ms` and `characters` count beside tokens, not in their sums."""
+    """What was used, by how it is billed. From `audio_ms` on units count beside tokens, not in their sums."""
 
     source: UsageSource = "unknown"
     input: int = 0
@@ -21,6 +21,7 @@ class Usage(NamedTuple):
     audio_output: int = 0
     audio_ms: int = 0
     characters: int = 0
+    searches: int = 0
 
     @property
     def input_total(self) -> int:

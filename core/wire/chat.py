@@ -106,8 +106,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
     if (documents := body.get("documents")) is not None:
-        seen.features.add(Feature.DOCUMENTS)
-        seen.size += len(orjson.dumps(documents))
+        _read_documents(documents, seen)
     if body.get("stream"):
         seen.features.add(Feature.STREAM)
     if (wanted := body.get("response_format")) is not None:
@@ -205,6 +204,19 @@ def _read_format(wanted: Mapping[str, Any], features: set[Feature]) -> int:
     if needed is not None:
         features.add(needed)
     return len(orjson.dumps(wanted)) if needed is Feature.JSON_SCHEMA else 0
+
+
+def _read_documents(documents: list[Any], seen: _Seen) -> None:
+    """What an answer is to rest on: texts, or objects that hold one or other data."""
+    seen.features.add(Feature.DOCUMENTS)
+    for index, document in enumerate(documents):
+        where = f"documents[{index}]"
+        if type(document) is dict:
+            check_type(f"{where}.data", document.get("data", {}), _OBJECT)
+            check_type(f"{where}.id", document.get("id", ""), _TEXT)
+        if not document or (type(document) is dict and not document.keys() - {"id"}):
+            raise BadRequest(f"{where} has nothing to read: send a text or data", param=where, code="invalid_value")
+    seen.size += len(orjson.dumps(documents))
 
 
 def _read_tools(tools: list[Any], seen: _Seen) -> None:

@@ -26,6 +26,8 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _BATCH = re.compile(r"\bbatch size\b|'input': array too long|tokens per request", re.IGNORECASE)
+_TOKEN = re.compile(r"\binvalid (api )?token\b", re.IGNORECASE)  # told as 498, which is somebody else's for overload
+_BY_MONTH = re.compile(r"API calls / month", re.IGNORECASE)
 _QUOTA = {
     "insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_error",
     "enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached",
@@ -35,11 +37,18 @@ _NOT_THERE = re.compile(r"\bmodel\b.* is not supported by (any )?provider", re.I
 # A model, or an input of a model, that is not what was asked for: another one may have it.
 _UNABLE = re.compile(
     r"does not support (thinking|tools|images?|vision|chat|generate|completion)|data required for image input"
-    r"|additional property \S+ is not allowed",
+    r"|additional property \S+ is not allowed|^unknown field: parameter",
     re.IGNORECASE,
 )
-_CONTENT = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation"}
-_PARAMETER = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+_CONTENT = {
+    "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "invalid_prompt",
+    "image_content_policy_violation",
+}  # fmt: skip
+# Also what lies at another provider, or can be read by another alone: who refuses it is not who is meant.
+_PARAMETER = {
+    "unsupported_parameter", "unsupported_value", "unknown_parameter",
+    "previous_response_not_found", "invalid_encrypted_content",
+}  # fmt: skip
 # This model, or this version of its API, does not take what another may.
 _NOT_TAKEN = re.compile(
     r"extra inputs are not permitted|is not supported (for|by|on) this model|not compatible with this model"
@@ -63,6 +72,7 @@ _BY_STATUS: dict[int, type[TargetError]] = {
     429: RateLimited,
     451: ContentRefused,
     498: Overloaded,
+    499: ServerFault,
     503: Overloaded,
     508: Circle,
     529: Overloaded,
@@ -76,6 +86,10 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
         return QuotaExhausted
     if status is None:
         status = _status_of(code) or _status_of(kind) or 500
+    if status == 498 and _TOKEN.search(message):
+        return CredentialRefused
+    if status == 429 and _BY_MONTH.search(message):
+        return QuotaExhausted
     if status in {400, 413, 422}:
         return _request_fault(words, message) or _BY_STATUS[status]
     if status in _BY_STATUS:

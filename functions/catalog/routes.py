@@ -12,6 +12,7 @@ from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
 from core.http.openapi import CHAT_BODY
+from core.http.ranks import rerank_request
 from core.http.replies import read_json
 from core.http.service import gateway_of
 from core.http.surfaces import chat_request
@@ -73,8 +74,10 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
     elif name == Capability.EMBED.value:
         wanted = embed_request(body, "/api/ai/route")
+    elif name == Capability.RERANK.value:
+        wanted = rerank_request(body, "/api/ai/route")
     else:
-        words = f"capability {name!r} is not known; known: chat, embed"
+        words = f"capability {name!r} is not known; known: chat, embed, rerank"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)

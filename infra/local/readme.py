@@ -15,12 +15,12 @@ README = Path(__file__).parents[2] / "README.md"
 _BLOCK = r"(<!-- {name}:.*?-->\n).*?(<!-- end -->)"
 _FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION}
 _MEANS = {"native": "yes", "json_mode": "by JSON mode", "tool": "by a function call", None: ""}
-_CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED}
+_CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED, "reranking": Capability.RERANK}
 
 
 def provider_table(rows: Iterable[Row] = TABLE) -> str:
     """Who can do what, what turns it on, and which models answer where none is named."""
-    head = ["provider", "chat", *_FEATURES, "JSON schema", "embeddings", "set", "default models"]
+    head = ["provider", "chat", *_FEATURES, "JSON schema", "embeddings", "reranking", "set", "default models"]
     return _table(head, [_cells(row) for row in rows])
 
 
@@ -44,10 +44,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    chat, embeddings = (_mark(one in row.capabilities) for one in _CAPABILITIES.values())
+    chat, *others = (_mark(one in row.capabilities) for one in _CAPABILITIES.values())
     features = [_mark(Capability.CHAT in row.capabilities and one in row.features) for one in _FEATURES.values()]
     means = means_of({Feature.JSON_SCHEMA}, row.features, as_object=True)
-    return [f"`{row.name}` {row.title}", chat, *features, _MEANS[means], embeddings, _set(row), _models(row)]
+    return [f"`{row.name}` {row.title}", chat, *features, _MEANS[means], *others, _set(row), _models(row)]
 
 
 def _mark(has: bool) -> str:  # noqa: FBT001 - it is what the function renders
@@ -67,7 +67,7 @@ def _models(row: Row) -> str:
     if row.detect:
         return "the first it lists"
     names = row.declared().names
-    fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
+    fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model", Capability.RERANK: "models.rerank"}
     asked = [one for one in _CAPABILITIES.values() if one in row.capabilities]
     return ", ".join(row.default_models.get(one) or f"`{names[fields[one]][0]}`" for one in asked)
 

@@ -137,6 +137,7 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
         for field, capability, listed in (
             ("model", Capability.CHAT, vendor.models),
             ("embedding_model", Capability.EMBED, tuple(vendor.embedders)),
+            ("models.rerank", Capability.RERANK, vendor.rerankers),
         ):
             if capability in row.capabilities and capability not in row.default_models:
                 values[names[field][-1]] = listed[0]

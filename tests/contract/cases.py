@@ -12,11 +12,11 @@ STREAM: tuple[Mode, ...] = ("stream",)
 
 PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server says otherwise
 # In the order of the table.
-OTHERS = ("anthropic", "groq", "deepseek", "huggingface", "gemini", "replicate", "local", "ollama")
+OTHERS = ("anthropic", "groq", "deepseek", "huggingface", "gemini", "cohere", "replicate", "local", "ollama")
 EVERYBODY = PROVIDERS + OTHERS
 NAMELESS = ("gemini", "ollama")  # who gives no request id
 JOBS = "replicate"  # has ids of predictions, and none before one was made
-THINKS = "deepseek"  # its first output is not a word of the answer
+THINKS = frozenset({"deepseek", "cohere"})  # their first output is not a word of the answer
 NATIVE, OPENAI = "/api/ai/chat", "/v1/chat/completions"
 SHARE_MS = 250  # what one attempt may take where a case is about running out of time
 

@@ -11,6 +11,7 @@ import httpx
 
 from core import bootstrap
 from core.bootstrap import Service
+from core.clock import Clock
 from core.http.app import make_app
 from core.providers.registry import Registry
 from functions.catalog import routes as catalog
@@ -32,9 +33,11 @@ class Room:
 
 
 @asynccontextmanager
-async def room(registry: Registry, home: Path, environ: Mapping[str, str]) -> AsyncIterator[Room]:
+async def room(
+    registry: Registry, home: Path, environ: Mapping[str, str], clock: Clock | None = None
+) -> AsyncIterator[Room]:
     settings = {"PATCHBAY_HOME": str(home), "RETRY_DELAY_MS": "1", "LOG_LEVEL": "error", **environ}
-    service = bootstrap.build(registry=registry, environ=settings)
+    service = bootstrap.build(registry=registry, environ=settings, clock=clock)
     routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES]
     app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
     try:

@@ -22,11 +22,18 @@ from tests.contract.upstream import as_json, upstream
 EMBED, OPENAI = "/api/ai/embed", "/v1/embeddings"
 SMALL, LARGE, E5 = "text-embedding-3-small", "text-embedding-3-large", "intfloat/multilingual-e5-large-instruct"
 MODELS = {
-    "azure": SMALL, "together": E5, "openai": SMALL, "huggingface": E5, "local": "bge-large-en",
-    "ollama": "nomic-embed-text",
+    "azure": SMALL, "together": E5, "openai": SMALL, "huggingface": E5, "cohere": "embed-v4.0",
+    "local": "bge-large-en", "ollama": "nomic-embed-text",
 }  # fmt: skip
 TWINS = {"azure": "openai", "openai": "azure"}
-RATES = {"azure": 20, "openai": 20, "together": 20, "local": 0, "ollama": 0}  # nano-USD for a token; else unknown
+RATES = {
+    "azure": 20,
+    "openai": 20,
+    "together": 20,
+    "cohere": 120,
+    "local": 0,
+    "ollama": 0,
+}  # nano-USD for a token; else unknown
 UNCOUNTED = {"together", "huggingface"}  # who reports no usage
 CASES = [case for case in BEFORE if "plain" in case.modes]
 
@@ -202,7 +209,8 @@ class TestTheirWays:
             answer = ask(gateway, provider=provider, user="me", **fields)
             assert answer.status_code == 200, answer.text
             sent = json.loads(gateway.fleet.requests(provider)[-1].body)
-            assert sent.get("encoding_format") == (None if provider in UNCOUNTED else "base64")
+            (form,) = sent.get("embedding_types") or [sent.get("encoding_format")]  # Cohere's name of it, or OpenAI's
+            assert form == (None if provider in UNCOUNTED else "base64")
             assert provider == "huggingface" or sent["model"] == MODELS[provider]
             found = answer.json()["embeddings"][0]
             numbers = (

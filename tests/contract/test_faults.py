@@ -41,6 +41,7 @@ MODELS = {
     "groq": "openai/gpt-oss-120b",
     "deepseek": "deepseek-flash",
     "huggingface": "openai/gpt-oss-120b",
+    "cohere": "command-a-plus-05-2026",
     "gemini": "gemini-3.8-flash",
     "local": "llama-3.1-8b",
     "ollama": "llama3.2:3b",
@@ -343,7 +344,7 @@ def test_the_deadline_is_shared_among_the_targets(gateway):
 
 def begun(provider: str, words: int | None) -> str:
     whole = f'Simulated answer from {provider} ({MODELS[provider]}): you said "Hello".'
-    return whole if words is None else "".join(f"{word} " for word in whole.split()[: words - (provider == THINKS)])
+    return whole if words is None else "".join(f"{word} " for word in whole.split()[: words - (provider in THINKS)])
 
 
 @pytest.mark.parametrize(

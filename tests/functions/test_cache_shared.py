@@ -36,7 +36,7 @@ READ_BEFORE = {"config", "secrets"}  # where others come from; those are looked 
 DECIDING = {
     "LLM_PROVIDER": "groq", "CHAT_PROVIDER": "groq", "EMBEDDING_PROVIDER": "openai", "BEAUTIFY_PROVIDER": "groq",
     "VOICE_STT_PROVIDER": "groq", "VOICE_TTS_PROVIDER": "openai", "TRANSLATION_PROVIDER": "groq",
-    "EMBEDDING_MODEL": "text-embedding-3-large",
+    "RERANK_PROVIDER": "groq", "EMBEDDING_MODEL": "text-embedding-3-large",
     **{f"{one}_CHAIN": "openai" for one in (
         "CHAT", "EMBED", "RERANK", "TRANSCRIBE", "DIARIZE", "SPEAK", "TRANSLATE")},
     "PROVIDER_STRATEGY": "priority", "PATCHBAY_PREFER_LOCAL": "true", "PATCHBAY_MAX_COST": "1",

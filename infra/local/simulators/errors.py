@@ -75,6 +75,22 @@ AZURE: dict[int, tuple[str, str]] = {
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
 
+COHERE: dict[int, str] = {
+    400: "invalid request",
+    401: "invalid api token",
+    402: "Please add or update your payment method to continue",
+    403: "you do not have access to this resource",
+    404: "model not found, make sure the correct model ID was used and that you have access to the model",
+    413: "too many tokens: the request is larger than the model's context",
+    422: "invalid request: one of the parameters is not valid",
+    429: "You are using a Trial key, which is limited to 40 API calls / minute. Please wait and try again later.",
+    498: "invalid token",
+    499: "request was cancelled",
+    501: "this is not implemented",
+    503: "the service is unavailable, please try again later",
+    504: "the request timed out",
+}
+
 ANTHROPIC: dict[int, tuple[str, str]] = {
     401: ("authentication_error", "invalid x-api-key"),
     402: ("billing_error", "Your credit balance is too low to access the API."),
@@ -111,6 +127,8 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
+    if vendor.errors == "cohere":
+        return {"id": "simulated", "message": message or COHERE.get(status, "internal server error")}
     if vendor.errors == "anthropic":
         return _anthropic(status, message)
     if vendor.errors == "google":
@@ -184,6 +202,8 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
     """No such path, or not with this method."""
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    if vendor.errors == "cohere":
+        return refusal(vendor, status, f"{method} {path} was not found")
     if vendor.errors == "google":
         return json_reply(google(404, f"Method not found: {method} {path}"), 404)
     return invalid(vendor, f"Invalid URL ({method} {path})", None, None, status)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote
 from infra.local.simulators import (
     anthropic,
     chat,
+    cohere,
+    cohere_embeddings,
     embeddings,
     gemini,
     gemini_embeddings,
@@ -20,6 +22,8 @@ from infra.local.simulators import (
     ollama,
     pipelines,
     replicate,
+    rerank,
+    responses,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -52,7 +56,14 @@ class Responder:
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
+    "responses": Responder("POST", "chat", responses.respond),
     "embeddings": Responder("POST", "embed", embeddings.respond),
+    "rerank": Responder("POST", "rerank", rerank.respond),
+    "similarity": Responder("POST", "rerank", rerank.similarity),
+    "cohere_chat": Responder("POST", "chat", cohere.chat),
+    "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
+    "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
     "gemini": Responder("POST", "chat", gemini.generate),

@@ -64,10 +64,11 @@ class Vendor:
     counts_embeddings: bool = True
     takes_token_ids: bool = True
     cuts_inputs: bool = False  # what is too long is cut and not refused
+    rerankers: tuple[str, ...] = ()
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        return (*self.models, *self.embedders)
+        return (*self.models, *self.embedders, *self.rerankers)
 
 
 THEIR_EMBEDDERS = {
@@ -78,7 +79,12 @@ THEIR_EMBEDDERS = {
 
 OPENAI = Vendor(
     name="openai",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/responses": "responses",
+        "/v1/embeddings": "embeddings",
+        "/v1/models": "models",
+    },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1-mini", "o4-mini"),
     headers={"openai-version": "2020-10-01", "openai-processing-ms": "12"},
     limits={
@@ -103,6 +109,7 @@ AZURE = Vendor(
     name="azure",
     paths={
         "/openai/v1/chat/completions": "chat",
+        "/openai/v1/responses": "responses",
         "/openai/v1/embeddings": "embeddings",
         "/openai/v1/models": "models",
         "/openai/deployments/{deployment}/chat/completions": "chat",
@@ -135,7 +142,12 @@ AZURE = Vendor(
 
 TOGETHER = Vendor(
     name="together",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
+        "/v1/rerank": "rerank",
+        "/v1/models": "models",
+    },
     models=(
         "meta-llama/Llama-3.3-70B-Instruct-Turbo",
         "Qwen/Qwen3-235B-A22B-Instruct-2507-tput",
@@ -159,6 +171,7 @@ TOGETHER = Vendor(
     packs=False,
     counts_embeddings=False,
     takes_token_ids=False,
+    rerankers=("Salesforce/Llama-Rank-v1",),
 )
 
 OLLAMA = Vendor(
@@ -240,9 +253,11 @@ HUGGINGFACE = Vendor(
     paths={
         "/v1/chat/completions": "chat",
         "/v1/models": "models",
+        "/hf-inference/models/{owner}/{name}/pipeline/sentence-similarity": "similarity",
         "/hf-inference/models/{owner}/{name}/pipeline/feature-extraction": "feature extraction",
         "/hf-inference/models/{name}/pipeline/feature-extraction": "feature extraction",
     },
+    rerankers=("sentence-transformers/all-mpnet-base-v2",),
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
     headers={"x-inference-provider": "simulated"},
@@ -314,12 +329,43 @@ GEMINI = Vendor(
 
 LOCAL = Vendor(
     name="local",
-    paths={"/v1/chat/completions": "chat", "/v1/embeddings": "embeddings", "/v1/models": "models"},
+    paths={
+        "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
+        "/v1/rerank": "rerank",
+        "/v1/models": "models",
+    },
     models=("llama-3.1-8b", "qwen-2.5-7b"),
     auth=(),
     errors="numbers",
     usage_details=False,
     embedders={"bge-large-en": Embedder(1024, context=512)},
+    rerankers=("bge-reranker-v2-m3",),
+)
+
+COHERE = Vendor(
+    name="cohere",
+    paths={
+        "/v2/chat": "cohere_chat",
+        "/v2/embed": "cohere_embed",
+        "/v2/rerank": "cohere_rerank",
+        "/v1/models": "cohere_models",
+    },
+    models=(
+        "command-a-plus-05-2026",
+        "command-a-03-2025",
+        "command-a-vision-07-2025",
+        "command-r-08-2024",
+        "command-r7b-12-2024",
+    ),
+    errors="cohere",
+    request_ids=("x-debug-trace-id",),
+    headers={"x-endpoint-monthly-call-limit": "1000"},
+    limits={"x-trial-endpoint-call-limit": "40", "x-trial-endpoint-call-remaining": "0"},
+    event_stream="text/event-stream",
+    strict=True,
+    embedders={"embed-v4.0": Embedder(1536, context=128_000, shortens=True)},
+    rerankers=("rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5"),
 )
 
 ANTHROPIC = Vendor(
@@ -354,6 +400,7 @@ VENDORS: Mapping[str, Vendor] = {
         DEEPSEEK,
         HUGGINGFACE,
         LOCAL,
+        COHERE,
         ANTHROPIC,
         GEMINI,
         REPLICATE,

@@ -23,8 +23,8 @@ def cost_of(usage, one):
     return pricing.cost_of(usage, one, NOW)
 
 
-def estimate(one, *facts):
-    return pricing.estimate(one, NOW, *facts)
+def estimate(one, *facts, **more):
+    return pricing.estimate(one, NOW, *facts, **more)
 
 
 def usd(amount):
@@ -181,6 +181,26 @@ class TestCharacters:
         both = sold(usd_per_mchar="15", usd_per_mtok={"input": "1"})
         assert cost_of(used(characters=1, input=1), both) == Cost(16_000)
         assert cost_of(used(input=1), both) == UNKNOWN_COST
+
+
+class TestSearches:
+    SOLD = sold(usd_per_1k_searches="2.5")
+
+    def test_each_costs_and_tokens_do_not(self):
+        assert cost_of(used(searches=3), self.SOLD) == Cost(7_500_000)
+        assert cost_of(used(searches=1, input=1000), self.SOLD) == Cost(2_500_000)
+        assert cost_of(used(searches=1), sold(usd_per_1k_searches="0.0000004")) == Cost(1)
+
+    def test_what_nobody_counted_is_unknown(self):
+        assert cost_of(used(input=1000), self.SOLD) == UNKNOWN_COST
+
+    def test_where_tokens_are_sold_searches_do_not_count(self):
+        assert cost_of(used(searches=1, input=10), sold(usd_per_mtok={"input": "0.1"})) == Cost(1000)
+
+    def test_the_dearest_is_known_before(self):
+        assert estimate(self.SOLD, 1000, None, searches=4) == 10_000_000
+        assert estimate(self.SOLD, 1000, None) is None
+        assert estimate(sold(usd_per_mtok={"input": "0.1"}), 1000, None, searches=4) == 100_000
 
 
 class TestTokens:

@@ -65,6 +65,7 @@ class TestUnits:
 
     def test_characters_minutes_and_hours(self):
         assert price({"usd_per_mchar": "15"}).per_character == 15_000_000
+        assert price({"usd_per_1k_searches": "2.5"}).per_search == 25 * 10**8
         assert price({"usd_per_minute": "0.006"}).per_hour == price({"usd_per_hour": "0.36"}).per_hour == 36 * 10**10
         read = price({"usd_per_hour": "1", "minimum_seconds": 10, "step_seconds": 1})
         assert (read.minimum_ms, read.step_ms) == (10_000, 1000)

@@ -390,15 +390,8 @@ def test_what_is_not_there_yet_says_so_in_one_way(house):
     ):
         with pytest.raises(NotYet, match="no transcription yet"):
             run(work)
-<<<<<<< HEAD
-=======
-    from core.library import ClaudeProvider
-
-    with pytest.raises(NotYet, match="cannot call anthropic yet"):
-        ProviderManager().with_fallback(ClaudeProvider())
     with pytest.raises(NotYet):
         ProviderFactory.create_provider("gemini", "diarization")
->>>>>>> part-gemini
     assert manager.strategy == ProviderStrategy.FALLBACK
 
 

@@ -1,0 +1,66 @@
+"""Any number of documents at targets that rank a few at once: split, ranked side by side, joined by their scores."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from core.errors import TargetError
+from core.execution.batch import is_too_large, side_by_side
+from core.providers.contract import Reply
+from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.wire import rerank
+from core.wire.embeddings import size_of
+from core.wire.rerank import Ranked, Ranking
+
+Send = Callable[[list[str]], Awaitable[Reply[Ranking]]]  # about some of the documents
+
+
+class Ranks:
+    """The documents of one request. Each target begins anew: scores of two models cannot be compared."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._top: int | None = body.get("top_n")
+        self._texts = rerank.texts_of(body)
+        self._query = size_of(body["query"])
+        self._found: list[Ranked] = []
+        self._usage = UNKNOWN_USAGE
+        self._last: Reply[Ranking] | None = None
+
+    def spent(self) -> Usage:
+        """What the latest attempt has finished, once; unknown when that is nothing."""
+        usage, self._usage = self._usage, UNKNOWN_USAGE
+        return usage
+
+    async def at(self, most: int, send: Send) -> Reply[Ranking]:
+        """Ask a target, which takes `most` documents at once, for the rank of all."""
+        self._found, self._usage, self._last = [], UNKNOWN_USAGE, None
+        count = len(self._texts)
+        # Full ones: where searches are sold by the hundred documents, equal parts would cost more.
+        places = [range(start, min(start + most, count)) for start in range(0, count, most)]
+        await side_by_side(places, lambda part: self._part(part, send))
+        found = sorted(self._found, key=rerank.order)[: self._top]
+        assert self._last is not None  # noqa: S101 - there is at least one document
+        value = self._last.value._replace(results=found, usage=self._usage)
+        return self._last._replace(value=value, usage=self._usage)
+
+    async def _part(self, places: Sequence[int], send: Send) -> None:
+        """One request; one that turns out too large becomes two."""
+        texts = [self._texts[place] for place in places]
+        try:
+            reply = await send(texts)
+        except TargetError as error:
+            if len(places) == 1 or not is_too_large(error):
+                raise
+            middle = len(places) // 2
+            await self._part(places[:middle], send)
+            await self._part(places[middle:], send)
+            return
+        usage = reply.usage if reply.usage.source != "unknown" else self._estimate(texts)
+        self._usage = added(self._usage, usage)
+        self._found += [Ranked(places[one.place], one.score) for one in reply.value.results]
+        self._last = reply
+
+    def _estimate(self, texts: Sequence[str]) -> Usage:
+        """In tokens and in searches: which of them counts, its price knows."""
+        sizes = [size_of(text) for text in texts]
+        tokens = self._query * len(sizes) + sum(sizes)
+        return Usage("estimated", input=tokens, searches=rerank.searches(self._query, sizes))

@@ -1,0 +1,238 @@
+"""Streams of the Responses API: what is read from one, and how a chat's stream is told as one."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Malformed, RateLimited, StreamCut, StreamFailed
+from core.types.frame import Kind
+from core.wire import sse
+from core.wire.assembly import frames_of
+from core.wire.responses_answers import completion_to
+from core.wire.responses_events import ResponsesEvents
+from core.wire.responses_stream import ResponsesStream, left_off
+from tests.core.fakes import PLACES, cut, examples
+from tests.core.wire.test_responses import MESSAGE, call, chat
+
+OUTPUT = "response.output_text.delta"
+LIMITED = {"code": "rate_limit_exceeded", "message": "x"}
+USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+
+
+def told(kind, number=0, **fields):
+    return b"event: %b\ndata: %b\n\n" % (
+        kind.encode(),
+        orjson.dumps({"type": kind, "sequence_number": number, **fields}),
+    )
+
+
+def whole(*middle, last="response.completed", **response):
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    begun = told("response.created", 0, response={"id": "r", "status": "in_progress"})
+    return [begun, *middle, told(last, 9, response={"id": "r", "usage": usage, **response})]
+
+
+WORDS = [told(OUTPUT, number, delta=f"word {number} ") for number in range(1, 5)]
+
+
+def read(parts):
+    stream = ResponsesStream(limit=10_000)
+    frames = [frame for part in parts for frame in stream.feed(part)]
+    return stream, frames + ([] if stream.ended else stream.finish())
+
+
+class TestReading:
+    @given(PLACES)
+    @examples()
+    def test_its_events_pass_as_they_are_however_they_come(self, places):
+        raw = b"".join(whole(*WORDS))
+        stream, frames = read(cut(raw, places))
+        assert b"".join(frame.raw for frame in frames) == raw
+        assert (frames[-1].kind, frames[-2].kind) == (Kind.END, Kind.USAGE)
+        assert (stream.usage.input, stream.usage.output, stream.outputs) == (3, 4, 4)
+
+    def test_the_first_word_commits(self):
+        _, frames = read(whole(told("response.output_item.added", 1, item={}), *WORDS))
+        assert [frame.kind for frame in frames[:3]] == [Kind.META, Kind.META, Kind.OUTPUT]
+
+    def test_a_tool_at_work_commits(self):
+        _, frames = read(whole(told("response.web_search_call.in_progress", 1)))
+        assert frames[1].kind is Kind.OUTPUT
+
+    def test_an_incomplete_response_is_an_end(self):
+        stream, _ = read(whole(*WORDS, last="response.incomplete"))
+        assert stream.ended
+
+    def test_what_follows_the_end_is_nobody_s(self):
+        stream = ResponsesStream(limit=10_000)
+        frames = stream.feed(b"".join(whole()) + b"data: nonsense\n\n")
+        assert frames[-1].kind is Kind.END
+
+    @pytest.mark.parametrize(
+        ("event", "error"),
+        [
+            (told("response.failed", 5, response={"error": {"code": "server_error", "message": "x"}}), StreamFailed),
+            (told("response.failed", 5, response={}), StreamFailed),
+            (told("response.failed", 5, response={"error": LIMITED}), RateLimited),
+            (told("error", 5, code="server_error", message="x", param=None), StreamFailed),
+            (told("error", 5, error=LIMITED), RateLimited),
+            (b"data: {half\n\n", Malformed),
+            (b"data: [1]\n\n", Malformed),
+        ],
+        ids=lambda given: given if isinstance(given, str) else "",
+    )  # fmt: skip
+    def test_an_error_is_raised_at_once_before_output_and_after_it_when_all_before_it_has_gone(self, event, error):
+        begun = whole()[0]
+        with pytest.raises(error):
+            ResponsesStream(limit=10_000).feed(begun + event)
+        stream = ResponsesStream(limit=10_000)
+        stream.feed(begun + WORDS[0])
+        if b'"error"' in event or b"response." in event:
+            assert stream.feed(WORDS[1] + event)[0].raw == WORDS[1]
+            assert stream.failed
+            with pytest.raises(error):
+                stream.feed(b"")
+
+    def test_a_stream_without_its_last_event_is_cut(self):
+        with pytest.raises(StreamCut):
+            read(whole(*WORDS)[:-1])
+
+    def test_where_a_broken_stream_left_off(self):
+        first, *rest = whole(*WORDS)
+        assert left_off(first, b"".join(rest[:2])) == ({"id": "r", "status": "in_progress"}, 3)
+        assert left_off(b"", b"") == (None, 0)
+
+
+def events_of(raw):
+    return [orjson.loads(sse.data_of(event) or b"") for event in sse.events(raw)]
+
+
+def tell(answer, asked=None, size=1):
+    made = ResponsesEvents(asked or {}, "1", 5, "m")
+    frames = [frame.raw for frame in frames_of(answer, wants_usage=True)]
+    blocks = [b"".join(frames[at : at + size]) for at in range(0, len(frames), size)]
+    return events_of(b"".join(made.events(block) for block in blocks) + made.end())
+
+
+def names(events):
+    return [event["type"].removeprefix("response.") for event in events]
+
+
+class TestTelling:
+    def test_a_text(self):
+        events = tell(chat({"content": "Hello"}, usage=USAGE))
+        assert names(events) == [
+            "created", "in_progress", "output_item.added", "content_part.added", "output_text.delta",
+            "output_text.done", "content_part.done", "output_item.done", "completed",
+        ]  # fmt: skip
+        assert events[-1]["response"]["usage"]["total_tokens"] == 7
+
+    def test_thoughts_and_calls(self):
+        message = {"content": None, "reasoning_content": "Hm", "tool_calls": [call("c1", '{"a":1}'), call("c2")]}
+        events = tell(chat(message, "tool_calls"))
+        thought = ["added", "part.added", "text.delta", "text.done", "part.done"]
+        called = [
+            "output_item.added",
+            "function_call_arguments.delta",
+            "function_call_arguments.done",
+            "output_item.done",
+        ]
+        assert names(events) == [
+            "created", "in_progress", "output_item.added",
+            *(f"reasoning_summary_{step}" for step in thought[1:]), "output_item.done",
+            *called, *called, "completed",
+        ]  # fmt: skip
+        assert [event["output_index"] for event in events if "item" in event] == [0, 0, 1, 1, 2, 2]
+
+    def test_a_refusal(self):
+        events = tell(chat({"content": None, "refusal": "No"}))
+        assert names(events)[3:7] == ["content_part.added", "refusal.delta", "refusal.done", "content_part.done"]
+
+    def test_an_empty_answer(self):
+        (item,) = tell(chat({"content": ""}))[-1]["response"]["output"]
+        assert item["content"][0]["text"] == ""
+
+    @pytest.mark.parametrize("finish", ["length", "content_filter"])
+    def test_an_answer_cut_short(self, finish):
+        last = tell(chat({"content": "x"}, finish))[-1]
+        assert last["type"] == "response.incomplete"
+        assert last["response"]["output"][-1]["status"] == "incomplete"
+
+    @given(MESSAGE, st.integers(1, 9))
+    @examples()
+    def test_it_adds_up_to_the_whole_answer(self, message, size):
+        answer = chat({"role": "assistant", **message}, usage=USAGE)
+        events = tell(answer, size=size)
+        assert [event["sequence_number"] for event in events] == list(range(len(events)))
+        last, once = events[-1]["response"], completion_to(answer, {}, "1", 5)
+        assert [_bare(item) for item in last["output"] if item["type"] != "reasoning"] == [
+            _bare(item) for item in once["output"] if item["type"] != "reasoning"
+        ]
+        assert last["usage"] == once["usage"]
+        done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+        assert done == last["output"]
+        for kind, name in ((OUTPUT, "text"), ("response.function_call_arguments.delta", "arguments")):
+            pieces: dict[int, str] = {}
+            for event in events:
+                if event["type"] == kind:
+                    pieces[event["output_index"]] = pieces.get(event["output_index"], "") + event["delta"]
+            for place, text in pieces.items():
+                item = last["output"][place]
+                assert text == (item["content"][0]["text"] if name == "text" else item["arguments"])
+
+    def test_calls_that_all_have_one_number(self):
+        pieces = [{"index": 0, **call("c1", "{}")}, {"index": 0, **call("c2", "[]")}]
+        made = ResponsesEvents({}, "1", 5, "m")
+        raw = b"".join(made.events(chunk({"tool_calls": [piece]})) for piece in pieces)
+        output = events_of(raw + made.end())[-1]["response"]["output"]
+        assert [(item["call_id"], item["arguments"]) for item in output] == [("c1", "{}"), ("c2", "[]")]
+
+    def test_calls_that_are_mixed_are_whole_at_the_end(self):
+        first, second = ({"index": index, **call(f"c{index}", "{")} for index in (0, 1))
+        made = ResponsesEvents({}, "1", 5, "m")
+        more = [{"index": index, "function": {"arguments": "}"}} for index in (0, 1)]
+        raw = b"".join(made.events(chunk({"tool_calls": [piece]})) for piece in (first, second, *more))
+        output = events_of(raw + made.end())[-1]["response"]["output"]
+        assert [item["arguments"] for item in output] == ["{}", "{}"]
+
+    def test_what_its_maker_needs_of_a_thought_is_gathered(self):
+        made = ResponsesEvents({}, "1", 5, "m")
+        detail = {"type": "reasoning.text", "format": "else-v1", "index": 0}
+        raw = made.events(chunk({"reasoning_content": "H", "reasoning_details": [{**detail, "text": "H"}]}))
+        raw += made.events(chunk({"reasoning_content": "m", "reasoning_details": [{**detail, "text": "m"}]}))
+        raw += made.events(chunk({"reasoning_details": [{**detail, "signature": "s"}]}))
+        item = events_of(raw + made.end())[-1]["response"]["output"][0]
+        once = {
+            "content": "",
+            "reasoning_content": "Hm",
+            "reasoning_details": [{**detail, "text": "Hm", "signature": "s"}],
+        }
+        assert item["encrypted_content"] == completion_to(chat(once), {}, "1", 5)["output"][0]["encrypted_content"]
+
+    def test_a_comment_keeps_the_connection_alive(self):
+        assert ResponsesEvents({}, "1", 5, "m").events(b": hello\n\n").endswith(b": hello\n\n")
+
+    def test_what_breaks_it_is_told_in_both_forms(self):
+        made = ResponsesEvents({}, "1", 5, "m")
+        raw = made.events(chunk({"content": "Hel"}))
+        last, after = events_of(raw + made.broken({"message": "cut", "code": None}, limited=True))[-2:]
+        assert (last["type"], last["message"], last["error"]["message"]) == ("error", "cut", "cut")
+        assert (after["type"], after["response"]["status"]) == ("response.failed", "failed")
+        assert after["response"]["error"]["code"] == "rate_limit_exceeded"
+        assert after["sequence_number"] == last["sequence_number"] + 1
+
+    @pytest.mark.parametrize(
+        "data", [b"{half", b"[1]", b'{"choices":[3]}', b'{"choices":[{"delta":{"tool_calls":[1]}}]}']
+    )
+    def test_what_is_no_chunk(self, data):
+        with pytest.raises(Malformed):
+            ResponsesEvents({}, "1", 5, "m").events(sse.event(data))
+
+
+def chunk(delta):
+    return sse.event(orjson.dumps({"choices": [{"index": 0, "delta": delta}]}))
+
+
+def _bare(item):
+    return {name: value for name, value in item.items() if name != "id"}
