@@ -126,7 +126,7 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
             if cited := block.get("citations"):
                 citations.append(citation(cited, text, length))
             length += len(text)
-        elif kind == "thinking" and (found := extra_opened(str(block.get("signature")))):
+        elif kind == "redacted_thinking" and (found := extra_opened(str(block.get("data")))):
             extra = found
         elif kind in {"thinking", "redacted_thinking"}:
             thoughts.append(str(block.get("thinking") or ""))
@@ -149,12 +149,11 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
 def detail_of(block: Mapping[str, Any], index: int) -> Body | None:
     """A reasoning item; None for a thought without a signature, which cannot be handed in again."""
     if data := block.get("data"):
-        return {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index}
+        seal, maker = opened(str(data), FORMAT)
+        return {"type": "reasoning.encrypted", "data": seal, "format": maker, "index": index}
     if not (signature := block.get("signature")):
         return None
-    seal, maker, whole = opened(str(signature), FORMAT)
-    if whole:
-        return {"type": "reasoning.encrypted", "data": seal, "format": maker, "index": index}
+    seal, maker = opened(str(signature), FORMAT)
     text = block.get("thinking") or ""
     return {"type": "reasoning.text", "text": text, "signature": seal, "format": maker, "index": index}
 
@@ -295,7 +294,7 @@ def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign
             losses.append(f"{at} was left out: only calls of functions are taken here")
             continue
         if foreign and (extra := call.get("extra_content")):
-            made.append({"type": "thinking", "thinking": "", "signature": extra_sealed(extra)})
+            made.append({"type": "redacted_thinking", "data": extra_sealed(extra)})
         block = {"type": "tool_use", "id": call.get("id"), "name": function.get("name")}
         made.append(marked({**block, "input": _input_of(function.get("arguments"), at, losses)}, call))
     return made
@@ -321,10 +320,7 @@ def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, fore
         if maker != FORMAT and not foreign:
             continue
         if one.get("type") == "reasoning.encrypted" and one.get("data"):
-            block = {"type": "redacted_thinking", "data": one["data"]}
-            if maker != FORMAT:
-                seal = sealed(one["data"], maker, FORMAT, data=True)
-                block = {"type": "thinking", "thinking": "", "signature": seal}
+            block = {"type": "redacted_thinking", "data": sealed(one["data"], maker, FORMAT)}
         elif one.get("signature"):
             seal = sealed(one["signature"], maker, FORMAT)
             block = {"type": "thinking", "thinking": one.get("text") or "", "signature": seal}

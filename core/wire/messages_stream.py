@@ -70,7 +70,7 @@ class MessagesStream:
         self._blocks: deque[_Block] = deque()  # the open one, then those that wait for it
         self._opened = 0
         self._calls: dict[int, _Block] = {}
-        # Others' seals, as thoughts before what follows them. What follows no more is not told: a message that ends
+        # Others' seals, for before what follows them. What follows no more is not told: a message that ends
         # in a thought is to agents one without an answer.
         self._held: list[str] = []
         self._reason: str | None = None
@@ -177,7 +177,7 @@ class MessagesStream:
         if maker in {None, FORMAT}:
             self._add(_Block("redacted_thinking", {"data": data}))
         else:
-            self._held.append(sealed(data, maker, FORMAT, data=True))
+            self._held.append(sealed(data, maker, FORMAT))
 
     def _call(self, piece: Body) -> None:
         function, given = piece.get("function") or {}, piece.get("id")
@@ -208,13 +208,7 @@ class MessagesStream:
         return block
 
     def _add(self, block: _Block) -> None:
-        for seal in self._held:
-            thought = self._blocks[-1] if self._blocks else None
-            # Rather on the thought that is there: some agents leave out those that they cannot show.
-            if thought is None or thought.kind != "thinking" or thought.signature:
-                thought = _Block("thinking", _EMPTY["thinking"])
-                self._blocks.append(thought)
-            thought.signature, thought.over = seal, True
+        self._blocks += [_Block("redacted_thinking", {"data": seal}) for seal in self._held]
         self._held.clear()
         self._blocks.append(block)
         self._advance()

@@ -1,7 +1,6 @@
 """What only another maker can read, carried by a dialect that knows its own maker's seals alone. Pure.
 
-The other's format goes before what it sealed, in place of a thought's signature, because agents hand thoughts back and
-leave out what is nothing but sealed. Base64 has no colon, so nobody's own seal looks like that.
+The other's format goes before what it sealed. Base64 has no colon, so nobody's own seal looks like that.
 """
 
 from base64 import b64decode, b64encode
@@ -11,21 +10,16 @@ from typing import Any
 import orjson
 
 _EXTRA = "extra_content"  # what a call of a function carries for its maker
-_DATA = "+data"  # of a thought that is nothing but sealed
 
 
-def sealed(text: str, maker: str | None, own: str, *, data: bool = False) -> str:
-    if maker in {None, own}:
-        return text
-    return f"{maker}{_DATA if data else ''}:{text}"
+def sealed(text: str, maker: str | None, own: str) -> str:
+    return text if maker in {None, own} else f"{maker}:{text}"
 
 
-def opened(text: str, own: str) -> tuple[str, str, bool]:
-    """What was sealed, the format of who can read it, and whether it is a whole thought."""
+def opened(text: str, own: str) -> tuple[str, str]:
+    """What was sealed, and the format of who can read it."""
     maker, colon, rest = text.partition(":")
-    if not colon:
-        return text, own, False
-    return rest, maker.removesuffix(_DATA), maker.endswith(_DATA)
+    return (rest, maker) if colon else (text, own)
 
 
 def is_foreign(text: Any) -> bool:
@@ -39,7 +33,7 @@ def extra_sealed(extra: Any) -> str:
 
 def extra_opened(text: str) -> dict[str, Any] | None:
     """The content that a call had beside its own; None for what is no such seal."""
-    data, maker, _ = opened(text, "")
+    data, maker = opened(text, "")
     if maker != _EXTRA:
         return None
     try:

@@ -345,7 +345,7 @@ def test_an_own_answer_has_what_no_translation_has(here):
 def test_thoughts_of_others_are_not_shown_to_who_would_refuse_them(here):
     thoughts = [{"type": "thinking", "thinking": "a", "signature": ""},
                 {"type": "thinking", "thinking": "b", "signature": "google-gemini-v1:c2ln"},
-                {"type": "thinking", "thinking": "", "signature": "extra_content:e30="},
+                {"type": "redacted_thinking", "data": "extra_content:e30="},
                 {"type": "thinking", "thinking": "c", "signature": signature("c")}]  # fmt: skip
     turn = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": "Hi"}]}
     only = {"role": "assistant", "content": thoughts[:1]}
