@@ -134,7 +134,9 @@ class LiveAnswer:
         source = self._won.value.source
         usage = source.usage
         if usage.source == "unknown":
-            usage = Usage("estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs)
+            usage = Usage(
+                "estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs, run_ms=usage.run_ms
+            )
         request_id, error = source.request_id, self.error
         await self._settle(self.receipt, self._won, outcome, usage, request_id, error=error, first_ms=self._first_ms)
 

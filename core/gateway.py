@@ -264,7 +264,9 @@ class Gateway:
 
     async def _ask(self, candidate: Candidate, request: Request, call: Call) -> Reply[Completion]:
         reply = await self._chats(candidate).chat(call)
-        return reply if reply.usage.source != "unknown" else reply._replace(usage=_estimated(request, reply.value))
+        if reply.usage.source != "unknown":
+            return reply
+        return reply._replace(usage=_estimated(request, reply.value)._replace(run_ms=reply.usage.run_ms))
 
     def _media(self, request: Request) -> Media:
         if not request.facts.links:

@@ -176,6 +176,7 @@ def _further(one: Usage) -> dict[str, int]:
         "audio_output_tokens": one.audio_output,
         "audio_ms": one.audio_ms,
         "characters": one.characters,
+        "run_ms": one.run_ms,
         "searches": one.searches,
     }
 

@@ -55,7 +55,7 @@ def affordable(model: Model | None, at: float, input_tokens: int, nano: float, a
 
 def _pico(usage: Usage, price: Price) -> int | None:
     """The sum over the units it is sold in; none is a price that nobody knows."""
-    if price.per_character is None and price.per_hour is None and price.per_search is None:
+    if {price.per_character, price.per_search, price.per_hour, price.per_second} == {None}:
         return _tokens(usage, price) if price.rates else None
     parts = [_tokens(usage, price)] if price.rates else []
     if price.per_character is not None:
@@ -64,6 +64,8 @@ def _pico(usage: Usage, price: Price) -> int | None:
         parts.append(usage.searches * price.per_search if usage.searches else None)
     if price.per_hour is not None:
         parts.append(_audio(usage.audio_ms, price, price.per_hour) if usage.audio_ms else None)
+    if price.per_second is not None:
+        parts.append(-(-usage.run_ms * price.per_second // 1000) if usage.run_ms else None)
     known = [part for part in parts if part is not None]
     return sum(known) if len(known) == len(parts) else None
 

@@ -15,10 +15,11 @@ _WORDS = {"capability": tuple(Capability), "tier": TIERS, "lifecycle": LIFECYCLE
 _LISTS = {"features": tuple(Feature), "skills": SKILLS}
 _COUNTS = ("context", "max_output", "dimensions", "min_dimensions", "max_inputs", "priced_up_to_input_tokens")
 _AMOUNTS = (
-    "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour", "minimum_seconds", "step_seconds",
+    "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour", "usd_per_second", "minimum_seconds",
+    "step_seconds",
 )  # fmt: skip
 _TEXTS = ("display_name", "successor", "same_as", "as_of", "note")
-_UNITS = {"usd_per_mtok", "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour"}
+_UNITS = {"usd_per_mtok", "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour", "usd_per_second"}
 _FIELDS = {*_WORDS, *_LISTS, *_COUNTS, *_TEXTS, *_SCHEDULE, "sampling", "retires"}
 _DEAREST = 10**6  # USD for a million tokens, an hour or whatever else
 

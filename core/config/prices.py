@@ -16,7 +16,7 @@ _PICO = 10**12
 # What makes up one price; a change of price replaces all of it.
 PRICE_FIELDS = frozenset({
     "usd_per_mtok", "usd_tiers", "usd_per_mchar", "usd_per_minute", "usd_per_hour", "minimum_seconds", "step_seconds",
-    "usd_per_1k_searches", "priced_up_to_input_tokens",
+    "usd_per_1k_searches", "usd_per_second", "priced_up_to_input_tokens",
 })  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class Price:
     per_character: int | None = None  # picodollars
     per_search: int | None = None  # picodollars
     per_hour: int | None = None  # of audio, in picodollars
+    per_second: int | None = None  # of a model's run, in picodollars
     minimum_ms: int = 0  # less audio is billed as this much
     step_ms: int = 1  # and any as whole steps
     priced_up_to: int | None = None  # input tokens beyond which the price is not known
@@ -54,6 +55,7 @@ class Price:
             self.per_character,
             self.per_search,
             self.per_hour,
+            self.per_second,
             *(getattr(one, kind) for one in self.rates for kind in TOKEN_KINDS),
         ]
         known = [one for one in units if one is not None]
@@ -124,6 +126,7 @@ def shown(price: Price) -> dict[str, Any]:
         "usd_per_mchar": _decimal(price.per_character, _MICRO),
         "usd_per_1k_searches": _decimal(price.per_search, _PICO // 1000),
         "usd_per_hour": _decimal(price.per_hour, _PICO),
+        "usd_per_second": _decimal(price.per_second, _PICO),
         "minimum_seconds": price.minimum_ms / 1000,
         "step_seconds": price.step_ms / 1000 if price.step_ms > 1 else None,
         "priced_up_to_input_tokens": price.priced_up_to,
@@ -164,6 +167,7 @@ def _price(entry: Mapping[str, Any]) -> Price:
         per_character=_exact(entry.get("usd_per_mchar"), _MICRO),
         per_search=_exact(entry.get("usd_per_1k_searches"), _PICO // 1000),
         per_hour=minute * 60 if hour is None and minute is not None else hour,
+        per_second=_exact(entry.get("usd_per_second"), _PICO),
         minimum_ms=_exact(entry.get("minimum_seconds", 0), 1000) or 0,
         step_ms=_exact(entry.get("step_seconds", 0), 1000) or 1,
         priced_up_to=entry.get("priced_up_to_input_tokens"),

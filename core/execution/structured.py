@@ -12,7 +12,7 @@ import orjson
 from core.errors import NoRoomToMend, RequestRefused, SchemaMissed
 from core.providers.contract import Call, Reply
 from core.types.frame import Frame, Kind
-from core.types.plan import Candidate
+from core.types.plan import Candidate, Means
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import sse
@@ -108,6 +108,15 @@ class Structured:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
 
+    def _told(self, candidate: Candidate, call: Call, means: Means) -> Call:
+        """The request by these means, with what this target got wrong before."""
+        body = call.body
+        if self._wrong is not None and self._wrong.target == candidate.target:
+            body = mending(body, self._wrong.text, self._wrong.complaint)
+        if body is call.body and means == "native":
+            return call
+        return call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
+
     def admit(self, candidate: Candidate) -> None:
         """NoRoomToMend when wrong answers have used up what this one may cost."""
         if self._before and not self._affords(candidate, self._before):
@@ -152,6 +161,11 @@ class Structured:
         if self._schema is None:
             return [] if type(value) is dict else [Miss("type", "It is not a JSON object.")]
         return await _checked(self._schema, value, len(text))
+
+
+def _is_tied(call: Call) -> bool:
+    """Whether the caller's own body says what ours cannot: then it is sent as it is, and once more as it is."""
+    return call.native is not None and bool(call.native.bound or call.native.losses)
 
 
 async def _checked(schema: Schema, value: Any, size: int) -> list[Miss]:

@@ -24,7 +24,6 @@ from core.wire.replicate_answers import (
     created_of,
     prediction_of,
     read_error,
-    seconds_of,
     text_of,
 )
 
@@ -66,7 +65,7 @@ class Replicate:
         except TargetError as error:
             error.request_id = ident
             raise
-        return Reply(made, made.usage, ident, (*warnings, *_by_time(prediction, made.usage)))
+        return Reply(made, made.usage, ident, warnings)
 
     async def chat_stream(self, call: Call) -> "_Stream":
         given, warnings = self._input(call)
@@ -239,10 +238,3 @@ class _Stream:
 def _length(call: Call) -> int | None:
     length: int | None = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
     return length
-
-
-def _by_time(prediction: Prediction, usage: Usage) -> tuple[str, ...]:
-    seconds = seconds_of(prediction)
-    if usage.source == "reported" or seconds is None:
-        return ()
-    return (f"it reported no tokens but {seconds:g} s of its hardware's time, by which it is billed",)

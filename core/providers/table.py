@@ -74,7 +74,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
-    json_alone: str = ""  # a pattern: models that give JSON only where there are no functions to call
+    json_alone: str = ""  # a pattern: models that give JSON only where there are no functions and no documents
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
     max_request_tokens: int = 300_000  # and their tokens together
@@ -320,6 +320,7 @@ TABLE: tuple[Row, ...] = (
             Capability.EMBED: "embed-v4.0",
             Capability.RERANK: "rerank-v4.0-pro",
         },
+        json_alone=".",
         max_inputs=96,
         extra_params=frozenset(
             {

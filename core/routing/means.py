@@ -41,8 +41,10 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
 
 
 def _features(row: Row, target: Target, model: Model | None, facts: Facts) -> frozenset[Feature]:
-    """What it has for this request: some give JSON, and call functions, but not both."""
+    """What it has for this request: some give JSON, call functions and read documents, but only one of them."""
     has = model.features if model else row.features
-    if row.json_alone and Feature.TOOLS in facts.features and re.match(row.json_alone, target.model):
-        return has - _JSON
-    return has
+    if not row.json_alone or facts.features.isdisjoint(_JSON) or not re.match(row.json_alone, target.model):
+        return has
+    if Feature.DOCUMENTS in facts.features:
+        return has - _JSON - {Feature.TOOLS}
+    return has - _JSON if Feature.TOOLS in facts.features else has

@@ -22,6 +22,7 @@ class Usage(NamedTuple):
     audio_ms: int = 0
     characters: int = 0
     searches: int = 0
+    run_ms: int = 0  # how long a model ran, where that is what is sold
 
     @property
     def input_total(self) -> int:

@@ -47,13 +47,17 @@ _CONTENT = {
 # Also what lies at another provider, or can be read by another alone: who refuses it is not who is meant.
 _PARAMETER = {
     "unsupported_parameter", "unsupported_value", "unknown_parameter",
-    "previous_response_not_found", "invalid_encrypted_content",
+    "previous_response_not_found", "invalid_encrypted_content", "invalid_json_schema",
 }  # fmt: skip
 # This model, or this version of its API, does not take what another may.
 _NOT_TAKEN = re.compile(
     r"extra inputs are not permitted|is not supported (for|by|on) this model|not compatible with this model"
     r"|this model does not support|is deprecated for this model|invalid `signature` in `",
     re.IGNORECASE,
+)
+# Each takes a part of JSON Schema of its own. That it is one at all is known before anybody is asked.
+_SCHEMA = re.compile(
+    r"invalid schema for response_format|invalid json.?schema|response_format type is unavailable", re.IGNORECASE
 )
 _FILTERED = re.compile(r"blocked by content filtering policy", re.IGNORECASE)
 # Told as the request's fault, though it was the model that could not make what it was asked for.
@@ -107,7 +111,7 @@ def _request_fault(words: set[str], message: str) -> type[TargetError] | None:
         return ContentRefused
     if _EMPTY.search(message):
         return QuotaExhausted
-    if words & _PARAMETER or _NOT_TAKEN.search(message) or _UNABLE.search(message):
+    if words & _PARAMETER or any(one.search(message) for one in (_NOT_TAKEN, _UNABLE, _SCHEMA)):
         return ParameterRefused
     if words & _OWN_FAILURE:
         return ServerFault

@@ -1,9 +1,12 @@
 """Ollama's own chat API ↔ the canonical chat: messages, tools, formats, options and answers, both ways. Pure."""
 
+from binascii import Error, a2b_base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
+
+from core.wire.media import kind_of
 
 # Canonical parameter → Ollama's option; of two names for one option the first is written back.
 OPTIONS: Mapping[str, str] = {
@@ -26,8 +29,7 @@ _MESSAGE = frozenset({
     "role", "content", "tool_calls", "tool_call_id", "name", "reasoning_content", "reasoning_details", "refusal",
     "cache_control", "annotations", "audio", "function_call", "citations",
 })  # fmt: skip
-# How the bytes of a picture begin, in base64: Ollama takes and gives pictures without their type.
-_PICTURES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+_HEAD = 64  # characters of base64 that show what a picture is
 _CACHE = "cache_control was left out: it has no prompt cache to mark"
 
 _LOADED = 4096  # tokens of context that a model has when nobody asked for more
@@ -254,11 +256,17 @@ def _content_from(theirs: Mapping[str, Any]) -> Any:
     text, images = theirs.get("content") or "", theirs.get("images") or ()
     if not images:
         return text
-    parts = [{"type": "text", "text": text}] if text else []
-    for data in images:
-        kind = next((kind for start, kind in _PICTURES.items() if data.startswith(start)), "image/png")
-        parts.append({"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}})
-    return parts
+    parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+    urls = (f"data:{_kind_of(data)};base64,{data}" for data in images)
+    return [*parts, *({"type": "image_url", "image_url": {"url": url}} for url in urls)]
+
+
+def _kind_of(data: str) -> str:
+    """Pictures come without their type."""
+    try:
+        return kind_of(a2b_base64(data[:_HEAD])) or "image/png"
+    except Error:
+        return "image/png"  # whoever looks at it will say what is wrong
 
 
 def calls_from(calls: Iterable[Mapping[str, Any]], mark: str, start: int = 0) -> list[dict[str, Any]]:

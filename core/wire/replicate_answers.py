@@ -17,6 +17,7 @@ from core.wire.openai import Completion
 
 DONE = frozenset({"succeeded", "failed", "canceled", "aborted"})
 _MAX_WORDS = 500
+_LONGEST = 10**7  # seconds
 
 
 def prediction_of(body: Any) -> dict[str, Any]:
@@ -45,18 +46,14 @@ def text_of(prediction: Mapping[str, Any]) -> str:
 
 
 def usage_of(prediction: Mapping[str, Any]) -> Usage:
-    """Tokens, which only models that are sold by them report."""
+    """Tokens, which only models that are sold by them report, and how long it ran, by which all others are."""
     metrics = prediction.get("metrics")
     table = metrics if type(metrics) is dict else {}
-    asked, output = table.get("input_token_count"), table.get("output_token_count")
-    return Usage("reported", asked, output=output) if type(asked) is int and type(output) is int else Usage()
-
-
-def seconds_of(prediction: Mapping[str, Any]) -> float | None:
-    """How long the model ran, by which all other models are billed."""
-    metrics = prediction.get("metrics")
-    seconds = metrics.get("predict_time") if type(metrics) is dict else None
-    return float(seconds) if isinstance(seconds, int | float) else None
+    asked, output, seconds = (table.get(name) for name in ("input_token_count", "output_token_count", "predict_time"))
+    run_ms = round(seconds * 1000) if isinstance(seconds, int | float) and 0 < seconds < _LONGEST else 0
+    if type(asked) is int and type(output) is int:
+        return Usage("reported", asked, output=output, run_ms=run_ms)
+    return Usage(run_ms=run_ms)
 
 
 def finish_of(usage: Usage, limit: int | None) -> str:

@@ -243,13 +243,25 @@ def test_tokens_are_priced_exactly(tmp_path, mode):
     assert receipt["cost"]["nano_usd"] == 125 * 650 + output * 2750
 
 
-def test_who_is_billed_by_time_has_no_price_by_tokens(tmp_path):
-    answer, receipt, _ = asked(tmp_path, messages=[user("Hello")], model="replicate/simulated/by-the-second")
-    assert receipt["usage"]["source"] == "estimated"
-    assert receipt["cost"]["nano_usd"] is None
-    assert answer.body["warnings"] == [
-        "it reported no tokens but 1.25 s of its hardware's time, by which it is billed"
-    ]
+@modes
+@pytest.mark.parametrize(("price", "nano"), [(None, None), ("0.001400", 1_750_000)])
+def test_who_is_billed_by_time_has_the_price_that_somebody_gave_him(tmp_path, mode, price, nano):
+    """It ran for 1.25 s. Tokens are an estimate then, and cost what they are not sold by."""
+    settings = tmp_path / "patchbay.yaml"
+    sold = f", usd_per_second: '{price}'" if price else ""
+    settings.write_text(
+        f"models:\n  replicate/simulated/by-the-second: {{capability: chat, features: [stream]{sold}}}\n"
+    )
+
+    async def scenario():
+        async with here(tmp_path, PATCHBAY_CONFIG=str(settings)) as (gateway, _):
+            model = "replicate/simulated/by-the-second"
+            answer = await gateway.ask(mode=mode, model=model, fallback=False)
+            return (await gateway.http.get(f"/api/ai/decisions/{answer.decision}")).json()
+
+    receipt = asyncio.run(scenario())
+    assert (receipt["usage"]["source"], receipt["usage"]["run_ms"]) == ("estimated", 1250)
+    assert receipt["cost"]["nano_usd"] == nano
 
 
 # Failures.

@@ -59,6 +59,8 @@ class Script:
         said = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(said, int):
             return as_json({"error": {"message": "no", "type": "x"}}, said)
+        if isinstance(said, dict):
+            return as_json({"error": said}, 400)
         choices = [_choice(index, one, body) for index, one in enumerate(said if isinstance(said, list) else [said])]
         usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
         whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
@@ -212,6 +214,18 @@ def test_nobody_gets_it_right(tmp_path):
     assert [one["error"] for one in kept["attempts"]] == ["SchemaMissed"] * 2
     assert kept["cost_nano"] == sum(one["cost_nano"] for one in kept["attempts"]) > 0
     assert "Ada" not in json.dumps(kept), "a receipt holds nothing of an answer"
+
+
+@modes
+def test_a_schema_that_one_provider_does_not_take_is_another_ones(tmp_path, mode):
+    words = "Invalid schema for response_format 'person': In context=(), 'additionalProperties' is required."
+    refusal = {"message": words, "type": "invalid_request_error", "param": "response_format", "code": None}
+    heard, kept, _ = ask(tmp_path, ["openai", "deepseek"], mode=mode, openai=[refusal], deepseek=[RIGHT])
+    assert heard.text == RIGHT
+    assert [(one.get("error"), one["then"]) for one in kept["attempts"]] == [
+        ("ParameterRefused", "next"),
+        (None, "done"),
+    ]
 
 
 def test_a_schema_that_is_none_is_the_callers_mistake(tmp_path):
@@ -398,6 +412,23 @@ def test_nobody_is_told_more_than_once(gateways, provider):
     assert heard.status == 502
     assert [one["error"] for one in heard.error["attempts"]] == ["SchemaMissed"] * 2
     assert requests.since() == {provider: 2}
+
+
+def test_a_body_that_only_its_own_api_understands_is_sent_again_as_it_is(gateways):
+    """What came before is at the provider: a translation with a complaint would be another conversation."""
+    gateway = gateways("quick", "openai")
+    first = gateway.http.post("/v1/responses", json={"model": "openai/auto", "input": "Hello"}).json()
+    gateway.fault("openai", "wrong_json", times=1)
+    wanted = {"format": {"type": "json_schema", "name": "person", "schema": PERSON}}
+    asked = {"model": "openai/auto", "input": "Who?", "previous_response_id": first["id"], "text": wanted}
+    answer = gateway.http.post("/v1/responses", json=asked)
+    assert answer.status_code == 200, answer.text
+    kept = gateway.receipt(answer.headers["x-patchbay-decision"])
+    assert [one["then"] for one in kept["attempts"]] == ["again", "done"]
+    before, after = gateway.fleet.requests("openai")[-2:]
+    assert before.path == after.path == "/v1/responses"
+    assert json.loads(before.body) == json.loads(after.body)
+    assert json.loads(after.body)["previous_response_id"] == first["id"]
 
 
 # The official client.

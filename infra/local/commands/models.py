@@ -68,6 +68,8 @@ def _price(one: dict[str, Any]) -> str:
         return f"{'/'.join(sold)} per 1M tokens"
     if "usd_per_mchar" in price:
         return f"{price['usd_per_mchar']} per 1M characters"
+    if "usd_per_second" in price:
+        return f"{price['usd_per_second']} per second"
     if "usd_per_1k_searches" in price:
         return f"{price['usd_per_1k_searches']} per 1K searches"
     return f"{price['usd_per_hour']} per hour" if "usd_per_hour" in price else "unknown"

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -13,7 +14,6 @@ from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 
 KEPT = 1000
 FAILED = "CUDA out of memory"
-AT = "2026-01-01T00:00:00.000Z"
 DONE = ("succeeded", "failed", "canceled", "aborted")
 # What a model's input may have: anything else is refused before the model is started.
 LLAMA = frozenset({
@@ -42,6 +42,7 @@ class Prediction:
     input: dict[str, Any]
     pieces: list[str]
     tokens: tuple[int, int]
+    created: int
     steps: list[str] = field(default_factory=list)  # what it will be, each time that somebody asks
     status: str = "starting"
 
@@ -62,15 +63,15 @@ class Prediction:
         urls = {"get": url, "cancel": f"{url}/cancel", "web": f"https://replicate.com/p/{self.id}"}
         if self.model != "simulated/no-stream":
             urls["stream"] = f"{base}/v1/streams/{self.id}"
-        failed = self.status == "failed"
+        failed, at = self.status == "failed", f"{datetime.fromtimestamp(self.created, UTC):%Y-%m-%dT%H:%M:%S}.123Z"
         output = (
             self.pieces if self.status == "succeeded" else self.pieces[:2] if self.status == "processing" else None
         )
         return {
             "id": self.id, "model": self.model, "version": self.version, "input": self.input, "logs": "",
             "output": output, "data_removed": False, "error": FAILED if failed else None,
-            "source": "api", "status": self.status, "created_at": AT,
-            "started_at": None if self.status == "starting" else AT, "completed_at": AT if self.is_done else None,
+            "source": "api", "status": self.status, "created_at": at,
+            "started_at": None if self.status == "starting" else at, "completed_at": at if self.is_done else None,
             "urls": urls, "metrics": self._metrics() if self.status == "succeeded" else {},
         }  # fmt: skip
 
@@ -192,7 +193,7 @@ def _made(call: Call, model: str, version: str, given: dict[str, Any]) -> Predic
     steps = ["processing"] if model == "simulated/never-ends" else ["processing", last]
     # The same letters as theirs: 26 of base 36.
     mark = "".join("abcdefghijklmnopqrstuvwxyz0123456789"[byte % 36] for byte in (call.id * 2).encode()[:26])
-    return Prediction(mark, model, version, given, re.findall(r"\S+\s*|\s+", text), counts, steps)
+    return Prediction(mark, model, version, given, re.findall(r"\S+\s*|\s+", text), counts, call.created, steps)
 
 
 def _keep(call: Call, made: Prediction) -> None:

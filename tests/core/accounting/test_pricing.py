@@ -161,6 +161,10 @@ class TestAudio:
         assert costs[0] <= costs[1]
         assert Fraction(costs[1]) >= Fraction(max(one, other) * 111 * 10**6, 3_600_000)
 
+    @pytest.mark.parametrize(("milliseconds", "nano"), [(1250, 1_750_000), (1, 1_400), (0, None)])
+    def test_the_time_that_a_model_ran(self, milliseconds, nano):
+        assert cost_of(used(output=9, run_ms=milliseconds), sold(usd_per_second="0.0014")) == Cost(nano)
+
     def test_audio_tokens_have_a_price_of_their_own(self):
         both = sold(usd_per_mtok={"input": "2.5", "output": "10", "audio_input": "6", "audio_output": "12"})
         assert cost_of(used(input=10, audio_input=100, output=5), both) == Cost(10 * 2500 + 100 * 6000 + 5 * 10_000)

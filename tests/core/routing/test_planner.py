@@ -140,14 +140,22 @@ class TestMeans:
         assert (one.means, one.reasons[-1]) == ("tool", "by a function call, checked here")
         assert "tool_choice" not in one.drop
 
-    @pytest.mark.parametrize(("name", "fields", "means"), [
-        ("old-1", {"tools": [FUNCTION]}, "tool"), ("old-1", {}, "native"), ("new-1", {"tools": [FUNCTION]}, "native"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("name", "fields", "means"),
+        [
+            ("old-1", {"tools": [FUNCTION]}, "tool"),
+            ("old-1", {"documents": ["The"]}, None),
+            ("old-1", {}, "native"),
+            ("new-1", {"tools": [FUNCTION]}, "native"),
+        ],
+    )
     def test_who_gives_json_only_without_functions_gives_it_by_one_more(self, name, fields, means):
-        row = Row("acme", "Acme", base_url="https://acme.example", json_alone="old-")
-        made = planner({"ACME_API_KEY": "a", "ACME_MODEL": name}, registry=Registry([*TABLE, row]))
-        (only,) = made.plan(request({"response_format": PERSON, **fields}, provider="acme")).candidates
-        assert only.means == means
+        features = ALL | {Feature.DOCUMENTS}
+        row = Row("acme", "Acme", base_url="https://acme.example", json_alone="old-", features=features)
+        made = planner({"ACME_API_KEY": "a", "ACME_MODEL": name}, registry=Registry([row]))
+        found = made.plan(request({"response_format": PERSON, **fields}))
+        assert [one.means for one in found.candidates] == ([means] if means else [])
+        assert means or "json_schema" in found.excluded[0].reason
 
     def test_who_cannot_be_made_to_call_is_not_told_to(self):
         features, lacks = frozenset({Feature.TOOLS}), frozenset({"tool_choice"})
