@@ -266,23 +266,27 @@ def _texts(message: Mapping[str, Any], where: str, losses: list[str]) -> list[Bo
 
 
 def _cited_texts(content: str, cited: Iterable[Mapping[str, Any]]) -> list[Body]:
-    """The text cut where what is cited begins and ends."""
+    """The text cut where what is cited begins and ends, as far as there are words for the places it is cited from."""
     blocks: list[Body] = []
     at = 0
-    spans = sorted(cited, key=lambda one: (one["start"], one["end"]))
+    spans = sorted((one for one in cited if places_of(one)), key=lambda one: (one["start"], one["end"]))
     for (start, end), group in groupby(spans, key=lambda one: (max(one["start"], 0), one["end"])):
         if start < at or end <= start:
             continue  # it lies within another
         if plain := content[at:start]:
             blocks.append({"type": "text", "text": plain})
-        sources = [source.get("document") or {} for one in group for source in one.get("sources") or ()]
-        places = [source for source in sources if source.get("type") and source.get("cited_text") is not None]
-        block: Body = {"type": "text", "text": content[start:end]}
-        blocks.append({**block, "citations": places} if places else block)
+        places = [place for one in group for place in places_of(one)]
+        blocks.append({"type": "text", "text": content[start:end], "citations": places})
         at = end
     if content[at:]:
         blocks.append({"type": "text", "text": content[at:]})
     return blocks
+
+
+def places_of(cited: Mapping[str, Any]) -> list[Body]:
+    """Where a canonical citation was taken from, in this dialect's own words."""
+    found = [source.get("document") or {} for source in cited.get("sources") or ()]
+    return [one for one in found if one.get("type") and one.get("cited_text") is not None]
 
 
 def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[Body]:

@@ -10,7 +10,7 @@ from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.anthropic import message_id, stop_reason_to, usage_to
-from core.wire.anthropic_blocks import FORMAT
+from core.wire.anthropic_blocks import FORMAT, places_of
 from core.wire.messages import MESSAGE_STOP
 from core.wire.seals import extra_sealed, sealed
 
@@ -169,8 +169,7 @@ class MessagesStream:
         """What the text so far rests on, as far as this dialect has words for it."""
         last = self._blocks[-1] if self._blocks else None
         if last is not None and last.kind == "text":
-            found = [source.get("document") or {} for one in cited for source in one.get("sources") or ()]
-            last.cited += [one for one in found if one.get("type") and one.get("cited_text") is not None]
+            last.cited += [place for one in cited for place in places_of(one)]
             last.over = bool(last.cited)
 
     def _secret(self, data: str, maker: str | None) -> None:
