@@ -148,6 +148,27 @@ def test_a_schema(client, provider, model):
     assert isinstance(answer.output_parsed, Trip)
 
 
+@pytest.mark.parametrize(
+    ("provider", "bound"),
+    [("openai", {}), ("openai", {"tools": [SEARCH]}), ("together", {})],
+    ids=["free", "bound", "chat"],
+)
+def test_json_that_is_wrong_is_mended(gateways, sdk, provider, bound):
+    client = sdk(gateway := gateways("quick"))
+    gateway.fault(provider, "wrong_json", times=1)
+    wanted: Any = {"format": {"type": "json_schema", "name": "trip", "schema": Trip.model_json_schema()}}
+    raw = client.responses.with_raw_response.create(
+        model=f"{provider}/auto", input="A trip to mend", text=wanted, extra_body={"fallback": False}, **bound
+    )
+    assert raw.headers["x-patchbay-attempts"] == "2"
+    found = raw.parse()
+    assert Trip.model_validate_json(found.output_text).city
+    paths = [request.target for request in gateway.fleet.requests(provider)][-2:]
+    # What only the API can do is asked for there again; anything else can be told what was wrong, in a chat.
+    first, second = (path.endswith("/responses") for path in paths)
+    assert (first, second) == (provider in HAVE_IT, bool(bound))
+
+
 # What only the API itself can do.
 
 
