@@ -62,7 +62,10 @@ _INSIDE: Final = frozenset({*_IN_MESSAGES.values(), TOOL_CACHE_CONTROL, EXTRA_CO
 _MARK, _EXTRA = frozenset({"cache_control"}), frozenset({"extra_content"})
 _USUAL = 2  # names in a message or part that holds nothing beside what it is and its content
 # Parts that hold a file, and where in them its content or its address stands.
-LINKS = {"image_url": "url", "audio_url": "url", "video_url": "url", "input_audio": "data", "file": "file_data"}
+LINKS: dict[str, tuple[str, ...]] = {
+    "image_url": ("url",), "audio_url": ("url",), "video_url": ("url",), "input_audio": ("data",),
+    "file": ("file_data", "file_url"),
+}  # fmt: skip
 _LONGEST_NAME = 300
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
 _BYTES_PER_TOKEN = 4
@@ -297,10 +300,10 @@ def _read_file(given: Any, kind: str, where: str, seen: _Seen) -> None:
     check_type(where, given, _OBJECT)
     if kind == "input_audio":
         seen.features.add(Feature.AUDIO)
-    value = given.get(LINKS[kind])
-    if value is not None:
-        check_type(f"{where}.{LINKS[kind]}", value, _TEXT)
-        seen.links = seen.links or is_link(value)
+    for name in LINKS[kind]:
+        if (value := given.get(name)) is not None:
+            check_type(f"{where}.{name}", value, _TEXT)
+            seen.links = seen.links or is_link(value)
 
 
 def is_link(text: str) -> bool:
