@@ -191,7 +191,8 @@ class Accounts:
         models = {name.partition(".")[2]: one.value for name, one in found.items() if "." in name}
         vendors = row.defaults.get("base_url", "").casefold()
         address = own.get("base_url", base.base_url)
-        if "key" in own or "token" in own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
+        of_its_own = own.keys() & {"key", "token", "command"}
+        if of_its_own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
         made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)

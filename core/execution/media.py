@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from core.errors import MediaUnavailable
@@ -16,6 +17,7 @@ _AT_ONCE = 8
 _HEAD = 64  # bytes that say what a file is
 # What a part may hold; a file may be anything that is known.
 _FAMILIES = {"image_url": "image/", "input_audio": "audio/", "audio_url": "audio/", "video_url": "video/", "file": ""}
+_BOXES = frozenset({"video/mp4", "video/webm"})  # which may hold nothing but sound
 
 Get = Callable[[str, Callable[[int], None]], Awaitable[bytes]]
 
@@ -24,6 +26,15 @@ class _File(NamedTuple):
     type: str
     size: int
     base64: str
+
+
+class _Link(NamedTuple):
+    """An address in the place of a file."""
+
+    at: tuple[int, int]  # which message, which part of it
+    part: dict[str, Any]
+    field: str  # of the part's content
+    url: str
 
 
 class Media:
@@ -44,15 +55,15 @@ class Media:
 
     async def given(self, call: Call, takes: Images) -> Call:
         """The call with files in place of the addresses that its target does not take."""
-        wanted = {where: (part, url) for where, part, url in _links(call.body) if _is_wanted(part, takes)}
+        wanted = [link for link in _links(call.body) if _is_wanted(link, takes)]
         if not wanted:
             return call
-        self._begin({url for _, url in wanted.values()})
-        parts: dict[str, dict[str, Any]] = {}
-        for where, (part, url) in wanted.items():
-            # An attempt whose time is over leaves the file to the next one.
-            file = await asyncio.shield(self._files[url])
-            parts[where] = _filled(part, _fitting(file, part["type"], where, takes))
+        self._begin({link.url for link in wanted})
+        parts: dict[tuple[int, int], dict[str, Any]] = {}
+        for link in wanted:
+            # Shielded: an attempt whose time is over leaves the file to the next one.
+            file = await asyncio.shield(self._files[link.url])
+            parts[link.at] = _filled(link, _fitting(file, link, takes))
         return call._replace(body=_with_parts(call.body, parts), native=None)
 
     def _begin(self, urls: set[str]) -> None:
@@ -68,8 +79,10 @@ class Media:
                 data = await self._get(url, self._take)
             except MediaUnavailable as error:
                 return error.message
-        kind = kind_of(data[:_HEAD])
-        return "what is there is no file of a known kind" if kind is None else _File(kind, len(data), _text(data))
+        kind = _type_of(data)
+        if kind is None:
+            return "what is there is no file of a known kind"
+        return _File(kind, len(data), b64encode(data).decode())
 
     def _take(self, size: int) -> None:
         self._left -= size
@@ -90,53 +103,67 @@ class NoMedia(Media):
 NO_MEDIA = NoMedia()
 
 
-def _links(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Each address in the place of a file: where it stands, the part it is in, and itself."""
+def _links(body: Mapping[str, Any]) -> Iterator[_Link]:
     for index, message in enumerate(body["messages"]):
         content = message.get("content")
         for number, part in enumerate(content if type(content) is list else ()):
-            kind = part["type"]
-            text = part[kind].get(LINKS[kind]) if kind in LINKS else None
-            if text is not None and (is_link(text) or (kind == "image_url" and not text.startswith("data:"))):
-                yield f"messages[{index}].content[{number}]", part, text
+            for field in LINKS.get(part["type"], ()):
+                text = part[part["type"]].get(field)
+                if text is not None and (is_link(text) or (field == "url" and not text.startswith("data:"))):
+                    yield _Link((index, number), part, field, text)
 
 
-def _is_wanted(part: Mapping[str, Any], takes: Images) -> bool:
-    """Nobody takes the address of a document or of sound where the dialect wants the file itself."""
-    return part["type"] in {"input_audio", "file"} or not takes.urls
+def _is_wanted(link: _Link, takes: Images) -> bool:
+    """Nobody takes an address where the dialect wants the file itself."""
+    taken = {"url": takes.urls, "file_url": takes.documents}.get(link.field, False)
+    return not link.url.startswith(takes.own) and (not taken or (not takes.plain and link.url.startswith("http://")))
 
 
-def _fitting(file: _File | str, kind: str, where: str, takes: Images) -> _File:
-    place = f"{where}.{kind}.{LINKS[kind]}"
+def _fitting(file: _File | str, link: _Link, takes: Images) -> _File:
+    kind, words = link.part["type"], None
     if isinstance(file, str):
-        raise MediaUnavailable(f"{place} cannot be used: {file}", param=place)
-    words = None
-    if not file.type.startswith(_FAMILIES[kind]):
+        words = file
+    elif _FAMILIES[kind] == "audio/" and file.type in _BOXES:
+        return file._replace(type=file.type.replace("video/", "audio/"))
+    elif not file.type.startswith(_FAMILIES[kind]):
         words = f"what is there is {file.type}"
     elif kind == "image_url" and takes.types is not None and file.type not in takes.types:
         words = f"this provider does not take {file.type} as an image"
     elif kind == "image_url" and takes.most_bytes is not None and file.size > takes.most_bytes:
         words = f"it has {file.size} bytes, and this provider takes at most {takes.most_bytes}"
-    if words is not None:
-        raise MediaUnavailable(f"{place} cannot be used: {words}", param=place)
-    return file
+    else:
+        return file
+    place = "messages[{}].content[{}].".format(*link.at) + f"{kind}.{link.field}"
+    raise MediaUnavailable(f"{place} cannot be used: {words}", param=place)
 
 
-def _filled(part: Mapping[str, Any], file: _File) -> dict[str, Any]:
-    kind = part["type"]
-    text = file.base64 if kind == "input_audio" else f"data:{file.type};base64,{file.base64}"
-    return {**part, kind: {**part[kind], LINKS[kind]: text}}
+def _filled(link: _Link, file: _File) -> dict[str, Any]:
+    kind = link.part["type"]
+    given = {name: value for name, value in link.part[kind].items() if name != link.field}
+    data = f"data:{file.type};base64,{file.base64}"
+    if kind == "input_audio":
+        return {**link.part, kind: {**given, "data": file.base64}}
+    if kind == "file":
+        name = link.url.partition("?")[0].rpartition("/")[2]
+        return {**link.part, kind: {"filename": name or "file", **given, "file_data": data}}
+    return {**link.part, kind: {**given, "url": data}}
 
 
-def _with_parts(body: Mapping[str, Any], parts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    messages = [
-        {**message, "content": [parts.get(f"messages[{i}].content[{n}]", part) for n, part in enumerate(content)]}
-        if type(content := message.get("content")) is list
-        else message
-        for i, message in enumerate(body["messages"])
-    ]
+def _with_parts(body: Mapping[str, Any], parts: Mapping[tuple[int, int], dict[str, Any]]) -> dict[str, Any]:
+    messages = list(body["messages"])
+    for index, number in parts:
+        message = messages[index]
+        content = list(message["content"])
+        content[number] = parts[index, number]
+        messages[index] = {**message, "content": content}
     return {**body, "messages": messages}
 
 
-def _text(data: bytes) -> str:
-    return b64encode(data).decode()
+def _type_of(data: bytes) -> str | None:
+    """By its first bytes; what has no mark is text if it can be read as such."""
+    kind = kind_of(data[:_HEAD])
+    if kind is None and b"\0" not in data:
+        with suppress(UnicodeDecodeError):
+            data.decode()
+            return "text/plain"
+    return kind

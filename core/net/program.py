@@ -139,9 +139,9 @@ class Program:
             # There is no public way to let go of its pipes, and what nobody reads any more would never end.
             self._process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - see above
             if self._process.returncode is None:
-                task = asyncio.get_running_loop().create_task(self._process.wait())
-                leaving.add(task)
-                task.add_done_callback(leaving.discard)
+                end: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._process.wait())
+                leaving.add(end)
+                end.add_done_callback(leaving.discard)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -49,6 +49,9 @@ class Images(NamedTuple):
     most: int | None = None  # in a request
     most_bytes: int | None = None  # of one that is given as data
     types: frozenset[str] | None = None
+    plain: bool = True  # fetches also without TLS
+    documents: bool = False  # fetches those, too
+    own: tuple[str, ...] = ()  # addresses that mean something to it alone begin so
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,7 @@ TABLE: tuple[Row, ...] = (
             }
         ),
         lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
-        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES),
+        images=Images(most=100, most_bytes=5 * _MIB, types=_COMMON_IMAGES, plain=False, documents=True),
     ),
     Row(
         name="openai",
@@ -304,7 +307,16 @@ TABLE: tuple[Row, ...] = (
         aliases=("google", "google-ai"),
         env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
         json_alone=r"gemini-[12]\.",
-        images=Images(urls=False, types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"}),
+        images=Images(
+            urls=False,
+            types=_COMMON_IMAGES - {"image/gif"} | {"image/heic", "image/heif"},
+            own=(
+                "https://generativelanguage.googleapis.com/",
+                "https://www.youtube.com/",
+                "https://youtu.be/",
+                "gs://",
+            ),
+        ),
         command="gemini",
         by_command=_GEMINI_PROGRAM,
     ),

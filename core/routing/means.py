@@ -42,7 +42,7 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
 
 def _features(row: Row, target: Target, model: Model | None, facts: Facts) -> frozenset[Feature]:
     """What it has for this request: some give JSON, call functions and read documents, but only one of them."""
-    has = model.features if model else row.features
+    has = model.features if model and not row.uniform else row.features
     if not row.json_alone or facts.features.isdisjoint(_JSON) or not re.match(row.json_alone, target.model):
         return has
     if Feature.DOCUMENTS in facts.features:

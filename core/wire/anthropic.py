@@ -210,7 +210,7 @@ def completion_from(
     content = body.get("content") if type(body) is dict else None
     if type(content) is not list or not all(type(one) is dict and type(one.get("type")) is str for one in content):
         raise Malformed("the answer has no content")
-    if not body.get("stop_reason"):
+    if type(body.get("stop_reason")) is not str:
         raise Malformed("the answer does not say why it ended")
     message = turn_from(content, "content", [])
     name_sources(message.get("citations") or (), names)
@@ -229,7 +229,7 @@ def name_sources(citations: Sequence[Body], names: Sequence[str]) -> None:
     """Sources by the names that the caller gave his documents."""
     for source in (source for one in citations for source in one["sources"]):
         index = source["document"].get("document_index")
-        if type(index) is int and index < len(names):
+        if type(index) is int and 0 <= index < len(names):
             source["id"] = names[index]
 
 

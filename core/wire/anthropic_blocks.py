@@ -13,6 +13,7 @@ import orjson
 
 from core.errors import BadRequest
 from core.wire.chat import check_type
+from core.wire.media import kind_within
 from core.wire.seals import extra_opened, extra_sealed, opened, sealed
 
 Body = dict[str, Any]
@@ -35,6 +36,11 @@ def listed(content: Any, where: str) -> list[Body]:
             raise BadRequest(words, param=f"{where}[{index}]", code="invalid_type")
     blocks: list[Body] = content
     return blocks
+
+
+def dicts(given: Any) -> list[Body]:
+    """The objects of a list, where there is one: what nobody has checked may be anything."""
+    return [one for one in given if type(one) is dict] if type(given) is list else []
 
 
 def marked(made: Body, source: Mapping[str, Any]) -> Body:
@@ -123,7 +129,7 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
         if kind == "text":
             text = str(block.get("text") or "")
             parts.append(marked({"type": "text", "text": text}, block))
-            if cited := block.get("citations"):
+            if cited := dicts(block.get("citations")):
                 citations.append(citation(cited, text, length))
             length += len(text)
         elif kind == "redacted_thinking" and (found := extra_opened(str(block.get("data")))):
@@ -190,7 +196,7 @@ def block_of(part: Mapping[str, Any], where: str, losses: list[str]) -> Body | N
     if kind == "image_url":
         image = part["image_url"]
         source = _source_of(image.get("url"))
-        if image.get("detail") in {"low", "high"}:
+        if image.get("detail") in ("low", "high"):  # a tuple: it may be anything
             losses.append(f"{where}.image_url.detail was left out: images have no levels of detail here")
     elif kind == "file" and type(part.get("file")) is dict:
         source = _file_source(part["file"])
@@ -213,7 +219,7 @@ def _source_of(url: Any) -> Body | None:
     if not url.startswith("data:"):
         return {"type": "url", "url": url}
     head, comma, data = url.partition(",")
-    media_type = head.removeprefix("data:").partition(";")[0]
+    media_type = kind_within(data) or head.removeprefix("data:").partition(";")[0]
     return {"type": "base64", "media_type": media_type, "data": data} if comma else None
 
 
@@ -265,12 +271,12 @@ def _texts(message: Mapping[str, Any], where: str, losses: list[str]) -> list[Bo
     return made
 
 
-def _cited_texts(content: str, cited: Iterable[Mapping[str, Any]]) -> list[Body]:
+def _cited_texts(content: str, cited: Any) -> list[Body]:
     """The text cut where what is cited begins and ends, as far as there are words for the places it is cited from."""
     blocks: list[Body] = []
     at = 0
-    spans = sorted((one for one in cited if places_of(one)), key=lambda one: (one["start"], one["end"]))
-    for (start, end), group in groupby(spans, key=lambda one: (max(one["start"], 0), one["end"])):
+    spans = sorted((one for one in _spans(cited) if places_of(one)), key=_ends)
+    for (start, end), group in groupby(spans, key=_ends):
         if start < at or end <= start:
             continue  # it lies within another
         if plain := content[at:start]:
@@ -283,9 +289,18 @@ def _cited_texts(content: str, cited: Iterable[Mapping[str, Any]]) -> list[Body]
     return blocks
 
 
+def _spans(cited: Any) -> list[Body]:
+    """What of the citations says where it begins and ends: clients may hand in anything."""
+    return [one for one in dicts(cited) if type(one.get("start")) is type(one.get("end")) is int]
+
+
+def _ends(one: Body) -> tuple[int, int]:
+    return max(one["start"], 0), one["end"]
+
+
 def places_of(cited: Mapping[str, Any]) -> list[Body]:
     """Where a canonical citation was taken from, in this dialect's own words."""
-    found = [source.get("document") or {} for source in cited.get("sources") or ()]
+    found = dicts([one.get("document") for one in dicts(cited.get("sources"))])
     return [one for one in found if one.get("type") and one.get("cited_text") is not None]
 
 
@@ -306,7 +321,7 @@ def _calls(message: Mapping[str, Any], where: str, losses: list[str], *, foreign
 
 def _input_of(arguments: Any, where: str, losses: list[str]) -> Body:
     try:
-        value = orjson.loads(arguments) if arguments else {}
+        value = arguments if type(arguments) is dict else orjson.loads(arguments) if arguments else {}
     except (orjson.JSONDecodeError, TypeError):
         value = None
     if type(value) is dict:
@@ -317,7 +332,7 @@ def _input_of(arguments: Any, where: str, losses: list[str]) -> Body:
 
 def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, foreign: bool) -> list[tuple[int, Body]]:
     """What can be handed in again, with its place in the turn; with `foreign`, to whoever wrote it."""
-    details = [one for one in message.get("reasoning_details") or () if type(one) is dict]
+    details = dicts(message.get("reasoning_details"))
     made: list[tuple[int, Body]] = []
     for one in details:
         maker, index = one.get("format"), one.get("index")

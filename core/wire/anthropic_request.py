@@ -22,6 +22,9 @@ def request_to(body: Mapping[str, Any], *, version: str = NEWEST) -> tuple[Body,
     losses = [f"{name} was left out: it is unknown here" for name in body if name not in _READ]
     rules = rules_of(body["model"])
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or rules.max_tokens
+    if limit > rules.most_tokens:
+        losses.append(f"max_tokens was lowered to {rules.most_tokens}: this model writes no more")
+        limit = rules.most_tokens
     system, messages = _messages(body, rules, losses)
     made: Body = {"model": body["model"], "max_tokens": limit, "messages": messages}
     if system:

@@ -13,7 +13,7 @@ SAMPLING: Final = ("temperature", "top_p", "top_k")
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
 _LEAST_BUDGET: Final = 1024
-_OFF: Final = frozenset({"disabled", "between_tools"})
+_OFF: Final = ("disabled", "between_tools")
 
 
 class Rules(NamedTuple):
@@ -27,6 +27,7 @@ class Rules(NamedTuple):
     prefill: bool = False  # goes on with an assistant's turn that ends the request
     instructed: bool = True  # takes a system message after a user's turn
     max_tokens: int = 64_000  # what an answer gets when the caller sets no limit
+    most_tokens: int = 128_000  # what it may have
 
 
 _NAME: Final = re.compile(
@@ -52,16 +53,20 @@ def rules_of(model: str) -> Rules:
     if version >= (4, 6):
         old = version == (4, 6)
         efforts = ("low", "medium", "high", "max") if old else _EFFORTS
+        most = 64_000 if old and match["line"] != "opus" else 128_000
         return Rules(
-            unasked=False, off="disabled", efforts=efforts, forced=True, sampling=old, instructed=version >= (4, 8)
-        )
+            unasked=False, off="disabled", efforts=efforts, forced=True, sampling=old, instructed=version >= (4, 8),
+            most_tokens=most,
+        )  # fmt: skip
     early = Rules(
         thinking="budget", unasked=False, off="disabled", efforts=(), forced=True, schema=version >= (4, 5),
         sampling=True, prefill=True, instructed=False, max_tokens=32_000,
+        most_tokens=32_000 if match["line"] == "opus" and version < (4, 5) else 64_000,
     )  # fmt: skip
     if version >= (3, 7):
         return early._replace(efforts=_EFFORTS[:3]) if (match["line"], version) == ("opus", (4, 5)) else early
-    return early._replace(thinking="none", max_tokens=8192 if version >= (3, 5) else 4096)
+    most = 8192 if version >= (3, 5) else 4096
+    return early._replace(thinking="none", max_tokens=most, most_tokens=most)
 
 
 def version_for(body: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from core.errors import Malformed
 from core.types.frame import Frame, Kind
 from core.wire import sse
 from core.wire.anthropic import FINISHES, name_sources, read_error, read_usage, refused
@@ -25,24 +26,24 @@ class MessagesStream(ForeignStream):
         self._numbers: dict[int, int] = {}  # a block's index → which call it is
         self._argued: set[int] = set()  # blocks of calls whose arguments have begun
         self._citing: dict[int, list[Body]] = {}
-        self._texts: dict[int, str] = {}  # of blocks that may have citations
+        self._texts: dict[int, list[str]] = {}  # of blocks that may have citations
         self._length = 0  # of the text before the block
 
     def _event(self, name: str, data: Body) -> list[Frame]:
         kind = data.get("type") or name
         if kind == "content_block_delta":
-            return self._delta(data.get("index") or 0, data.get("delta") or {})
+            return self._delta(_index(data), _table(data, "delta"))
         if kind == "content_block_start":
-            return self._start(data.get("index") or 0, data.get("content_block") or {})
+            return self._start(_index(data), _table(data, "content_block"))
         if kind == "content_block_stop":
-            return self._stop(data.get("index") or 0)
+            return self._stop(_index(data))
         if kind == "message_start":
-            message = data.get("message") or {}
+            message = _table(data, "message")
             self._count(message.get("usage"))
-            return [self._begin(str(message.get("id") or ""), message.get("model"))]
+            return [self._begin(str(message.get("id") or ""), str(message.get("model") or "") or None)]
         if kind == "message_delta":
             self._count(data.get("usage"))
-            return self._finish(data.get("delta") or {})
+            return self._finish(_table(data, "delta"))
         if kind == "error":
             raise read_error(None, orjson.dumps(data), secrets=self._secrets)
         return self._end() if kind == "message_stop" and self._finished else []
@@ -62,8 +63,7 @@ class MessagesStream(ForeignStream):
                 self._argued.add(index)
             return [self.chunks.tool(number, str(block.get("id") or ""), str(block.get("name") or ""), given)]
         if kind == "text":
-            self._texts[index] = ""
-            return self._text(index, block["text"]) if block.get("text") else []
+            return self._text(index, str(block["text"])) if block.get("text") else []
         if kind == "redacted_thinking":
             return [self.chunks.reasoning("", detail_of(block, index))]
         if kind == "thinking" and block.get("thinking"):
@@ -90,13 +90,13 @@ class MessagesStream(ForeignStream):
         return []
 
     def _text(self, index: int, text: str) -> list[Frame]:
-        self._texts[index] = self._texts.get(index, "") + text
+        self._texts.setdefault(index, []).append(text)
         return [self.chunks.text(text)] if text else []
 
     def _stop(self, index: int) -> list[Frame]:
         if index in self._numbers and index not in self._argued:
             return [self.chunks.arguments(self._numbers[index], "{}")]
-        text, cited = self._texts.pop(index, ""), self._citing.pop(index, [])
+        text, cited = "".join(self._texts.pop(index, ())), self._citing.pop(index, [])
         start, self._length = self._length, self._length + len(text)
         if not cited:
             return []
@@ -106,7 +106,7 @@ class MessagesStream(ForeignStream):
 
     def _finish(self, delta: Body) -> list[Frame]:
         reason = delta.get("stop_reason")
-        if not reason or self._finished:
+        if type(reason) is not str or self._finished:
             return []
         finish = finish_of(reason, FINISHES)
         self._finished = True
@@ -114,6 +114,18 @@ class MessagesStream(ForeignStream):
         stop = {"stop_reason": delta["stop_sequence"]} if delta.get("stop_sequence") else {}
         words = [self.chunks.delta({"refusal": said}, kind=Kind.META)] if said else []
         return [*words, self.chunks.delta({}, kind=Kind.META, finish=finish, **stop)]
+
+
+def _index(data: Body) -> int:
+    index = data.get("index")
+    return index if type(index) is int else 0
+
+
+def _table(data: Body, name: str) -> Body:
+    table = data.get(name)
+    if table is not None and type(table) is not dict:
+        raise Malformed(f"a stream event has a {name} that is not an object")
+    return table or {}
 
 
 class PassedStream(MessagesStream):

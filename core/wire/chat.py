@@ -9,6 +9,8 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.media import read_data_url
+from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools
+from core.wire.shapes import check_type as check_type  # noqa: PLC0414 - who reads other bodies has it from here
 from core.wire.structured import check_format, wanted_in
 
 _TEXT = (str,)
@@ -43,8 +45,6 @@ _LEAST = {"n": 1, "max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
-_JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
-               list: "a list", dict: "an object"}  # fmt: skip
 # Names for what stands inside messages and tools. A person's name is the dialect's, though not everybody takes it;
 # the others are extensions, which go only to rows that list them in extra_params.
 MESSAGE_NAME = "messages[].name"
@@ -62,20 +62,13 @@ _INSIDE: Final = frozenset({*_IN_MESSAGES.values(), TOOL_CACHE_CONTROL, EXTRA_CO
 _MARK, _EXTRA = frozenset({"cache_control"}), frozenset({"extra_content"})
 _USUAL = 2  # names in a message or part that holds nothing beside what it is and its content
 # Parts that hold a file, and where in them its content or its address stands.
-LINKS = {"image_url": "url", "audio_url": "url", "video_url": "url", "input_audio": "data", "file": "file_data"}
+LINKS: dict[str, tuple[str, ...]] = {
+    "image_url": ("url",), "audio_url": ("url",), "video_url": ("url",), "input_audio": ("data",),
+    "file": ("file_data", "file_url"),
+}  # fmt: skip
 _LONGEST_NAME = 300
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
 _BYTES_PER_TOKEN = 4
-
-
-def check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    """Refuse a JSON value of another type; true and false are not numbers."""
-    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
-        return
-    named = (kind for kind in kinds if kind is not int or float not in kinds)
-    expected = " or ".join(dict.fromkeys(_JSON_NAMES[kind] for kind in named))
-    got = "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)
-    raise BadRequest(f"{name} must be {expected}, not {got}", param=name, code="invalid_type")
 
 
 class _Seen:
@@ -105,6 +98,9 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         check_type("stream_options.include_usage", streaming.get("include_usage", False), _FLAG)
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
+    check_tools(body.get("tools") or [])
+    check_choice(body.get("tool_choice"))
+    check_thinking(body.get("thinking") or {})
     if (documents := body.get("documents")) is not None:
         _read_documents(documents, seen)
     if body.get("stream"):
@@ -252,10 +248,14 @@ def _read_extras(message: dict[str, Any], where: str, seen: _Seen) -> None:
     for field, value in message.items():
         if field in _IN_MESSAGES and value is not None and (field != "name" or message["role"] != "function"):
             seen.extras.add(_IN_MESSAGES[field])
+    if (details := message.get("reasoning_details")) is not None:
+        check_details(f"{where}.reasoning_details", details)
+    if (thought := message.get("reasoning_content")) is not None:
+        check_type(f"{where}.reasoning_content", thought, _TEXT)
     if calls := message.get("tool_calls"):
         check_type(f"{where}.tool_calls", calls, _LIST)
         for index, call in enumerate(calls):
-            check_type(f"{where}.tool_calls[{index}]", call, _OBJECT)
+            check_call(f"{where}.tool_calls[{index}]", call)
             if call.get("extra_content") is not None:
                 seen.extras.add(EXTRA_CONTENT)
         seen.size += len(orjson.dumps(calls))
@@ -273,6 +273,8 @@ def _read_part(part: Any, where: str, seen: _Seen) -> None:
     if kind == "text":
         check_type(f"{where}.text", part.get("text"), _TEXT)
         seen.size += _length(part["text"])
+    elif kind == "refusal":
+        check_type(f"{where}.refusal", part.get("refusal"), _TEXT)
     elif kind == "image_url":
         _read_image(part.get("image_url"), f"{where}.image_url", seen)
     elif kind in LINKS:
@@ -298,10 +300,10 @@ def _read_file(given: Any, kind: str, where: str, seen: _Seen) -> None:
     check_type(where, given, _OBJECT)
     if kind == "input_audio":
         seen.features.add(Feature.AUDIO)
-    value = given.get(LINKS[kind])
-    if value is not None:
-        check_type(f"{where}.{LINKS[kind]}", value, _TEXT)
-        seen.links = seen.links or is_link(value)
+    for name in LINKS[kind]:
+        if (value := given.get(name)) is not None:
+            check_type(f"{where}.{name}", value, _TEXT)
+            seen.links = seen.links or is_link(value)
 
 
 def is_link(text: str) -> bool:

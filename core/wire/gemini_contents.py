@@ -10,6 +10,7 @@ import orjson
 
 from core.errors import ParameterRefused, RequestRefused
 from core.wire.canonical import tool_call
+from core.wire.media import kind_within
 
 Body = dict[str, Any]
 
@@ -53,6 +54,8 @@ def contents_of(messages: list[Body], model: str, losses: list[str]) -> tuple[li
     if not contents and system:
         losses.append("the system's words were sent as the user's: nobody else says anything")
         return [{"role": "user", "parts": system}], []
+    if not contents:
+        raise RequestRefused("messages are empty: nobody says anything", param="messages")
     return contents, system
 
 
@@ -91,7 +94,9 @@ def _part(part: Body, at: str, losses: list[str]) -> Body | None:
         return _media(given.get("url") or "", f"{at}.{kind}.url", _URL_PARTS[kind])
     if kind == "input_audio":
         sound = part["input_audio"]
-        return {"inlineData": {"mimeType": f"audio/{sound.get('format') or 'wav'}", "data": sound.get("data") or ""}}
+        data = sound.get("data") or ""
+        mime = kind_within(data, "audio/") or f"audio/{sound.get('format') or 'wav'}"
+        return {"inlineData": {"mimeType": mime, "data": data}}
     file = part.get("file") or {}
     if file.get("file_data"):
         return _media(file["file_data"], f"{at}.file.file_data", "")
@@ -108,9 +113,10 @@ def _media(url: str, at: str, kind: str) -> Body:
     if head is None:
         raise ParameterRefused(f"{at}: this provider takes the bytes (data:…;base64,…), no address", param=at)
     mime, data = head[1] or "text/plain", url[head.end() :]
+    data = data if head[3] else b64encode(unquote_to_bytes(data)).decode()
+    mime = kind_within(data, kind) or mime
     if not mime.lower().startswith(kind):
         raise RequestRefused(f"{at} is {mime}, not {kind}*", param=at)
-    data = data if head[3] else b64encode(unquote_to_bytes(data)).decode()
     return {"inlineData": {"mimeType": mime.lower(), "data": data}}
 
 
@@ -149,9 +155,9 @@ def _thoughts(message: Body, at: str, losses: list[str]) -> tuple[list[Body], li
     items = message.get("reasoning_details") or []
     own = [item for item in items if item.get("format") == FORMAT]
     for item in own:
-        if item["type"] == "reasoning.encrypted":
+        if item.get("data"):
             closing.append(item["data"])
-        else:
+        elif item.get("text"):
             signature = {"thoughtSignature": item["signature"]} if item.get("signature") else {}
             parts.append({"text": item.get("text") or "", "thought": True, **signature})
     others = sorted({str(item.get("format") or "unnamed") for item in items} - {FORMAT})

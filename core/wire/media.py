@@ -36,8 +36,13 @@ class Data(NamedTuple):
     start: int  # where in the URL its base64 begins
 
 
-def kind_of(head: bytes) -> str | None:
-    """The media type of a file that begins so, or None."""
+def kind_of(head: bytes, family: str = "") -> str | None:
+    """The media type of a file that begins so, or None. Boxes of films hold sound where sound is wanted."""
+    kind = _kind_of(head)
+    return kind.replace("video/", family) if kind and family == "audio/" else kind
+
+
+def _kind_of(head: bytes) -> str | None:
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
@@ -49,6 +54,14 @@ def kind_of(head: bytes) -> str | None:
     if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 and head[2] & 0xF0 != 0xF0:
         return "audio/mpeg"
     return None
+
+
+def kind_within(encoded: str, family: str = "") -> str | None:
+    """The same of a file in base64."""
+    try:
+        return kind_of(a2b_base64(encoded[:_TAIL_CHARS]), family)
+    except (Error, ValueError):
+        return None
 
 
 def read_data_url(url: str, where: str) -> Data:

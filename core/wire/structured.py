@@ -61,11 +61,11 @@ def wanted_in(body: Mapping[str, Any]) -> Wanted | None:
     """The JSON that a checked body asks for."""
     given = body.get("response_format") or {}
     kind = given.get("type")
-    if kind not in {"json_object", "json_schema"}:
+    if kind not in ("json_object", "json_schema"):  # a tuple: it may be anything
         return None
     table: Body = given["json_schema"] if kind == "json_schema" else {"name": _JSON_NAME}
     functions = [tool.get("function") for tool in body.get("tools") or ()]
-    own = {one.get("name") for one in functions if type(one) is dict}
+    own = [one.get("name") for one in functions if type(one) is dict]
     names = chain((table["name"],), (f"{_JSON_NAME}_{number}" for number in count()))
     name = next(one for one in names if one not in own)
     return Wanted(name, table.get("schema"), table.get("description"))

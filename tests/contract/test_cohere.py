@@ -211,3 +211,18 @@ def test_its_list_of_models_has_pages(asking, monkeypatch):
     found, asked = asking(work)
     assert set(found) == set(COHERE.all_models)
     assert asked[:2] == ["/v1/models?page_size=3", "/v1/models?page_size=3&page_token=3"]
+
+
+@modes
+def test_a_schema_beside_tools_comes_by_a_function_which_it_would_refuse_otherwise(asking, mode):
+    async def work(here, running):
+        wanted = {"type": "json_schema", "json_schema": {"name": "trip", "schema": SCHEMA}}
+        answer = await here.ask(OPENAI, mode, messages=[user("A trip")], tools=[WEATHER], response_format=wanted)
+        return answer, sent(running)
+
+    answer, body = asking(work)
+    assert answer.status == 200
+    assert "response_format" not in body
+    assert [one["function"]["name"] for one in body["tools"]] == ["get_weather", "trip"]
+    said = message_of(answer)["content"]
+    assert json.loads(said).keys() == {"city", "days"}

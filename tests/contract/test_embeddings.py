@@ -22,19 +22,13 @@ from tests.contract.upstream import as_json, upstream
 EMBED, OPENAI = "/api/ai/embed", "/v1/embeddings"
 SMALL, LARGE, E5 = "text-embedding-3-small", "text-embedding-3-large", "intfloat/multilingual-e5-large-instruct"
 MODELS = {
-    "azure": SMALL, "together": E5, "openai": SMALL, "huggingface": E5, "cohere": "embed-v4.0",
-    "local": "bge-large-en", "ollama": "nomic-embed-text",
+    "azure": SMALL, "together": E5, "openai": SMALL, "huggingface": E5, "gemini": "gemini-embedding-001",
+    "cohere": "embed-v4.0", "local": "bge-large-en", "ollama": "nomic-embed-text",
 }  # fmt: skip
 TWINS = {"azure": "openai", "openai": "azure"}
-RATES = {
-    "azure": 20,
-    "openai": 20,
-    "together": 20,
-    "cohere": 120,
-    "local": 0,
-    "ollama": 0,
-}  # nano-USD for a token; else unknown
-UNCOUNTED = {"together", "huggingface"}  # who reports no usage
+# Nano-USD for a token; else unknown.
+RATES = {"azure": 20, "openai": 20, "together": 20, "gemini": 150, "cohere": 120, "local": 0, "ollama": 0}
+UNCOUNTED = {"together", "huggingface", "gemini"}  # who reports no usage
 CASES = [case for case in BEFORE if "plain" in case.modes]
 
 each = pytest.mark.parametrize("provider", MODELS)
@@ -211,7 +205,7 @@ class TestTheirWays:
             sent = json.loads(gateway.fleet.requests(provider)[-1].body)
             (form,) = sent.get("embedding_types") or [sent.get("encoding_format")]  # Cohere's name of it, or OpenAI's
             assert form == (None if provider in UNCOUNTED else "base64")
-            assert provider == "huggingface" or sent["model"] == MODELS[provider]
+            assert provider in {"huggingface", "gemini"} or sent["model"] == MODELS[provider]  # which their paths say
             found = answer.json()["embeddings"][0]
             numbers = (
                 struct.unpack(f"<{len(base64.b64decode(found)) // 4}f", base64.b64decode(found))

@@ -41,7 +41,7 @@ SCHEMA = {
 FULL = tuple(name for name in EVERYBODY if name not in {"ollama", "replicate"})  # no tool_choice, and no tools
 each_provider = pytest.mark.parametrize("provider", FULL)
 forcing_provider = pytest.mark.parametrize("provider", [name for name in FULL if name != "anthropic"])
-ONE_ANSWER = {"anthropic", "groq", "deepseek"}
+ONE_ANSWER = {"anthropic", "groq", "deepseek", "cohere"}
 
 
 @pytest.fixture

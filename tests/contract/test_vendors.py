@@ -20,12 +20,13 @@ RATES = {
     "deepseek": (300, 6, 1200),
     "huggingface": (250, 250, 690),
     "gemini": (750, 75, 3750),
+    "cohere": (2500, 2500, 10_000),
     "replicate": (650, 650, 2750),
     "local": (0, 0, 0),
     "ollama": (0, 0, 0),
 }
 LONG: Any = [{"role": "user", "content": "word " * 100}]  # 125 tokens, 64 of them in the cache of who has one
-THOUGHT = {"deepseek": 5, "gemini": 5}
+THOUGHT = {"deepseek": 5, "gemini": 5, "cohere": 5}
 CACHED = {"deepseek": 64}
 
 each = pytest.mark.parametrize("provider", OTHERS)

@@ -61,7 +61,10 @@ def files(_files: Files) -> Files:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A gateway before two machines of its owner's that take only bytes, and one vendor that takes addresses."""
-    environ = {"PATCHBAY_SIMULATOR_PROVIDERS": "local,ollama,openai", "CHAT_CHAIN": "local,ollama,openai"}
+    environ = {
+        "PATCHBAY_SIMULATOR_PROVIDERS": "local,ollama,openai,anthropic,gemini",
+        "CHAT_CHAIN": "local,ollama,openai",
+    }
     limits = {"PATCHBAY_FETCH_PRIVATE": "127.0.0.1", "PATCHBAY_FETCH_BYTES": "2000"}
     with server(tmp_path_factory.mktemp("house"), **environ, **limits) as running:
         yield running
@@ -81,8 +84,11 @@ def seeing(*urls: str, models: list[str] = ALL) -> dict[str, Any]:
 
 
 def images(gateway: Server, provider: str) -> list[str]:
-    content = json.loads(gateway.fleet.requests(provider)[-1].body)["messages"][0]["content"]
-    return [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    """What it was sent, in its own form."""
+    message = json.loads(gateway.fleet.requests(provider)[-1].body)["messages"][0]
+    if "images" in message:
+        return [f"data:image/png;base64,{one}" for one in message["images"]]
+    return [part["image_url"]["url"] for part in message["content"] if part["type"] == "image_url"]
 
 
 @pytest.mark.parametrize("route", CHAT_ROUTES)
@@ -125,7 +131,7 @@ def test_what_cannot_be_fetched_goes_on_to_who_may_know_better(gateway: Server, 
     ("path", "words"),
     [
         ("/none.png", "its server answered 404"),
-        ("/page", "what is there is no file of a known kind"),
+        ("/page", "what is there is text/plain"),
         ("/large.png", "the files of the request are larger than 2000 bytes in all"),
     ],
 )
@@ -135,6 +141,16 @@ def test_whose_fault_it_is(gateway: Server, files: Files, path: str, words: str)
     assert (error["fault"], error["code"]) == ("caller", "media_unavailable")
     assert words in error["message"]
     assert "data URL" in error["message"]  # what to do
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+def test_its_bytes_say_what_it_is_and_not_its_label(gateway: Server, files: Files, provider: str) -> None:
+    answer = gateway.chat(seeing(DATA.replace("png", "jpeg"), f"{files.url}/cat.png", models=[f"{provider}/auto"]))
+    assert answer.status_code == 200, answer.text
+    raw = gateway.fleet.requests(provider)[-1].body
+    assert b"image/jpeg" not in raw
+    assert raw.count(b"image/png") == 2
+    assert files.asked == ["/cat.png"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.2:{port}/cat.png", "http://[::1]:{port}/cat.png",

@@ -55,7 +55,7 @@ def test_models_for_programs(patchbay):
 
 
 def test_models_that_nobody_has(patchbay):
-    assert "no model" in empty(patchbay("models", "--capability", "rerank"))
+    assert "no model" in empty(patchbay("models", "--capability", "diarize"))
     assert "no model" in empty(patchbay("models", "gpt", "nonsense"))
     assert data(patchbay("models", "nonsense", "--json")) == []
     assert "'fast', 'standard', 'advanced'" in line(patchbay("models", "--tier", "huge"), 2)

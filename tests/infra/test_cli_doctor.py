@@ -307,3 +307,13 @@ def test_exit_code_and_json(run, closed, openai, gateway):
     assert run("doctor", PORT=closed, **openai).exit_code == 1
     gateway.clear()
     assert data(run("doctor", "--json", PORT=closed, **openai))["ok"] is True
+
+
+def test_a_login_in_place_of_a_key(examine, tmp_path):
+    program = tmp_path / "gemini"
+    found = examine(GEMINI_COMMAND=str(program))["gemini"]
+    assert found["state"] == "fail" and "there is no program" in found["said"] and "log in with it" in found["fix"]
+    program.write_text("#!/bin/sh\necho 0.61.0\n")
+    program.chmod(0o755)
+    found = examine(GEMINI_COMMAND=str(program))["gemini"]
+    assert found["state"] == "ok" and found["said"].startswith("GEMINI_COMMAND works: ")

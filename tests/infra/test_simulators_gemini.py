@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx2
 import pytest
@@ -65,7 +66,8 @@ def test_an_answer_and_what_it_used():
 
 def test_a_stream_with_thoughts():
     async def work(client, _):
-        config = types.GenerateContentConfig(thinking_config={"include_thoughts": True, "thinking_level": "low"})
+        thinking = types.ThinkingConfig(include_thoughts=True, thinking_level=types.ThinkingLevel.LOW)
+        config = types.GenerateContentConfig(thinking_config=thinking)
         stream = await client.models.generate_content_stream(model=NEW, contents="Hello", config=config)
         return [chunk async for chunk in stream]
 
@@ -162,8 +164,8 @@ def test_a_key_that_is_none():
     assert (error.code, error.details["error"]["details"][0]["reason"]) == (400, "API_KEY_INVALID")
 
 
-USER = {"role": "user", "parts": [{"text": "weather"}]}
-CALLED = {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]}
+USER: Any = {"role": "user", "parts": [{"text": "weather"}]}
+CALLED: Any = {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]}
 ANSWERED = {"role": "user", "parts": [{"functionResponse": {"name": "weather", "response": {}}}]}
 
 

@@ -218,6 +218,45 @@ class TestMistakes:
         assert read(f"providers: {{groq: {{auth_method: {method}}}}}")[0].warnings == ()
 
 
+class TestPrograms:
+    """`auth_method: cli`: who is logged in to the vendor's own program has no key."""
+
+    @pytest.mark.parametrize(
+        ("text", "command"),
+        [
+            ("{auth_method: cli}", "gemini"),
+            ("{auth_method: CLI, command: /opt/gemini}", "/opt/gemini"),
+            ("{command: /opt/gemini}", "/opt/gemini"),
+            ("{auth_method: api_key}", None),
+        ],
+    )
+    def test_what_is_run(self, read, text, command):
+        config, problems = read(f"providers: {{gemini: {text}}}")
+        (one,) = config.accounts["gemini"]
+        assert not problems and config.warnings == ()
+        assert (one.command, one.has_access, config.configured) == (command, bool(command), bool(command))
+        missing = Registry().missing(Registry().rows["gemini"], one)
+        assert missing == ([] if command else ["GEMINI_API_KEY"])
+
+    def test_the_environment_names_it_too(self, accounts):
+        assert accounts("gemini", "{}", GEMINI_COMMAND="/opt/gemini")["default"].command == "/opt/gemini"
+
+    def test_a_key_goes_before_it(self, read):
+        config, _ = read("providers: {gemini: {auth_method: cli}}", GEMINI_API_KEY="k")
+        (one,) = config.accounts["gemini"]
+        assert (one.command, one.key) == (None, Secret("k"))
+        assert config.warnings == (
+            "patchbay.yaml: providers.gemini.command has no effect: the account has a key",
+        )  # fmt: skip
+
+    def test_an_account_of_its_own_beside_one_with_a_key(self, accounts):
+        text = "providers: {gemini: {api_key: k}, gemini-mine: {type: gemini, auth_method: cli}}"
+        found = accounts("gemini", text)
+        assert {name: (one.command, bool(one.key)) for name, one in found.items()} == {
+            "default": (None, True), "gemini-mine": ("gemini", False),
+        }  # fmt: skip
+
+
 class TestNames:
     TEXT = """
 providers:

@@ -72,6 +72,10 @@ class TestWhatMayBeChanged:
         """Who may write to the store must not be able to have keys sent to himself."""
         assert "says where a key and requests go" in refused(name, "http://elsewhere").message
 
+    def test_what_runs_here_is_not_changed(self):
+        """Nor may he have another program run."""
+        assert "says which program runs here" in refused("GEMINI_COMMAND", "sh").message
+
     @pytest.mark.parametrize(
         ("locked", "name", "value"),
         [

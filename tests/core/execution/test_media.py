@@ -15,7 +15,7 @@ from tests.core.fakes import run
 
 PNG, WAV, PDF = b"\x89PNG\r\n\x1a\n" + bytes(20), b"RIFF\x24\x00\x00\x00WAVEfmt ", b"%PDF-1.7\n"
 FILES = {"https://a/p.png": PNG, "https://a/q.gif": b"GIF89a", "https://a/w.wav": WAV, "https://a/d.pdf": PDF,
-         "https://a/page": b"<!doctype html>"}  # fmt: skip
+         "https://a/page": b"<!doctype html>", "https://a/noise": b"\x00\xfe"}  # fmt: skip
 BYTES = Images(urls=False)
 
 
@@ -101,6 +101,49 @@ def test_sound_and_documents_are_never_taken_as_addresses():
     ]
 
 
+@pytest.mark.parametrize("field", ["file_data", "file_url"])
+@pytest.mark.parametrize(
+    ("url", "held"),
+    [
+        ("https://a/d.pdf", {"filename": "d.pdf", "file_data": data("application/pdf", PDF)}),
+        ("https://a/page", {"filename": "page", "file_data": data("text/plain", b"<!doctype html>")}),
+    ],
+)
+def test_a_document_has_a_name(field, url, held):
+    made = given(call({"type": "file", "file": {field: url}, "cache_control": {}}), Images())
+    assert parts_of(made) == [{"type": "file", "file": held, "cache_control": {}}]
+
+
+def test_who_takes_addresses_of_documents_gets_them():
+    web = Web()
+    asked = call({"type": "file", "file": {"file_url": "https://a/d.pdf"}}, image("https://a/p.png"))
+    assert given(asked, Images(documents=True), web) is asked
+    assert web.asked == []
+
+
+def test_who_fetches_over_tls_alone_is_given_the_rest():
+    web = Web({**FILES, "http://a/p.png": PNG})
+    asked = call(image("http://a/p.png"), image("https://a/p.png"))
+    assert parts_of(given(asked, Images(plain=False), web)) == [
+        image(data("image/png", PNG)),
+        image("https://a/p.png"),
+    ]
+    assert web.asked == ["http://a/p.png"]
+
+
+def test_addresses_that_only_one_can_read_are_his():
+    web = Web()
+    asked = call(image("gs://bucket/p.png"), {"type": "file", "file": {"file_url": "gs://bucket/d.pdf"}})
+    assert given(asked, Images(urls=False, own=("gs://",)), web) is asked
+    assert web.asked == []
+
+
+def test_a_box_that_may_hold_a_film_holds_sound_here():
+    web = Web({"https://a/b": b"\x00\x00\x00\x1cftypisom"})
+    made = given(call({"type": "audio_url", "audio_url": {"url": "https://a/b"}}), BYTES, web)
+    assert parts_of(made)[0]["audio_url"]["url"].startswith("data:audio/mp4;base64,")
+
+
 def test_a_body_of_another_dialect_would_still_have_the_addresses():
     asked = call(image("https://a/p.png"), native=Native("messages", {}))
     assert given(asked).native is None
@@ -172,7 +215,8 @@ def test_nothing_is_left_when_the_request_is_over():
     ("part", "takes", "words"),
     [
         (image("https://a/none"), BYTES, "its server answered 404"),
-        (image("https://a/page"), BYTES, "no file of a known kind"),
+        (image("https://a/page"), BYTES, "what is there is text/plain"),
+        (image("https://a/noise"), BYTES, "no file of a known kind"),
         (image("https://a/d.pdf"), BYTES, "what is there is application/pdf"),
         (image("https://a/w.wav"), BYTES, "what is there is audio/wav"),
         (image("https://a/q.gif"), Images(urls=False, types=frozenset({"image/png"})), "does not take image/gif"),

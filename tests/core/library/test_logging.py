@@ -37,7 +37,14 @@ def program(house, tmp_path):
 
     def said(code, **more):
         known = {name: value for name, value in house.environ.items() if name not in {"LOG_LEVEL", "LOG_FORMAT"}}
-        environ = {**known, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PATCHBAY_NONSENSE": "1", **more}
+        environ = {
+            **known,
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PATCHBAY_NONSENSE": "1",
+            "PATCHBAY_FOLLY": "1",
+            **more,
+        }
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=30
         )

@@ -1,11 +1,12 @@
 """Messages and canonical chat, both ways: nothing is lost that both can say, and what is lost is said."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import (
@@ -15,6 +16,7 @@ from core.errors import (
     Malformed,
     Overloaded,
     ParameterRefused,
+    PatchbayError,
     QuotaExhausted,
     RateLimited,
     RequestRefused,
@@ -32,6 +34,8 @@ from core.wire.anthropic import (
     usage_to,
 )
 from core.wire.anthropic_rules import NEWEST, OLDEST, rules_of, version_for
+from core.wire.chat import chat_facts
+from tests.core.wire.mutations import changed
 
 MODEL = "claude-opus-4-8"  # which can be told most
 PNG = {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}
@@ -267,6 +271,76 @@ def test_an_answer_comes_back_whole(body):
     assert found.usage.output_total == body["usage"]["output_tokens"]
 
 
+# Whatever a body holds, it is read, or refused in our words.
+
+WHOLE: dict[str, Any] = {
+    "model": MODEL, "max_tokens": 9, "stop_sequences": ["x"], "metadata": {"user_id": "u"}, "service_tier": "auto",
+    "system": [{"type": "text", "text": "s", "cache_control": HOUR}], "thinking": {"type": "adaptive"},
+    "tools": [{"name": "f", "input_schema": {"type": "object"}, "strict": True}],
+    "tool_choice": {"type": "tool", "name": "f"},
+    "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": {"type": "object"}}},
+    "messages": [
+        {"role": "user", "content": [
+            {"type": "text", "text": "x"}, {"type": "image", "source": PNG},
+            {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}]}},
+            {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "x"}]},
+        ]},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "redacted_thinking", "data": "d"},
+            {"type": "text", "text": "a", "citations": [{"type": "char_location", "document_index": 0}]},
+            {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}},
+        ]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": []}]},
+    ],
+}  # fmt: skip
+CHAT: dict[str, Any] = {
+    "max_tokens": 9000, "stop": ["x"], "user": "u", "thinking": {"type": "enabled"},
+    "reasoning_effort": "high", "documents": ["a", {"id": "b", "text": "c"}, {"data": {"k": "v"}}], "top_k": 3,
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": False,
+    "messages": [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": [
+            {"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "https://a.example/b"}},
+            {"type": "file", "file": {"file_data": "data:text/plain;base64,aGk=", "filename": "f"}},
+        ]},
+        {"role": "assistant", "content": "yo", "reasoning_content": "r", "citations": [
+            {"start": 0, "end": 1, "sources": [{"document": {"type": "char_location", "cited_text": "y"}}]},
+        ], "reasoning_details": [
+            {"type": "reasoning.text", "text": "t", "signature": "s", "format": "anthropic-claude-v1", "index": 0},
+        ], "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "r"}]},
+    ],
+}  # fmt: skip
+ANSWER: dict[str, Any] = {
+    "id": "msg_1", "type": "message", "model": MODEL, "content": WHOLE["messages"][1]["content"],
+    "stop_reason": "refusal", "stop_details": {"explanation": "No."}, "usage": {"input_tokens": 1, "output_tokens": 2},
+}  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(changed(WHOLE))
+def test_a_messages_request_that_is_somehow_wrong(body):
+    with suppress(PatchbayError):
+        assert orjson.dumps(request_from(body))
+
+
+@settings(max_examples=150)
+@given(changed(CHAT))
+def test_a_canonical_request_that_is_somehow_wrong(body):
+    with suppress(PatchbayError):
+        chat_facts(body)
+        assert orjson.dumps(request_to({**body, "model": "claude-haiku-4-5"}))
+
+
+@settings(max_examples=100)
+@given(changed(ANSWER))
+def test_an_answer_that_is_somehow_wrong(body):
+    with suppress(PatchbayError):
+        assert orjson.dumps(completion_to(completion_from(orjson.dumps(body)).body))
+
+
 # By example.
 
 
@@ -491,6 +565,14 @@ def test_a_model_is_known_by_its_name(model, line):
 )
 def test_what_cannot_be_said_is_said(message, lost):
     assert any(lost in one for one in to(message)[1])
+
+
+def test_no_model_is_asked_for_more_than_it_writes():
+    most = {"claude-opus-5-5": 128_000, "claude-sonnet-4-6": 64_000, "claude-opus-4-1": 32_000, "claude-3-opus": 4096}
+    for model, tokens in most.items():
+        body, lost = request_to({"model": model, "messages": [user("Hello")], "max_tokens": 10**6})
+        assert body["max_tokens"] == tokens
+        assert lost == [f"max_tokens was lowered to {tokens}: this model writes no more"]
 
 
 def test_blank_texts_are_not_sent():

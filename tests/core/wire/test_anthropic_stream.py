@@ -1,16 +1,19 @@
 """Streams of Messages: read as chunks in pieces of any size, or passed on as they came."""
 
+from contextlib import suppress
+
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import Malformed, Overloaded, StreamCut, StreamFailed
+from core.errors import Malformed, Overloaded, StreamCut, StreamFailed, TargetError
 from core.types.frame import Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.anthropic import completion_from
 from core.wire.anthropic_stream import MessagesStream, PassedStream
 from core.wire.assembly import completion_of
+from tests.core.wire.mutations import changed
 
 USAGE = {
     "input_tokens": 9, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 5, "output_tokens": 1,
@@ -118,6 +121,19 @@ def test_a_stream_in_any_pieces_is_the_whole_answer(cuts):
     assert whole == completion_from(orjson.dumps(MESSAGE), created=1).body
     assert frames[-1].kind is Kind.END
     assert frames[0].kind is Kind.META
+
+
+PLAIN = [(one.partition(b"\n")[0], orjson.loads(one.partition(b"data: ")[2])) for one in EVENTS]
+
+
+@pytest.mark.parametrize("kind", [MessagesStream, PassedStream])
+@settings(max_examples=80)
+@given(changed([data for _, data in PLAIN]))
+def test_a_stream_that_is_somehow_wrong_is_no_crash(kind, events):
+    names = [name for name, _ in PLAIN]
+    parts = [name + b"\ndata: " + orjson.dumps(one) + b"\n\n" for name, one in zip(names, events, strict=False)]
+    with suppress(TargetError):
+        read(parts, reader(kind))
 
 
 def test_usage_is_kept_for_who_wants_it():

@@ -31,7 +31,7 @@ def stream(**given):
 
 
 def chunks(frames):
-    return [json.loads(sse.data_of(frame.raw.strip())) for frame in frames if frame.kind is not Kind.END]
+    return [json.loads(sse.data_of(frame.raw.strip()) or b"") for frame in frames if frame.kind is not Kind.END]
 
 
 def deltas(frames):
@@ -64,7 +64,7 @@ def test_pieces_of_any_size(size):
     assert {(chunk["id"], chunk["model"], chunk["created"]) for chunk in chunks(frames)} == {
         ("r1", "gemini-3.8-flash-001", 7)
     }
-    whole = completion_of([frame.raw for frame in frames], made.usage)
+    whole = completion_of([frame.raw for frame in frames], made.usage) or b""
     (choice,) = json.loads(whole)["choices"]
     assert choice["finish_reason"] == "tool_calls"
     message = choice["message"]

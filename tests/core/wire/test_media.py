@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadRequest
 from core.wire.chat import chat_facts
-from core.wire.media import kind_of, read_data_url
+from core.wire.media import kind_of, kind_within, read_data_url
 from tests.core.fakes import examples
 
 BEGINNINGS = [
@@ -42,6 +42,15 @@ BEGINNINGS = [
 @pytest.mark.parametrize(("head", "kind"), BEGINNINGS)
 def test_the_first_bytes_say_what_it_is(head, kind):
     assert kind_of(head) == kind
+
+
+def test_boxes_of_films_hold_sound_where_sound_is_wanted():
+    film = b"\x00\x00\x00\x1cftypisom"
+    assert (kind_of(film), kind_of(film, "audio/"), kind_of(film, "image/")) == ("video/mp4", "audio/mp4", "video/mp4")
+    assert kind_of(b"\x1aE\xdf\xa3", "audio/") == "audio/webm"
+    assert kind_of(b"GIF89a", "audio/") == "image/gif"
+    assert kind_within(base64.b64encode(film).decode(), "audio/") == "audio/mp4"
+    assert kind_within("!!") is kind_within("") is None
 
 
 @examples(200)
@@ -117,6 +126,7 @@ def test_facts_know_the_images_and_not_what_is_on_them():
         ({"type": "input_audio", "input_audio": {"data": "https://example.com/a.wav", "format": "wav"}}, True),
         ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}, False),
         ({"type": "file", "file": {"file_data": "http://example.com/a.pdf", "filename": "a.pdf"}}, True),
+        ({"type": "file", "file": {"file_url": "http://example.com/a.pdf"}}, True),
         ({"type": "file", "file": {"file_id": "file-1"}}, False),
         ({"type": "audio_url", "audio_url": {"url": "https://example.com/a.mp3"}}, True),
     ],

@@ -30,6 +30,7 @@ HI = [{"role": "user", "content": "Hello"}]
 SAMPLES = {bool: True, int: 7, float: 0.5, str: "word", list: ["word"], dict: {"type": "text"}}
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}}}
+NOW = {"type": "function", "function": {"name": "now"}}
 SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
 
 
@@ -79,7 +80,7 @@ class TestParameters:
         ],
     )
     def test_the_right_type_passes(self, name, kind):
-        sample = [{}] if name in {"tools", "functions"} else SAMPLES[kind]
+        sample = {"tools": [NOW], "functions": [{}]}.get(name, SAMPLES[kind])
         assert name in chat_facts({"messages": HI, name: sample}).params
 
     @pytest.mark.parametrize("name", [name for name in CHAT_PARAMS if name != "messages"])
@@ -200,7 +201,7 @@ class TestFeatures:
             ({"messages": HI}, set()),
             ({"messages": HI, "stream": True}, {Feature.STREAM}),
             ({"messages": HI, "stream": False}, set()),
-            ({"messages": HI, "tools": [{"type": "function"}]}, {Feature.TOOLS}),
+            ({"messages": HI, "tools": [NOW]}, {Feature.TOOLS}),
             ({"messages": HI, "tools": []}, set()),
             ({"messages": HI, "functions": [{"name": "now"}]}, {Feature.TOOLS}),
             ({"messages": HI, "response_format": {"type": "json_object"}}, {Feature.JSON_MODE}),
