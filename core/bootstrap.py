@@ -31,6 +31,7 @@ from core.health.stats import Stats
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import POLICY, Planner
+from core.steps import Steps
 from core.switches import Switches, Watch
 
 log = logging.getLogger("patchbay")
@@ -190,9 +191,8 @@ class Service:
         self.settings = config
         if changes.version:
             log.info("settings of version %d are in force: %s", changes.version, ", ".join(in_force.values) or "none")
-        return Gateway(
+        steps = Steps(
             settings=config,
-            in_force=in_force,
             registry=self.registry,
             catalog=self.catalog,
             planner=Planner(self.registry, self.catalog, config),
@@ -204,12 +204,12 @@ class Service:
                 retry=Retry(max_retries=config.max_retries, delay=config.retry_delay_ms / 1000),
             ),
             ledger=lasting.ledger,
-            report=lasting.report,
             stats=lasting.stats,
             cache=lasting.cache.under(config.cache_ttl, _fingerprint(config)) if config.cache else None,
             clock=self.clock,
             ids=lasting.ids,
         )
+        return Gateway(steps, report=lasting.report, in_force=in_force)
 
     def _say(self, level: int, *words: str) -> None:
         """Once in the life of a process, however often settings change."""

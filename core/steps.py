@@ -8,6 +8,7 @@ from typing import TypeVar
 from core import log as lines
 from core.accounting import pricing
 from core.accounting.ledger import Ledger
+from core.cache.layered import Cache, Ticket
 from core.cache.memory import Stored
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog, Model
@@ -22,7 +23,7 @@ from core.providers.registry import Registry
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller
-from core.types.plan import Candidate
+from core.types.plan import Candidate, Plan
 from core.types.receipt import Again, Receipt, ReceiptOutcome
 from core.types.request import Native, Request
 from core.types.target import Place, Target
@@ -45,26 +46,42 @@ class Steps:
         walk: Walk,
         ledger: Ledger,
         stats: Stats,
+        cache: Cache | None,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self.walk = walk
-        self._settings = settings
-        self._registry = registry
-        self._catalog = catalog
-        self._planner = planner
-        self._ledger = ledger
-        self._stats = stats
-        self._clock = clock
+        self.settings = settings
+        self.registry = registry
+        self.catalog = catalog
+        self.planner = planner
+        self.ledger = ledger
+        self.stats = stats
+        self.clock = clock
+        self.simulated = settings.simulated  # simulators stand in for all providers or for none
+        self._cache = cache
         self._ids = ids
-        self._simulated = settings.simulated  # simulators stand in for all providers or for none
+
+    @property
+    def keeps(self) -> bool:
+        """Whether answers are kept at all."""
+        return self._cache is not None
+
+    def plan(self, request: Request) -> Plan:
+        """Who is to be tried now, in order, and why nobody else."""
+        return self.planner.plan(request, self.clock.now())
 
     def deadline(self, request: Request) -> Deadline:
-        allowed = self._settings.total_timeout
+        allowed = self.settings.total_timeout
         if request.allowed is not None:
             allowed = min(allowed, request.allowed)
         asked = request.timeout or allowed
-        return Deadline(self._clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
+        return Deadline(self.clock.monotonic() + min(allowed, asked), by_caller=asked < allowed)
+
+    def ticket(self, caller: Caller, request: Request, deadline: Deadline) -> Ticket | None:
+        """To the answer from before; None where nothing is kept."""
+        # What comes from a gateway may come from this one, and would then wait for itself.
+        return None if self._cache is None or request.hop else self._cache.ticket(caller, request, deadline.at)
 
     async def win(
         self,
@@ -84,7 +101,7 @@ class Steps:
             self._observe(receipt, failed_one)
 
         receipt = self._receipt(caller, request, cache)
-        plan = receipt.plan = self._planner.plan(request, receipt.at)
+        plan = receipt.plan = self.planner.plan(request, receipt.at)
         receipt.warnings += plan.warnings
         try:
             if not plan.candidates:
@@ -123,7 +140,7 @@ class Steps:
         first_ms: float | None = None,
     ) -> None:
         """The attempt that won is over, well or not: permit, statistics, cost, settlement."""
-        target, ms = won.candidate.target, (self._clock.monotonic() - won.started) * 1000
+        target, ms = won.candidate.target, (self.clock.monotonic() - won.started) * 1000
         cost = self._cost(target, usage)
         if error is None:
             ended: Outcome = "ok" if outcome == "ok" else "cancelled"
@@ -160,8 +177,8 @@ class Steps:
         return Call(
             candidate.target,
             body,
-            self._settings.idle_timeout,
-            self._settings.max_answer_bytes,
+            self.settings.idle_timeout,
+            self.settings.max_answer_bytes,
             request.wants_usage,
             request.hop,
             request.options.strict,
@@ -171,7 +188,7 @@ class Steps:
     def _native(self, candidate: Candidate, request: Request) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""
         native = request.native
-        if native is None or not self._registry.takes(candidate.target.place, native.dialect):
+        if native is None or not self.registry.takes(candidate.target.place, native.dialect):
             return None
         if candidate.drop.isdisjoint(native.body):
             return native
@@ -186,39 +203,39 @@ class Steps:
 
     def affords(self, request: Request, candidate: Candidate, before: Sequence[tuple[Target, Usage]]) -> bool:
         """Whether the cap allows an attempt after those that gave no answer and are paid for."""
-        cap = self._planner.costs.cap(request.options)
+        cap = self.planner.costs.cap(request.options)
         if cap is None:
             return True
         facts = request.facts
         most = facts.max_output or dict(candidate.defaults).get("max_tokens")
-        worst = self._planner.costs.estimate(candidate.target, facts._replace(max_output=most), self._clock.now())
+        worst = self.planner.costs.estimate(candidate.target, facts._replace(max_output=most), self.clock.now())
         spent = sum(self._cost(target, usage).nano or 0 for target, usage in before)
         return spent + (worst or 0) <= cap * NANO_PER_USD
 
     def model(self, target: Target) -> Model | None:
-        return self._catalog.find(target.provider, target.model)
+        return self.catalog.find(target.provider, target.model)
 
     def _receipt(self, caller: Caller, request: Request, cache: str) -> Receipt:
-        started = self._clock.monotonic()
+        started = self.clock.monotonic()
         return Receipt(
             self._ids.decision(),
-            self._clock.now(),
+            self.clock.now(),
             started,
             caller,
             request,
             cache=cache,
-            simulated=self._simulated,
+            simulated=self.simulated,
         )
 
     def _observe(self, receipt: Receipt, attempt: Attempt) -> None:
         receipt.attempts.append(attempt)
-        self._stats.observe(attempt)
+        self.stats.observe(attempt)
         lines.attempt(receipt.id, attempt)
 
     async def _settle(self, receipt: Receipt, outcome: ReceiptOutcome, error: PatchbayError | None = None) -> None:
         """Exactly once per request: sums, the durable item, the log line."""
         receipt.outcome = outcome
-        receipt.ms = (self._clock.monotonic() - receipt.started) * 1000
+        receipt.ms = (self.clock.monotonic() - receipt.started) * 1000
         receipt.cost = _total(receipt.attempts)
         if receipt.attempts:
             receipt.usage = reduce(added, [one.usage for one in receipt.attempts])
@@ -226,15 +243,15 @@ class Steps:
         if error is not None:
             receipt.error, receipt.error_message = type(error).__name__, error.message
         try:
-            await self._ledger.settle(receipt)
+            await self.ledger.settle(receipt)
         except StoreUnavailable as failure:
             # The answer stands; that its record is lost must be seen by the operator.
             log.error("no ledger item for decision %s: %s", receipt.id, failure.message)  # noqa: TRY400 - no trace needed
         lines.request(receipt)
 
     def _cost(self, target: Target, usage: Usage) -> Cost:
-        model, now = self.model(target), self._clock.now()
-        if pricing.is_free(model, now, own=self._registry.rows[target.provider].free):
+        model, now = self.model(target), self.clock.now()
+        if pricing.is_free(model, now, own=self.registry.rows[target.provider].free):
             return Cost(0)
         return pricing.cost_of(usage, model, now)
 

@@ -5,11 +5,16 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from core.providers.table import Row
 from tests import harness
 from tests.aws import Aws, serving
 from tests.harness import Server, server
+
+# The same examples in every run.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.load_profile("fixed")
 
 # What each provider of the table can do, as the contract tests found it: (provider, feature) → what they saw.
 MATRIX = pytest.StashKey[dict[tuple[str, str], str]]()

@@ -535,7 +535,7 @@ def test_a_caller_that_leaves_in_the_middle_of_a_stream(settled, route, provider
     assert receipt["usage"]["input_tokens"] > 0 and receipt["usage"]["output_tokens"] > 0
     assert receipt["cost"]["nano_usd"] > 0
     eventually(lambda: not connections, "the connection to the provider is closed")
-    eventually(lambda: not gateway.service.gateway._steps.walk.gate.counts, "the permit is closed")
+    eventually(lambda: not gateway.service.gateway.steps.walk.gate.counts, "the permit is closed")
     # Another call goes through the same gateway afterwards, and the first is not settled again.
     assert gateway.chat(provider=provider).status_code == 200
     assert times[decision[1].decode()] == 1
@@ -585,7 +585,7 @@ def test_fifty_at_once_get_their_own_answers_and_receipts(gateway, stream):
         receipt = gateway.receipt(decision)
         assert (receipt["outcome"], receipt["provider"], receipt["stream"]) == ("ok", provider, stream)
     assert sum(calls(gateway).values()) == before + 50
-    assert not gateway.service.gateway._steps.walk.gate.counts
+    assert not gateway.service.gateway.steps.walk.gate.counts
 
 
 def test_receipts_hold_no_words(gateway):
