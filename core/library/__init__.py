@@ -15,8 +15,8 @@ _WHERE = {
     "registry": "ProviderRegistry",
     "requests": "ChatMessage ChatRequest EmbeddingRequest LLMRequest ManagerConfig ProviderConfig"
     " TranscriptionRequest VisionRequest user_message",
-    "results": "ChatResponse EmbeddingResponse GenerationResult LLMResponse LLMResult ModelInfo RoutingDecision"
-    " STTResult TranscriptionResponse Usage VisionResponse",
+    "results": "ChatResponse EmbeddingResponse GenerationResult LLMResponse LLMResult ModelInfo RankedDocument"
+    " RerankResponse RoutingDecision STTResult TranscriptionResponse Usage VisionResponse",
     "router": "ModelRouter ModelRouterV2",
     "scope": "Scope using",
     "service": "ProviderConfigService get_provider_config_service initialize_provider_system provider_score",

@@ -37,6 +37,8 @@ from core.library.results import GenerationResult as GenerationResult
 from core.library.results import LLMResponse as LLMResponse
 from core.library.results import LLMResult as LLMResult
 from core.library.results import ModelInfo as ModelInfo
+from core.library.results import RankedDocument as RankedDocument
+from core.library.results import RerankResponse as RerankResponse
 from core.library.results import RoutingDecision as RoutingDecision
 from core.library.results import STTResult as STTResult
 from core.library.results import TranscriptionResponse as TranscriptionResponse

@@ -8,10 +8,11 @@ from typing import Generic, TypeVar
 import orjson
 
 from core.errors import TargetError
+from core.http.ranks import rerank_request
 from core.http.surfaces import chat_request
 from core.http.vectors import embed_request
 from core.library.requests import Body
-from core.library.results import EmbeddingResponse, Said
+from core.library.results import EmbeddingResponse, RerankResponse, Said
 from core.library.scope import Scope
 from core.providers.contract import ListsModels
 from core.types.caller import ALL_SCOPES, Caller
@@ -35,6 +36,8 @@ def request_of(body: Body) -> Request:
     timeout = body.pop("timeout", None)
     if "input" in body:
         return embed_request(body, _ROUTE, timeout)
+    if "query" in body:
+        return rerank_request(body, _ROUTE, timeout)
     return chat_request(body, _ROUTE, timeout, wants_usage=False)
 
 
@@ -49,6 +52,11 @@ async def embed(scope: Scope, body: Body) -> EmbeddingResponse:
     if answer.value.size > HEAVY:
         return await asyncio.to_thread(EmbeddingResponse.of, answer)
     return EmbeddingResponse.of(answer)
+
+
+async def rerank(scope: Scope, body: Body) -> RerankResponse:
+    async with scope.gateway() as gateway:
+        return RerankResponse.of(await gateway.rerank(_CALLER, request_of(body)))
 
 
 class TextStream(Generic[T]):

@@ -28,7 +28,7 @@ from core.library.requests import (
     embed_body,
     vision_body,
 )
-from core.library.results import EmbeddingResponse, GenerationResult, ModelInfo, VisionResponse
+from core.library.results import EmbeddingResponse, GenerationResult, ModelInfo, RerankResponse, VisionResponse
 from core.library.scope import Scope
 from core.library.words import capability_of, text_of
 from core.routing.strategies import STRATEGIES
@@ -113,6 +113,14 @@ class ProviderManager(metaclass=_ByProvider):
     ) -> EmbeddingResponse:
         """Fallback stays at the same model and dimensions: vectors of others cannot be compared."""
         return await calls.embed(self.scope, self._body(embed_body(request, **more), provider_type))
+
+    async def rerank(
+        self, query: str, documents: Sequence[Any], provider_type: object = None, **more: Any
+    ) -> RerankResponse:
+        """Documents (texts or objects) by their relevance; `top_n` bounds them."""
+        asked = {name: value for name, value in more.items() if value is not None}
+        body = {"query": query, "documents": list(documents), **asked}
+        return await calls.rerank(self.scope, self._body(body, provider_type))
 
     async def health_check_all(self) -> dict[str, bool]:
         """All who are configured, asked at the same time."""

@@ -15,6 +15,7 @@ from core.library.words import ModelTier, capability_of, text_of
 from core.types.receipt import Receipt
 from core.wire.embeddings import Embeddings, as_floats
 from core.wire.openai import Completion
+from core.wire.rerank import Ranking
 
 _PER_1K = 1_000_000_000  # from picodollars a token to USD a thousand
 _BESIDE_TEXT = ("tool_calls", "refusal", "reasoning_content")
@@ -171,6 +172,31 @@ class EmbeddingResponse:
     def embedding(self) -> list[float]:
         """The first, which is the only one when one text was given."""
         return self.embeddings[0]
+
+
+@dataclass(frozen=True)
+class RankedDocument:
+    index: int  # in the list that was given
+    relevance_score: float
+    document: Any  # as it was given
+
+
+@dataclass(frozen=True)
+class RerankResponse:
+    """The best first. Scores of two models cannot be compared."""
+
+    results: list[RankedDocument]
+    provider: str | None = None
+    model: str | None = None
+    usage: dict[str, int] = field(default_factory=dict)
+    processing_time: float = 0.0  # seconds
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, answer: Answer[Ranking]) -> Self:
+        said, documents = Said("", answer.receipt), answer.receipt.request.body["documents"]
+        found = [RankedDocument(one.place, one.score, documents[one.place]) for one in answer.value.results]
+        return cls(found, said.provider, said.model, said.counts, answer.receipt.ms / 1000, said.facts)
 
 
 @dataclass(frozen=True)

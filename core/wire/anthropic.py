@@ -54,9 +54,9 @@ def request_from(body: Mapping[str, Any]) -> tuple[Body, list[str]]:
         made |= _tools_from(tools, losses)
     if choice := body.get("tool_choice"):
         chosen = _choice_from(choice, losses)
-        if "tools" in made:
+        if "tools" in made or not body.get("tools"):
             made |= chosen
-        elif chosen and body.get("tools"):
+        elif chosen:
             losses.append("tool_choice was left out: there is nothing left to choose from")
     if stops := body.get("stop_sequences"):
         check_type("stop_sequences", stops, (list,))

@@ -155,13 +155,13 @@ def turn_from(blocks: Iterable[Mapping[str, Any]], where: str, losses: list[str]
 def detail_of(block: Mapping[str, Any], index: int) -> Body | None:
     """A reasoning item; None for a thought without a signature, which cannot be handed in again."""
     if data := block.get("data"):
-        data, maker = opened(str(data), FORMAT)
-        return {"type": "reasoning.encrypted", "data": data, "format": maker, "index": index}
+        seal, maker = opened(str(data), FORMAT)
+        return {"type": "reasoning.encrypted", "data": seal, "format": maker, "index": index}
     if not (signature := block.get("signature")):
         return None
+    seal, maker = opened(str(signature), FORMAT)
     text = block.get("thinking") or ""
-    signature, maker = opened(str(signature), FORMAT)
-    return {"type": "reasoning.text", "text": text, "signature": signature, "format": maker, "index": index}
+    return {"type": "reasoning.text", "text": text, "signature": seal, "format": maker, "index": index}
 
 
 def call_of(block: Mapping[str, Any]) -> Body:
@@ -272,17 +272,17 @@ def _texts(message: Mapping[str, Any], where: str, losses: list[str]) -> list[Bo
 
 
 def _cited_texts(content: str, cited: Any) -> list[Body]:
-    """The text cut where what is cited begins and ends."""
+    """The text cut where what is cited begins and ends, as far as there are words for the places it is cited from."""
     blocks: list[Body] = []
     at = 0
-    for (start, end), group in groupby(sorted(_spans(cited), key=_ends), key=_ends):
+    spans = sorted((one for one in _spans(cited) if places_of(one)), key=_ends)
+    for (start, end), group in groupby(spans, key=_ends):
         if start < at or end <= start:
             continue  # it lies within another
         if plain := content[at:start]:
             blocks.append({"type": "text", "text": plain})
-        places = [place for one in group for place in _places(one.get("sources"))]
-        block: Body = {"type": "text", "text": content[start:end]}
-        blocks.append({**block, "citations": places} if places else block)
+        places = [place for one in group for place in places_of(one)]
+        blocks.append({"type": "text", "text": content[start:end], "citations": places})
         at = end
     if content[at:]:
         blocks.append({"type": "text", "text": content[at:]})
@@ -298,9 +298,9 @@ def _ends(one: Body) -> tuple[int, int]:
     return max(one["start"], 0), one["end"]
 
 
-def _places(sources: Any) -> list[Body]:
-    """Where a text was taken from, as this vendor says it; others say it otherwise."""
-    found = dicts([one.get("document") for one in dicts(sources)])
+def places_of(cited: Mapping[str, Any]) -> list[Body]:
+    """Where a canonical citation was taken from, in this dialect's own words."""
+    found = dicts([one.get("document") for one in dicts(cited.get("sources"))])
     return [one for one in found if one.get("type") and one.get("cited_text") is not None]
 
 

@@ -55,7 +55,8 @@ def request_to(body: Mapping[str, Any]) -> tuple[Body, Losses]:
             made[to] = _bounded(name, value, _RANGES.get(to), losses)
         elif name not in _USUAL or _USUAL[name] != value:
             losses.append(f"{name} was left out: not known here")
-    made["messages"] = [_message_to(one, f"messages[{at}]", losses) for at, one in enumerate(body["messages"])]
+    messages = [_message_to(one, f"messages[{at}]", losses) for at, one in enumerate(body["messages"])]
+    made["messages"] = _ending_in_another(messages, losses)
     _tools_to(body, made, losses)
     if documents := body.get("documents"):
         made["documents"] = [_document_to(one) for one in documents]
@@ -76,6 +77,19 @@ def _bounded(name: str, value: Any, bounds: tuple[float, float] | None, losses: 
     nearest = min(max(value, bounds[0]), bounds[1])
     losses.append(f"{name} was sent as {nearest}: it is from {bounds[0]} to {bounds[1]} here")
     return nearest
+
+
+def _ending_in_another(messages: list[Body], losses: Losses) -> list[Body]:
+    """What the system says last, as agents have it do, comes first: nobody else but the user or a tool ends here."""
+    end = len(messages)
+    while end and messages[end - 1]["role"] == "system":
+        end -= 1
+    if not end or end == len(messages):
+        return messages
+    losses += [f"messages[{at}] was moved to the front: the system has not the last word here" for at in
+               range(end, len(messages))]  # fmt: skip
+    start = next(at for at, one in enumerate(messages) if one["role"] != "system")
+    return [*messages[:start], *messages[end:], *messages[start:end]]
 
 
 def _message_to(message: Mapping[str, Any], where: str, losses: Losses) -> Body:

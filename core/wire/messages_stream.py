@@ -10,7 +10,7 @@ from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.anthropic import message_id, stop_reason_to, usage_to
-from core.wire.anthropic_blocks import FORMAT
+from core.wire.anthropic_blocks import FORMAT, places_of
 from core.wire.messages import MESSAGE_STOP
 from core.wire.seals import extra_sealed, sealed
 
@@ -30,7 +30,7 @@ _REASONING = ("reasoning_content", "reasoning")  # two names of one thing
 
 
 class _Block:
-    __slots__ = ("cited", "format", "head", "key", "kind", "number", "pieces", "signature")
+    __slots__ = ("cited", "format", "head", "key", "kind", "number", "over", "pieces", "signature")
 
     def __init__(self, kind: str, head: Body, key: Any = None) -> None:
         self.kind = kind
@@ -39,6 +39,7 @@ class _Block:
         self.number = -1  # in the message, once it is open
         self.pieces: list[str] = []  # what waits to be sent; of a tool call all that has come
         self.cited: list[Body] = []  # what its text, which is over, rests on
+        self.over = False  # nothing more comes to it
         self.signature = ""
         self.format: str | None = None  # who can read the signature
 
@@ -59,7 +60,7 @@ class _Block:
 class MessagesStream:
     """Chunks in, events out. What belongs to a later block waits until the open one is over."""
 
-    __slots__ = ("_blocks", "_calls", "_id", "_input", "_opened", "_out", "_reason", "_started", "_stopped")
+    __slots__ = ("_blocks", "_calls", "_held", "_id", "_input", "_opened", "_out", "_reason", "_started", "_stopped")
 
     def __init__(self, input_tokens: int) -> None:
         self._input = input_tokens  # an estimate; the end says what it was
@@ -69,6 +70,9 @@ class MessagesStream:
         self._blocks: deque[_Block] = deque()  # the open one, then those that wait for it
         self._opened = 0
         self._calls: dict[int, _Block] = {}
+        # Others' seals, for before what follows them. What follows no more is not told: a message that ends
+        # in a thought is to agents one without an answer.
+        self._held: list[str] = []
         self._reason: str | None = None
         self._stopped: str | None = None  # by which of the caller's words
 
@@ -153,7 +157,7 @@ class MessagesStream:
         """Reasoning that somebody can read again, if it comes back as it is."""
         key, told, seal = item.get("index"), item.get("text") or item.get("summary"), item.get("signature")
         if item.get("type") == "reasoning.encrypted":
-            self._secret(sealed(item.get("data") or "", item.get("format"), FORMAT))
+            self._secret(item.get("data") or "", item.get("format"))
         elif told or seal:
             block = self._last("thinking", key)
             block.format = item.get("format") or block.format
@@ -165,11 +169,14 @@ class MessagesStream:
         """What the text so far rests on, as far as this dialect has words for it."""
         last = self._blocks[-1] if self._blocks else None
         if last is not None and last.kind == "text":
-            found = [source.get("document") or {} for one in cited for source in one.get("sources") or ()]
-            last.cited += [one for one in found if one.get("type") and one.get("cited_text") is not None]
+            last.cited += [place for one in cited for place in places_of(one)]
+            last.over = bool(last.cited)
 
-    def _secret(self, data: str) -> None:
-        self._add(_Block("redacted_thinking", {"data": data}))
+    def _secret(self, data: str, maker: str | None) -> None:
+        if maker in {None, FORMAT}:
+            self._add(_Block("redacted_thinking", {"data": data}))
+        else:
+            self._held.append(sealed(data, maker, FORMAT))
 
     def _call(self, piece: Body) -> None:
         function, given = piece.get("function") or {}, piece.get("id")
@@ -179,7 +186,7 @@ class MessagesStream:
         # Some number all their calls alike; another id is another call.
         if block is None or (given and given != block.head["id"]):
             if extra := piece.get("extra_content"):
-                self._secret(extra_sealed(extra))
+                self._held.append(extra_sealed(extra))
             head: Body = {"id": given or f"call_{self._id}_{key}", "name": function.get("name") or "", "input": {}}
             block = self._calls[key] = _Block("tool_use", head)
             self._add(block)
@@ -192,7 +199,7 @@ class MessagesStream:
     def _last(self, kind: str, key: Any = None) -> _Block:
         """The block that text of this kind continues, which may be a new one."""
         last = self._blocks[-1] if self._blocks else None
-        if last is not None and last.kind == kind and not last.cited and (last.key == key or None in (last.key, key)):
+        if last is not None and last.kind == kind and not last.over and (last.key == key or None in (last.key, key)):
             last.key = last.key if key is None else key
             return last
         block = _Block(kind, _EMPTY[kind], key)
@@ -200,6 +207,8 @@ class MessagesStream:
         return block
 
     def _add(self, block: _Block) -> None:
+        self._blocks += [_Block("redacted_thinking", {"data": seal}) for seal in self._held]
+        self._held.clear()
         self._blocks.append(block)
         self._advance()
 

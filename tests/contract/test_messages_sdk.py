@@ -283,6 +283,7 @@ CODE: dict[str, Any] = {  # as an agent for code asks
             {"type": "tool_result", "tool_use_id": "toolu_01", "is_error": False,
              "content": [{"type": "text", "text": "sunny"}]},
             {"type": "text", "text": "Thank you", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "system", "content": "These agents are there: none."},
     ],
 }  # fmt: skip
 BETAS = {

@@ -392,6 +392,15 @@ def test_vectors_come_from_the_same_model_or_from_nobody(house):
     assert {one.target.model for one in raised.value.attempts} == {first.model}
 
 
+def test_documents_are_ranked(house):
+    documents = ["Bread needs salt.", {"title": "Tides", "text": "The moon moves them."}]
+    found = run(get_provider_manager().rerank("What moves tides?", documents, top_n=1))
+    (best,) = found.results
+    assert (best.index, best.document) == (1, documents[1])
+    assert (found.provider, found.model) == ("together", "Salesforce/Llama-Rank-v1")
+    assert found.usage["total_tokens"] > 0 and found.metadata["cost"]["nano_usd"] > 0
+
+
 def test_vectors_have_their_price(house):
     found = run(get_provider_manager().compare_providers(EmbeddingRequest(["x" * 4000]), "embedding"))
     cost = {one["provider"]: one["cost"] for one in found["providers"]}["openai"]

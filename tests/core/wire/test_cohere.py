@@ -395,3 +395,12 @@ def test_calls_without_an_id_get_one():
 )
 def test_usage_is_what_is_billed(reported, usage):
     assert read_usage(reported) == usage
+
+
+def test_the_systems_last_word_comes_first():
+    turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "system", "content": "c"}]
+    made, losses = request_to({"model": "m", "messages": turns})
+    assert [one["content"] for one in made["messages"]] == ["a", "c", "b"]
+    assert losses == ["messages[2] was moved to the front: the system has not the last word here"]
+    assert request_to({"model": "m", "messages": turns[:2]})[1] == []
+    assert request_to({"model": "m", "messages": turns[:1]})[1] == []

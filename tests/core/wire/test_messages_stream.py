@@ -179,6 +179,17 @@ def test_others_seals_say_whose_they_are():
     assert message["tool_calls"][0]["extra_content"] == extra
 
 
+def test_a_message_does_not_end_in_anothers_seal():
+    sealed = {"type": "reasoning.encrypted", "format": "google-gemini-v1", "index": 0, "data": "eA=="}
+    found = content(chunk({"content": "Hi"}), chunk({"reasoning_details": [sealed]}), chunk(finish="stop"))
+    assert [one["type"] for one in found] == ["text"]
+    # Nor is one told that nothing but more of the same follows.
+    found = content(chunk({"content": "Hi"}), chunk({"reasoning_details": [sealed]}), chunk({"content": "ho"}))
+    assert [one["type"] for one in found] == ["text"]
+    found = content(chunk({"reasoning_details": [sealed]}), chunk({"content": "Hi"}))
+    assert [one["type"] for one in found] == ["redacted_thinking", "text"]
+
+
 def test_a_stop_sequence_is_named_where_it_is_known():
     found = message(streamed(chunk({"content": "a"}), chunk_ending(stop_reason="END")))
     assert (found["stop_reason"], found["stop_sequence"]) == ("stop_sequence", "END")
