@@ -71,7 +71,7 @@ def test_a_model_says_all_of_itself(gateway):
 
 
 def test_what_is_free_costs_nothing_and_what_is_not_known_is_null(gateway):
-    (llama,) = models(gateway, provider="ollama", capability="chat")
+    llama, _ = models(gateway, provider="ollama", capability="chat")
     assert (llama["free"], llama["cost_per_1k_input"], llama["price"], llama["live"]) == (True, 0, None, False)
     (translator,) = models(gateway, capability="translate")
     assert (translator["free"], translator["cost_per_1k_input"], translator["price"]) == (False, None, None)

@@ -15,7 +15,7 @@ from tests.harness import Server, server
 
 SEEING = {"openai", "azure", "anthropic", "gemini", "cohere", "ollama", "together", "groq", "local"}
 HERE = [row.name for row in TABLE if row.name in SEEING and Capability.CHAT in row.capabilities]
-OWN = {"local": "moondream-2", "ollama": "my-own"}  # what runs on own machines is their owner's choice
+OWN = {"local": "moondream-2", "ollama": "llama3.2-vision"}  # what runs on own machines is their owner's choice
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
