@@ -38,7 +38,8 @@ class Ollama(OpenAIDialect):
             return (await super().chat(call))._replace(warnings=warnings)
         answer, asked, warnings = await self._opened(call, stream=False)
         try:
-            completion = completion_from(await answer.read(call.max_bytes), asked=asked, secrets=self._api.secrets)
+            raw = await answer.read(call.max_bytes)
+            completion = completion_from(raw, call.target.model, asked=asked, secrets=self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise
