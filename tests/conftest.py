@@ -28,7 +28,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     widths = {
         column: max(len(column), *(len(matrix.get((row, column), "HOLE")) for row in rows)) for column in columns
     }
-    terminalreporter.section("providers and features (-: the table declares that there is none)")
+    terminalreporter.section("providers and features (-: neither table nor catalogue has one, and it is refused so)")
     for row in ("", *rows):
         cells = [(matrix.get((row, one), "HOLE") if row else one).ljust(widths[one]) for one in columns]
         terminalreporter.line("  ".join((row.ljust(12), *cells)).rstrip())
