@@ -117,12 +117,9 @@ class Steps:
             await self._settle(receipt, "cancelled")
             raise
         receipt.warnings += won.candidate.warnings
-        receipt.warnings += self._lost(won.candidate, request)
-        if request.options.cache in {"write", "on"} and self._native(won.candidate, request) is not None:
-            words = (
-                f"cache={request.options.cache} had no effect: {won.candidate.target} answers in the caller's dialect"
-            )
-            receipt.warnings.append(f"{words}, and only answers in ours are kept")
+        if request.native is not None:
+            receipt.warnings += self._uncached(won.candidate, request, request.native)
+            receipt.warnings += self._lost(won.candidate, request, request.native)
         substitution = self._substitution(request, won.candidate, plan.named)
         receipt.substituted = bool(substitution)
         receipt.warnings += substitution
@@ -173,7 +170,10 @@ class Steps:
             body = without(body, candidate.drop)
         if candidate.defaults:
             body = with_defaults(body, candidate.defaults)
-        self._lost(candidate, request)
+        native = request.native
+        if native is not None:
+            self._lost(candidate, request, native)
+            native = self._native(candidate, native)
         return Call(
             candidate.target,
             body,
@@ -182,24 +182,28 @@ class Steps:
             request.wants_usage,
             request.hop,
             request.options.strict,
-            self._native(candidate, request),
+            native,
         )
 
-    def _native(self, candidate: Candidate, request: Request) -> Native | None:
+    def _native(self, candidate: Candidate, native: Native) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""
-        native = request.native
-        if native is None or not self.registry.takes(candidate.target.place, native.dialect):
+        if not self.registry.takes(candidate.target.place, native.dialect):
             return None
         if candidate.drop.isdisjoint(native.body):
             return native
         return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
 
-    def _lost(self, candidate: Candidate, request: Request) -> tuple[str, ...]:
+    def _lost(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
         """What a target is not told that needs a translation; a strict request goes elsewhere."""
-        native = request.native
-        if native is None or not native.losses or self._native(candidate, request) is not None:
+        if not native.losses or self._native(candidate, native) is not None:
             return ()
         return lost(native.losses, candidate.target, strict=request.options.strict)
+
+    def _uncached(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
+        if request.options.cache not in {"write", "on"} or self._native(candidate, native) is None:
+            return ()
+        words = f"cache={request.options.cache} had no effect: {candidate.target} answers in the caller's dialect"
+        return (f"{words}, and only answers in ours are kept",)
 
     def affords(self, request: Request, candidate: Candidate, before: Sequence[tuple[Target, Usage]]) -> bool:
         """Whether the cap allows an attempt after those that gave no answer and are paid for."""

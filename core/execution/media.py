@@ -96,9 +96,6 @@ class NoMedia(Media):
     def __init__(self) -> None:
         self._files = {}
 
-    async def given(self, call: Call, takes: Images) -> Call:  # noqa: ARG002 - see Media
-        return call
-
 
 NO_MEDIA = NoMedia()
 

@@ -12,7 +12,7 @@ import orjson
 from core.errors import NoRoomToMend, RequestRefused, SchemaMissed
 from core.providers.contract import Call, Reply
 from core.types.frame import Frame, Kind
-from core.types.plan import Candidate, Means
+from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import sse
@@ -34,7 +34,7 @@ Judge = Callable[[list[bytes]], Awaitable[list[str]]]  # from a stream's events 
 
 def form_of(body: Mapping[str, Any], affords: Affords) -> "Free | Structured":
     wanted = wanted_in(body)
-    return Free() if wanted is None else Structured(wanted, affords)
+    return FREE if wanted is None else Structured(wanted, affords)
 
 
 class _Wrong(NamedTuple):
@@ -62,6 +62,9 @@ class Free:
 
     def streams(self, candidate: Candidate) -> bool:  # noqa: ARG002 - as below
         return True
+
+
+FREE = Free()
 
 
 class Structured:
@@ -107,15 +110,6 @@ class Structured:
         if made is given:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
-
-    def _told(self, candidate: Candidate, call: Call, means: Means) -> Call:
-        """The request by these means, with what this target got wrong before."""
-        body = call.body
-        if self._wrong is not None and self._wrong.target == candidate.target:
-            body = mending(body, self._wrong.text, self._wrong.complaint)
-        if body is call.body and means == "native":
-            return call
-        return call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
 
     def admit(self, candidate: Candidate) -> None:
         """NoRoomToMend when wrong answers have used up what this one may cost."""

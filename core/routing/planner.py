@@ -23,7 +23,7 @@ from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Place, Target
 
-POLICY = "1"  # rises when the same request, settings and snapshot may give another plan
+POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
 _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6

@@ -13,7 +13,7 @@ from core.errors import NoTarget, PatchbayError
 from core.execution.deadline import Deadline
 from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
-from core.execution.structured import WholeSource, form_of
+from core.execution.structured import FREE, WholeSource, form_of
 from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Reply
 from core.steps import Steps
 from core.types.caller import Caller
@@ -85,7 +85,11 @@ class Chat:
         form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
 
         async def attempt(candidate: Candidate) -> Reply[Completion]:
-            call = await self._call(candidate, request, media)
+            call = self._steps.call(candidate, request)
+            if media is not NO_MEDIA:
+                call = await self._given(call, media)
+            if form is FREE:
+                return await self._ask(candidate, request, call)
             return await form.at(candidate, call, partial(self._ask, candidate, request))
 
         with media:
@@ -100,7 +104,9 @@ class Chat:
         first_token = self._steps.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            call = await self._call(candidate, request, media)
+            call = self._steps.call(candidate, request)
+            if media is not NO_MEDIA:
+                call = await self._given(call, media)
             if form.streams(candidate):
                 form.admit(candidate)
                 return await commit(self._chats(candidate).chat_stream(call), first_token)
@@ -129,9 +135,8 @@ class Chat:
 
         return Media(Fetch(self._steps.settings.fetch_private).get, self._steps.settings.fetch_bytes)
 
-    async def _call(self, candidate: Candidate, request: Request, media: Media) -> Call:
-        call = self._steps.call(candidate, request)
-        return await media.given(call, self._steps.registry.rows[candidate.target.provider].images)
+    async def _given(self, call: Call, media: Media) -> Call:
+        return await media.given(call, self._steps.registry.row(call.target.provider, call.target.account).images)
 
     async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
         """Not what stands in for a model that was named and failed, nor what is no whole answer, or not as asked."""

@@ -11,7 +11,7 @@ from core.types.request import Facts
 from core.wire.media import read_data_url
 from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools
 from core.wire.shapes import check_type as check_type  # noqa: PLC0414 - who reads other bodies has it from here
-from core.wire.structured import check_format, wanted_in
+from core.wire.structured import Wanted, check_format, wanted_in
 
 _TEXT = (str,)
 _NUMBER = (int, float)
@@ -98,16 +98,19 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         check_type("stream_options.include_usage", streaming.get("include_usage", False), _FLAG)
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
-    check_tools(body.get("tools") or [])
-    check_choice(body.get("tool_choice"))
-    check_thinking(body.get("thinking") or {})
+        check_tools(body.get("tools") or [])
+    if choice := body.get("tool_choice"):
+        check_choice(choice)
+    if thinking := body.get("thinking"):
+        check_thinking(thinking)
     if (documents := body.get("documents")) is not None:
         _read_documents(documents, seen)
     if body.get("stream"):
         seen.features.add(Feature.STREAM)
+    wants: Wanted | None = None
     if (wanted := body.get("response_format")) is not None:
         seen.size += _read_format(wanted, seen.features)
-    wants = wanted_in(body)
+        wants = wanted_in(body)
     params = frozenset(body)
     if seen.extras:
         params |= seen.extras

@@ -1,5 +1,7 @@
 """Provider × capability × feature, generated from the table: each cell works, or is declared absent and refused so."""
 
+from typing import Any
+
 import pytest
 
 from core.capabilities import Capability, Feature
@@ -46,10 +48,8 @@ def test_a_cell(gateways, matrix, row, cell, mode):
     gateway = gateways("quick", row.name)
     needed = [cell.feature] if cell.feature else []
     model = model_with(row, *needed)
-    means = "yes"
     if model is None and cell.feature in MEANS:
-        others = MEANS[cell.feature]
-        means, model = next(((f"by {one}", found) for one in others if (found := model_with(row, one))), ("-", None))
+        model = next((found for one in MEANS[cell.feature] if (found := model_with(row, one))), None)
     answer = asked(gateway, row, model, cell, mode)
     if model is None and cell.feature is not None:
         assert answer.status == 400, answer.body
@@ -64,7 +64,8 @@ def test_a_cell(gateways, matrix, row, cell, mode):
     assert (receipt["outcome"], receipt["provider"], receipt["model"]) == ("ok", row.name, model or receipt["model"])
     assert len(receipt["attempts"]) == 1
     assert receipt["usage"]["source"] == "reported"
-    matrix[row.name, name_of(cell)] = means
+    means = receipt["candidates"][0].get("means")
+    matrix[row.name, name_of(cell)] = "yes" if means in {None, "native"} else f"by {means}"
 
 
 @pytest.mark.parametrize("row", chatting(), ids=lambda row: row.name)
@@ -78,3 +79,33 @@ def test_its_models_are_listed_at_no_cost(gateways, matrix, row):
     assert gateway.fleet.status()["providers"][row.name]["requests"] > before
     assert {request.method for request in gateway.fleet.requests(row.name)[before:]} == {"GET"}
     matrix[row.name, "models"] = "yes"
+
+
+# What is asked for beside chat; of who has no default model a model is named.
+BESIDE: dict[Capability, tuple[str, dict[str, Any], str]] = {
+    Capability.EMBED: ("/api/ai/embed", {"input": "Hello"}, "embeddings"),
+    Capability.RERANK: ("/api/ai/rerank", {"query": "Who won?", "documents": ["The reds won.", "Bread"]}, "results"),
+}
+NAMED = {
+    ("local", Capability.EMBED): "bge-large-en",
+    ("local", Capability.RERANK): "bge-reranker-v2-m3",
+    ("huggingface", Capability.RERANK): "sentence-transformers/all-mpnet-base-v2",
+}
+
+
+@pytest.mark.parametrize("capability", BESIDE)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_capability_beside_chat(gateways, matrix, row, capability):
+    gateway = gateways("quick", row.name)
+    route, body, field = BESIDE[capability]
+    named = NAMED.get((row.name, capability))
+    fields = {"provider": row.name, "fallback": False, "cache": "off"} | ({"model": named} if named else {})
+    answer = gateway.http.post(route, json={**body, **fields}).json()
+    if capability not in row.capabilities:
+        assert {one["code"] for one in answer["error"]["excluded"]} == {"capability"}
+        matrix[row.name, capability] = "-"
+        return
+    assert answer["provider"] == row.name, answer
+    assert answer[field]
+    assert all(isinstance(one, list | dict) for one in answer[field])
+    matrix[row.name, capability] = "yes"
