@@ -12,12 +12,3 @@ def capability(wanted: Capability) -> NoReturn:
         param="capability",
         code=f"no_{wanted.value}",
     )
-
-
-def provider(name: str) -> NoReturn:
-    raise NotYet(
-        f"This version of Patchbay cannot call {name} yet, though its catalogue has the models."
-        " Name another provider, or register a provider of your own under this name.",
-        param="provider",
-        code="provider_not_built",
-    )

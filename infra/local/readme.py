@@ -26,7 +26,7 @@ def provider_table(rows: Iterable[Row] = TABLE) -> str:
 
 def settings_table() -> str:
     """Every setting by its names, with its default."""
-    offered = {capability.value for row in TABLE for capability in row.capabilities if row.usable}
+    offered = {capability.value for row in TABLE for capability in row.capabilities}
     rows = [
         [
             " or ".join(f"`{name}`" for name in row.env),
@@ -62,8 +62,6 @@ def _set(row: Row) -> str:
 
 def _models(row: Row) -> str:
     """Where the row has none, the setting that gives one."""
-    if not row.usable:
-        return "not in this version"
     if row.detect:
         return "the first it lists"
     names = row.declared().names
