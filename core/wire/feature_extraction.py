@@ -43,7 +43,7 @@ def _loading(raw: bytes) -> float | None:
     except orjson.JSONDecodeError:
         return None
     seconds = body.get("estimated_time") if type(body) is dict else None
-    return float(seconds) if type(seconds) in {int, float} and 0 < seconds < _LONGEST else None
+    return float(seconds) if isinstance(seconds, int | float) and 0 < seconds < _LONGEST else None
 
 
 def _depth(given: Any) -> int:

@@ -26,7 +26,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 _SEEDS = range(-(2**31), 2**31)
 _JSON = "application/json"
 _WORD = re.compile(r"(?<=[a-z0-9])_([a-z])")
-_CALLERS = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters", "responseSchema"})
+_CALLERS = frozenset(
+    {"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters", "responseSchema"}
+)
 _TASKS = {
     "query": "RETRIEVAL_QUERY", "document": "RETRIEVAL_DOCUMENT", "classification": "CLASSIFICATION",
     "clustering": "CLUSTERING",

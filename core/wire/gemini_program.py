@@ -24,7 +24,7 @@ def prompt_of(messages: list[dict[str, Any]]) -> tuple[str, str, list[str]]:
         else:
             turns.append((_SPEAKERS.get(message["role"], "User"), words))
         if message.get("tool_calls"):
-            losses.append(f"messages[{index}].tool_calls was written into the prompt: the program is told in words only")
+            losses.append(f"messages[{index}].tool_calls was written into the prompt: the program knows words only")
     if not turns:
         turns, system = [("User", "\n\n".join(system))], []
     if len(turns) == 1:

@@ -77,8 +77,9 @@ def _placed(items: list[Body], said: list[Body], calls: list[Body]) -> list[Body
 def _place_of(item: Mapping[str, Any]) -> Place | None:
     """A thought without one stood first; what was signed is in doubt."""
     place = item.get("place", None if item.get("data") else dict.fromkeys(_PLACE, 0))
-    found = [place.get(name) for name in _PLACE] if type(place) is dict else []
-    return (found[0], found[1], found[2]) if found and all(type(one) is int and one >= 0 for one in found) else None
+    numbers = [place.get(name) for name in _PLACE] if type(place) is dict else []
+    found = [one for one in numbers if isinstance(one, int) and one >= 0]
+    return (found[0], found[1], found[2]) if len(found) == len(_PLACE) else None
 
 
 def _part_of(item: Body, text: str) -> Body:
