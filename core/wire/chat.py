@@ -101,7 +101,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
         check_tools(body.get("tools") or [])
-    if choice := body.get("tool_choice"):
+    if (choice := body.get("tool_choice")) is not None:
         check_choice(choice)
     if thinking := body.get("thinking"):
         check_thinking(thinking)
@@ -179,7 +179,7 @@ def _less(whole: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
 
 
 def _check_params(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Types, least values and elements of what the dialect knows. The names of what it does not, and of what is idle."""
+    """Types, least values and elements of what the dialect knows; the names of what it does not, and of the idle."""
     unknown, idle = list[str](), list[str]()
     for name, value in body.items():
         kinds = CHAT_PARAMS.get(name)

@@ -84,7 +84,7 @@ def _text_of(content: Any, where: str, images: list[tuple[str, str]], losses: li
             images.append((at, part["image_url"]["url"]))
         else:
             losses.append(f"{at} was left out: it takes no {part['type']}")
-    return "".join(texts)
+    return "\n".join(texts)
 
 
 def _told(message: Mapping[str, Any], where: str, losses: list[str]) -> Iterator[str]:

@@ -189,7 +189,7 @@ RESULT = {"role": "tool", "tool_call_id": "c", "content": "rain"}
             ["messages[0].tool_calls[0].extra_content was left out: not known here"],
         ),
         (
-            {"messages": [{"role": "assistant", "content": "a", "citations": [{"sources": [{"type": "web"}]}]}, *HELLO]},
+            {"messages": [{"role": "assistant", "content": "a", "citations": [{"sources": [{"type": "a"}]}]}, *HELLO]},
             ["messages[0].citations[0] was left out: no such sources here"],
         ),
         (
