@@ -11,7 +11,7 @@ NEWEST: Final = "2026-10-21"  # which has no sampling parameters
 OLDEST: Final = "2023-06-01"
 SAMPLING: Final = ("temperature", "top_p", "top_k")
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
+_BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_000, "xhigh": 24_576, "max": 24_576}
 _LEAST_BUDGET: Final = 1024
 _LEAST_LIMIT: Final = 1536  # where a third is left for the answer
 _OFF: Final = ("disabled", "between_tools")
@@ -59,10 +59,10 @@ def rules_of(model: str) -> Rules:
             unasked=False, off="disabled", efforts=efforts, forced=True, sampling=old, instructed=version >= (4, 8),
             most_tokens=most,
         )  # fmt: skip
+    most = 32_000 if match["line"] == "opus" and version < (4, 5) else 64_000
     early = Rules(
         thinking="budget", unasked=False, off="disabled", efforts=(), forced=True, schema=version >= (4, 5),
-        sampling=True, prefill=True, instructed=False, max_tokens=32_000,
-        most_tokens=32_000 if match["line"] == "opus" and version < (4, 5) else 64_000,
+        sampling=True, prefill=True, instructed=False, max_tokens=most, most_tokens=most,
     )  # fmt: skip
     if version >= (3, 7):
         return early._replace(efforts=_EFFORTS[:3]) if (match["line"], version) == ("opus", (4, 5)) else early
@@ -142,7 +142,7 @@ def _adaptive(wanted: Mapping[str, Any], rules: Rules, losses: list[str]) -> Bod
 
 
 def _budget(wanted: Mapping[str, Any], level: str | None, limit: int, losses: list[str]) -> Body | None:
-    """A budget that is given is kept to as far as it goes; one that comes from an effort leaves half for the answer."""
+    """A budget that is given is kept to as far as it goes; one from an effort leaves half for the answer."""
     given = wanted.get("budget_tokens")
     least = _LEAST_BUDGET + 1 if given else _LEAST_LIMIT
     if limit < least:

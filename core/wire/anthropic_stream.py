@@ -98,7 +98,7 @@ class MessagesStream(ForeignStream):
         secret = detail_of(block, self._thoughts) if block.get("data") else None
         made = secret or {"type": "reasoning.text", "format": FORMAT, "index": self._thoughts}
         self._thought = {name: made[name] for name in ("type", "format", "index")}
-        self._told = self._places.here()
+        self._told = self._places.here() if secret else {"text": "", **self._places.here()}
         self._thoughts += 1
         if secret:
             return [self._piece("", data=secret["data"])]
