@@ -99,16 +99,20 @@ def _dearest(price: Price, input_tokens: int, output: int | None, answers: int) 
     rates = _applying(price, input_tokens)
     if rates is None or (output is None and rates.output is not None):
         return None
-    dearest_input = max(rates.input, rates.cache_write or 0)
-    return -(-(input_tokens * dearest_input + answers * (output or 0) * (rates.output or 0)) // _PER_NANO)
+    return -(-(input_tokens * _dearest_input(rates) + answers * (output or 0) * (rates.output or 0)) // _PER_NANO)
 
 
 def _room(price: Price, input_tokens: int, nano: float, answers: int) -> int | None:
     rates = _applying(price, input_tokens)
     if rates is None or not rates.output:
         return None
-    left = nano * _PER_NANO - input_tokens * max(rates.input, rates.cache_write or 0)
+    left = nano * _PER_NANO - input_tokens * _dearest_input(rates)
     return max(0, int(left // (answers * rates.output)))
+
+
+def _dearest_input(rates: Rates) -> int:
+    """Whatever of it is written into a cache."""
+    return max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
 
 
 def _applying(price: Price, input_tokens: int) -> Rates | None:

@@ -56,4 +56,5 @@ def _flag(value: bool) -> bytes:  # noqa: FBT001 - it is what the function rende
 
 def _printable(text: str) -> bytes:
     """Words that come from a caller must not break a header."""
-    return text[:_LONGEST].encode("ascii", "replace") if text.isprintable() else b""
+    plain = text[:_LONGEST].encode("ascii", "replace")
+    return plain if text.isprintable() else bytes(byte if 32 <= byte < 127 else 63 for byte in plain)
