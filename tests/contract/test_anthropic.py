@@ -181,7 +181,9 @@ def test_a_turn_that_thinks_in_steps_comes_back_as_it_was(tmp_path, mode):
             first = await gateway.ask(OPENAI, mode, messages=said, **how)
             body = first.body
             if mode == "stream":
-                body = json.loads(completion_of([event(json.dumps(one).encode()) for one in first.events], Usage()))
+                body = json.loads(
+                    completion_of([event(json.dumps(one).encode()) for one in first.events], Usage()) or b""
+                )
             message = body["choices"][0]["message"]
             result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "12 degrees"}
             return message, await gateway.ask(OPENAI, messages=[*said, message, result], **how)
