@@ -432,6 +432,7 @@ TABLE: tuple[Row, ...] = (
                 "min_p",
                 "repetition_penalty",
                 REASONING,
+                REASONING_DETAILS,
             }
         ),
         lacks_params=_OPENAI_ONLY

@@ -81,7 +81,8 @@ class TestParameters:
     )
     def test_the_right_type_passes(self, name, kind):
         sample = {"tools": [NOW], "functions": [{}]}.get(name, SAMPLES[kind])
-        assert name in chat_facts({"messages": HI, name: sample}).params
+        facts = chat_facts({"messages": HI, name: sample})
+        assert name in facts.params | facts.idle_params
 
     @pytest.mark.parametrize("name", [name for name in CHAT_PARAMS if name != "messages"])
     def test_null_is_as_good_as_absent(self, name):
