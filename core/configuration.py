@@ -46,7 +46,7 @@ class Configuration:
         problems = [*problems, *self._unfit, *fitness.problems(config, self._registry, self.catalog)]
         words = (
             *config.warnings,
-            *fitness.warnings(config, self._registry),
+            *fitness.warnings(config),
             *effects.warnings(config, self._registry),
         )
         return replace(config, warnings=words), problems

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from functools import cache
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 
-from core.providers.table import Row
 from tests import harness
 from tests.aws import Aws, serving
 from tests.harness import Server, server
@@ -28,7 +26,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     widths = {
         column: max(len(column), *(len(matrix.get((row, column), "HOLE")) for row in rows)) for column in columns
     }
-    terminalreporter.section("providers and features (-: the table declares that there is none)")
+    terminalreporter.section("providers and features (-: neither table nor catalogue has one, and it is refused so)")
     for row in ("", *rows):
         cells = [(matrix.get((row, one), "HOLE") if row else one).ljust(widths[one]) for one in columns]
         terminalreporter.line("  ".join((row.ljust(12), *cells)).rstrip())
@@ -58,15 +56,6 @@ def gateway(shared_gateway: Server) -> Iterator[Server]:
     shared_gateway.clear()
     yield shared_gateway
     shared_gateway.clear()
-
-
-@pytest.fixture
-def someday(monkeypatch: pytest.MonkeyPatch) -> Row:
-    """A provider that this version knows and cannot use yet, as a plug-in would bring it along."""
-    row = Row(name="someday", title="Someday", aliases=("later",), capabilities=frozenset(), features=frozenset())
-    point = SimpleNamespace(name="someday", value="a test", load=lambda: row)
-    monkeypatch.setattr("core.providers.registry.entry_points", lambda group: [point])
-    return row
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,6 @@ class Account:
     num_ctx: int | None = None
     first: bool = False  # leads the default chain
     simulated: bool = False
-    usable: bool = True  # False: this version cannot talk to its provider
     elsewhere: bool = True  # False: its base_url is the vendor's own, where nobody gets in without a key
 
     @property
@@ -113,7 +112,6 @@ class Declared:
     title: str = ""
     aliases: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
-    usable: bool = True
     defaults: Mapping[str, str] = field(default_factory=dict)  # of the account's fields
     keyed: bool = True  # nobody gets in there without a key
     # Environment names without an effect in this version, and what for they are kept.
@@ -168,16 +166,16 @@ class Accounts:
 
     def of(self, row: Declared, named: Iterable[str], taken: frozenset[str]) -> tuple[Account, ...]:
         """The default account first; without a key it gives way to those that have a name and go where it goes."""
-        base = self._read(row, DEFAULT, Account(usable=row.usable), taken)
+        base = self._read(row, DEFAULT, Account(), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
-        self._warn(row, enabled=any(one.enabled for one in (base, *made)))
+        self._warn(row)
         shared = not (base.key or base.token or base.command) and any(one.base_url == base.base_url for one in made)
         return (base, *made) if not made or (base.has_access and not shared) else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:
         """What it does not say itself it takes from its provider; a key only for the same address."""
         found: dict[str, Found] = {}
-        needed = row.usable
+        needed = True
         for name in _ENABLED_FIRST:
             names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
             kind = _address(row, account, taken) if name == "base_url" else ACCOUNT_KINDS.get(name, TEXT)
@@ -185,7 +183,7 @@ class Accounts:
             if one is not None:
                 found[name] = one
             if name == "enabled":
-                needed = needed and (one.value if one else base.enabled)
+                needed = one.value if one else base.enabled
         self._remember(row.provider, account, found)
         own: dict[str, Any] = {name: one.value for name, one in found.items() if "." not in name}
         models = {name.partition(".")[2]: one.value for name, one in found.items() if "." in name}
@@ -226,15 +224,12 @@ class Accounts:
             self.origins |= inherited
         self.origins |= {prefix + name: one.origin for name, one in found.items()}
 
-    def _warn(self, row: Declared, *, enabled: bool) -> None:
+    def _warn(self, row: Declared) -> None:
         prefix = f"{row.provider}:"
         seen = {name: origin for name, origin in self.origins.items() if name.startswith(prefix)}
-        if seen and enabled and not row.usable:
-            words = f"{row.title or row.provider}: this version cannot use it yet; its settings are kept"
-            self._warnings.append(f"{words} ({next(iter(seen.values()))})")
         for name, origin in seen.items():
             capability = name.partition(".models.")[2]
-            if capability and row.usable and capability not in row.capabilities:
+            if capability and capability not in row.capabilities:
                 self._warnings.append(f"{origin}: kept for {capability}, which this version cannot do there yet")
         for name, purpose in row.later.items():
             kept = self._look((name,), TEXT, needed=False)

@@ -41,7 +41,7 @@ def env_example(declared: Iterable[Declared]) -> str:
         parts.append("\n".join([f"# --- {group}", *lines]) + "\n")
     parts.append("# --- providers\n" + "".join(f"# _{_suffix(field)}: {doc}\n" for field, doc in FIELD_DOCS.items()))
     rows = list(declared)
-    parts += ["\n".join([f"# {_title(row)}", *_provider_env(row)]) + "\n" for row in rows]
+    parts += ["\n".join([f"# {row.title}", *_provider_env(row)]) + "\n" for row in rows]
     later = [line for row in rows for name, why in row.later.items() for line in (f"# {why}", f"{name}=")]
     return "\n".join([*parts, "\n".join([f"# --- {_LATER}", *later]) + "\n"])
 
@@ -55,7 +55,7 @@ def yaml_example(declared: Iterable[Declared]) -> str:
     accounts = _ACCOUNTS.replace("PROVIDER", rows[0].provider)
     docs = "".join(f"  # {KEYS[field][0]}: {doc}\n" for field, doc in FIELD_DOCS.items())
     docs += "  # models: {<capability>: <model>}, for the other capabilities\n"
-    providers = "".join(f"  # {_title(row)}\n  {row.provider}:\n" + _provider_yaml(row) for row in rows)
+    providers = "".join(f"  # {row.title}\n  {row.provider}:\n" + _provider_yaml(row) for row in rows)
     return "\n".join([*parts, f"{accounts}providers:\n{docs}{providers}", _MODELS])
 
 
@@ -91,10 +91,6 @@ def _entry(row: Setting) -> str:
     if row.kind is SECRET:
         default = f"${{{row.env[0]}:-}}"
     return f"{name}: {default}".rstrip()
-
-
-def _title(row: Declared) -> str:
-    return row.title if row.usable else f"{row.title} (this version cannot use it yet)"
 
 
 def _suffix(field: str) -> str:

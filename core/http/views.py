@@ -9,7 +9,6 @@ from core.capabilities import Capability
 from core.config import prices
 from core.config.catalog import Model, Query
 from core.config.run_time import InForce
-from core.config.settings import Account
 from core.gateway import Gateway
 from core.providers.table import Row
 from core.types.plan import Candidate, Plan
@@ -30,15 +29,7 @@ def health(gateway: Gateway) -> dict[str, Any]:
 
 
 def live_providers(gateway: Gateway) -> list[str]:
-    return [
-        row.name
-        for row in gateway.registry.rows.values()
-        if any(usable(gateway, row, account) for account in gateway.registry.accounts(row.name))
-    ]
-
-
-def usable(gateway: Gateway, row: Row, account: Account) -> bool:
-    return row.usable and account.enabled and not gateway.registry.missing(row, account)
+    return [name for name in gateway.registry.rows if gateway.registry.is_live(name)]
 
 
 def providers_health(gateway: Gateway) -> dict[str, bool]:
@@ -76,7 +67,6 @@ def _configuration(one: InForce) -> dict[str, Any]:
 
 
 def _state(gateway: Gateway, row: Row) -> dict[str, Any]:
-    registry = gateway.registry
     targets = [
         {
             "account": target.account,
@@ -90,7 +80,7 @@ def _state(gateway: Gateway, row: Row) -> dict[str, Any]:
         if target.provider == row.name
     ]
     return {
-        "live": any(usable(gateway, row, account) for account in registry.accounts(row.name)),
+        "live": gateway.registry.is_live(row.name),
         "healthy": gateway.stats.healthy(row.name),
         "targets": targets,
     }
@@ -108,7 +98,7 @@ def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
         "name": row.name,
         "title": row.title,
         "aliases": row.aliases,
-        "live": any(usable(gateway, row, account) for account in accounts),
+        "live": gateway.registry.is_live(row.name),
         "capabilities": sorted(row.capabilities),
         "features": sorted(row.features),
         "default_models": models,

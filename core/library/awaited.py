@@ -8,16 +8,7 @@ from core.errors import NotYet
 
 def capability(wanted: Capability) -> NoReturn:
     raise NotYet(
-        f"This version of Patchbay has no {NOUNS[wanted]} yet; chat, images in chat and embeddings work.",
+        f"This version of Patchbay has no {NOUNS[wanted]} yet; chat, images in chat, embeddings and reranking work.",
         param="capability",
         code=f"no_{wanted.value}",
-    )
-
-
-def provider(name: str) -> NoReturn:
-    raise NotYet(
-        f"This version of Patchbay cannot call {name} yet, though its catalogue has the models."
-        " Name another provider, or register a provider of your own under this name.",
-        param="provider",
-        code="provider_not_built",
     )

@@ -19,8 +19,6 @@ class ProviderFactory:
             awaited.capability(wanted)
         own = here.owner(name)
         row = registry.rows[name] if own else members.row_of(here, name)
-        if row is None:
-            awaited.provider(name)
         if wanted not in row.capabilities:
             raise BadRequest(f"{row.title} has no {wanted}", param="capability", code="no_capability")
         if config is None:

@@ -157,8 +157,6 @@ class ProviderManager(metaclass=_ByProvider):
     ) -> None:
         mine = self._mine()
         member = member_of(mine, provider, name, config)
-        if member is None:
-            awaited.provider(provider.name)
         mine.add(member if ranked else members.unranked(member))
 
     def _body(self, body: Body, provider_type: object = None) -> Body:

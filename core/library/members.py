@@ -20,19 +20,18 @@ _LONGEST = 60  # characters of a wrong name that are shown
 _FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model", "embedding_model": "embedding_model"}
 
 
-def row_of(where: Scope, name: str) -> Row | None:
-    """A row by any of its names; None for one that this version cannot call yet. Refuses what nobody knows."""
+def row_of(where: Scope, name: str) -> Row:
+    """A row by any of its names. Refuses what nobody knows."""
     registry = where.configured.registry
     known = name_of(where, name)
     if known is None:
         names = ", ".join(registry.rows)
         raise BadRequest(f"provider {name!r} is not known; known: {names}", param="provider", code="unknown_provider")
-    row = registry.rows.get(known)
-    return row if row and row.capabilities else None
+    return registry.rows[known]
 
 
 def name_of(where: Scope, name: str) -> str | None:
-    """A provider's own name from any of its names, whether or not this version can call it."""
+    """A provider's own name from any of its names."""
     return where.configured.registry.canonical(name)
 
 

@@ -39,7 +39,7 @@ class Orchestrator:
 
     @property
     def scope(self) -> Scope:
-        return self.registry.callable_scope
+        return self.registry.scope
 
     async def chat_completion(
         self,
@@ -65,14 +65,10 @@ class Orchestrator:
             raise BadRequest("a task needs a prompt", param="prompt", code="missing")
         words = {name: text_of(given(name)) for name in _TASK_FIELDS if given(name)}
         choice = self.router.choice(Task(**words))
-        rows = self.scope.desk.registry.rows
-        fit = [one for one in choice.offers if one.provider in rows and rows[one.provider].capabilities]
-        if not fit:
-            awaited.provider(choice.offers[0].provider)
         body = prompt_body(
             prompt,
             given("context"),
-            models=[f"{one.provider}/{one.model}" for one in fit[:_MOST_MODELS]],
+            models=[f"{one.provider}/{one.model}" for one in choice.offers[:_MOST_MODELS]],
             max_cost=given("max_cost"),
             max_tokens=given("max_tokens"),
             temperature=given("temperature"),

@@ -74,7 +74,6 @@ class Provider(AIProvider, LLMProvider):
         made = cls()
         made._models = text_model, embedding_model
         desk = made.scope.desk
-        made._built()
         row = desk.registry.rows[made.name]
         for account in desk.registry.accounts(row.name):
             if missing := desk.registry.missing(row, account):
@@ -97,12 +96,12 @@ class Provider(AIProvider, LLMProvider):
 
     _models: tuple[str | None, str | None] = (None, None)  # for text and for embeddings
 
-    def member(self, where: Scope) -> Member | None:
-        """What joins another scope; None while this version has no such provider."""
-        if self._home is not None:
-            return next((one for one in self._home.members if one.row.name == self._asked), None)
-        row = members.row_of(where, self._asked)
-        return members.from_row(where, row, self._given) if row else None
+    def member(self, where: Scope) -> Member:
+        """What joins another scope."""
+        for one in self._home.members if self._home else ():
+            if one.row.name == self._asked:
+                return one
+        return members.from_row(where, members.row_of(where, self._asked), self._given)
 
     @property
     def scope(self) -> Scope:
@@ -113,7 +112,7 @@ class Provider(AIProvider, LLMProvider):
         if here.owner(self._asked):
             return here
         row = members.row_of(here, self._asked)
-        if row is None or (self._given is None and (here.desk.usable(row.name) or not row.detect)):
+        if self._given is None and (here.desk.registry.is_live(row.name) or not row.detect):
             return here
         member = members.from_row(here, row, self._given)
         self._home, self._asked = here.sub(member), member.row.name
@@ -121,8 +120,7 @@ class Provider(AIProvider, LLMProvider):
 
     @property
     def name(self) -> str:
-        registry = self.scope.desk.registry
-        return registry.canonical(self._asked) or members.name_of(self.scope, self._asked) or self._asked
+        return self.scope.desk.registry.canonical(self._asked) or self._asked
 
     # What it is
 
@@ -161,7 +159,6 @@ class Provider(AIProvider, LLMProvider):
 
     async def is_model_available(self, model: str) -> bool:
         """Whether the provider lists it now."""
-        self._built()
         return model in await calls.models(self.scope, self.name)
 
     async def health_check(self) -> bool:
@@ -214,7 +211,6 @@ class Provider(AIProvider, LLMProvider):
     async def generate_embedding(
         self, request: EmbeddingRequest | str | Sequence[str], **more: Any
     ) -> EmbeddingResponse:
-        self._built()
         body = {"fallback": False, **embed_body(request, **more), "provider": self.name}
         if self._models[1]:
             body.setdefault("model", self._models[1])
@@ -223,14 +219,8 @@ class Provider(AIProvider, LLMProvider):
     async def embed(self, texts: str | Sequence[str], **more: Any) -> EmbeddingResponse:
         return await self.generate_embedding(texts, **more)
 
-    def _built(self) -> None:
-        row = self.scope.desk.registry.rows.get(self.name)
-        if row is None or not row.capabilities:
-            awaited.provider(self.name)
-
     def _body(self, body: Body) -> Body:
         """The request for this provider alone, with what its own configuration says where the caller does not."""
-        self._built()
         usual = self._given.said if self._given else {}
         if "max_completion_tokens" in body:
             usual.pop("max_tokens", None)

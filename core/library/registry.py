@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.config.catalog import Query
-from core.library import awaited, members, questions, scope
+from core.library import members, questions, scope
 from core.library.provider import Provider
 from core.library.results import ModelInfo
 from core.library.scope import Member, Scope
@@ -14,39 +14,26 @@ class ProviderRegistry:
     def __init__(self, scope: Scope | None = None) -> None:
         self._given = scope
         self._own: Scope | None = None
-        self._awaited: list[str] = []  # registered, though this version cannot call them
 
     @property
     def scope(self) -> Scope:
         return self._own or self._given or scope.current()
 
-    @property
-    def callable_scope(self) -> Scope:
-        """For calls: not the environment in place of who was registered."""
-        if self._awaited and not self.scope.exact:
-            awaited.provider(self._awaited[0])
-        return self.scope
-
     def register(self, provider: Any) -> None:
         """One of the classes here, or any object with a `generate` or `chat_completion` of its own."""
         if self._own is None:
             self._own = self.scope.sub()
-        member = member_of(self._own, provider)
-        if member is None:
-            self._awaited.append(provider.name)
-        else:
-            self._own.add(members.unranked(member))
+        self._own.add(members.unranked(member_of(self._own, provider)))
 
     def get_provider(self, name: str) -> Provider | None:
         registry = self.scope.desk.registry
         known = registry.canonical(name) or members.name_of(self.scope, name)
-        there = known in registry.rows or known in self._awaited or not self._explicit
-        return Provider.member_of(self.scope, known) if known and there else None
+        return Provider.member_of(self.scope, known) if known in registry.rows else None
 
     def get_model_info(self, model_id: str) -> ModelInfo | None:
         """At the first provider of the chain that has it, or else at anybody's."""
         usable, owners = self.scope.available(), self.scope.desk.catalog.providers_of(model_id)
-        known = self._names if self._explicit else owners
+        known = self._names if self.scope.exact else owners
         for name in sorted(owners, key=lambda one: usable.index(one) if one in usable else len(usable)):
             if name in known:
                 return questions.info(self.scope, name, model_id)
@@ -57,7 +44,7 @@ class ProviderRegistry:
     ) -> list[ModelInfo]:
         """By skill (or what it is for), USD per thousand input tokens (0: only what is free) and tier."""
         query = Query(tier=None if tier is None else text_of(tier), max_cost=max_cost)
-        names = self._names if self._explicit else self.scope.available()
+        names = self._names if self.scope.exact else self.scope.available()
         found = questions.listed(self.scope, query, names)
         if capability is None:
             return found
@@ -68,15 +55,11 @@ class ProviderRegistry:
         return fit
 
     @property
-    def _explicit(self) -> bool:
-        return bool(self._awaited) or self.scope.exact
-
-    @property
     def _names(self) -> list[str]:
-        return [*(one.row.name for one in self.scope.members), *self._awaited]
+        return [one.row.name for one in self.scope.members]
 
 
-def member_of(where: Scope, provider: Any, name: str | None = None, config: Any = None) -> Member | None:
+def member_of(where: Scope, provider: Any, name: str | None = None, config: Any = None) -> Member:
     """A provider of ours, or a caller's own object or class, as a member of a scope."""
     if isinstance(provider, type) and issubclass(provider, Provider):
         provider = provider(config)

@@ -49,12 +49,6 @@ class Desk:
     catalog: Catalog
     planner: Planner
 
-    def usable(self, name: str) -> bool:
-        row = self.registry.rows[name]
-        return bool(row.capabilities) and any(
-            one.enabled and not self.registry.missing(row, one) for one in self.registry.accounts(name)
-        )
-
 
 class Scope:
     """What the environment configures, and who was added; an exact one holds only who was added, once somebody was."""
@@ -143,10 +137,10 @@ class Scope:
 
     def available(self, capability: Capability | None = None) -> list[str]:
         """Who could answer, in the order of the chain."""
-        desk = self.desk
         if capability is not None:
             return list(dict.fromkeys(place.provider for place in self.chain(capability)))
-        return [name for name in desk.registry.rows if desk.usable(name) and self._ready(name)]
+        registry = self.desk.registry
+        return [name for name in registry.rows if registry.is_live(name) and self._ready(name)]
 
     def chain(self, capability: Capability) -> list[Place]:
         """The accounts that could answer, in order."""

@@ -124,6 +124,14 @@ class Registry:
         declared = row.declared()
         return [_name(declared, account, name) for name in row.needs if name not in has]
 
+    def is_ready(self, provider: str, account: Account) -> bool:
+        """Whether an account of a provider could answer at all."""
+        return account.enabled and not self.missing(self.rows[provider], account)
+
+    def is_live(self, name: str) -> bool:
+        """Whether any of a provider's accounts could."""
+        return any(self.is_ready(name, one) for one in self.accounts(name))
+
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]
 

@@ -96,11 +96,6 @@ class Row:
         """Whether an account with this version has the paths, and only the dialect, from before there was a v1."""
         return bool(self.dated_prefix and _DATED.match(api_version or ""))
 
-    @property
-    def usable(self) -> bool:
-        """Whether this version can do anything with it; if not, its settings are kept for one that can."""
-        return bool(self.capabilities)
-
     def of(self, account: Account) -> "Row":
         """What it is for an account."""
         return self.by_command if self.by_command is not None and account.command else self
@@ -129,8 +124,8 @@ class Row:
         if self.base_url:
             defaults["base_url"] = self.base_url
         return Declared(
-            self.name, names, self.title, self.aliases, self.capabilities, self.usable, defaults, "key" in self.needs,
-            self.later, self.command,
+            self.name, names, self.title, self.aliases, self.capabilities, defaults, "key" in self.needs, self.later,
+            self.command,
         )  # fmt: skip
 
 

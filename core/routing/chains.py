@@ -5,7 +5,6 @@ from collections.abc import Callable
 from core.capabilities import Capability
 from core.config.settings import Account, Settings
 from core.providers.registry import Registry
-from core.providers.table import Row
 from core.routing.strategies import STRATEGIES, Order, Ordering
 from core.types.target import Place
 
@@ -66,7 +65,11 @@ class Chains:
             return True
         facts.first = None
         found = {one: vectors(one, accounts[one]) for one in order(list(accounts), facts)}
-        ready = {one: whose for one, whose in found.items() if whose and self._is_ready(one, accounts[one])}
+        ready = {
+            one: whose
+            for one, whose in found.items()
+            if whose and self._registry.is_ready(one.provider, accounts[one])
+        }
         facts.first = first
         if self.common(Capability.EMBED) not in ready.values():
             return True
@@ -103,15 +106,8 @@ class Chains:
         if second is None:
             return chain
         others = [place for place in chain if not second.covers(place)]
-        ready = [place for place in chain if self._is_ready(place, accounts[place])][:behind]
+        ready = [place for place in chain if self._registry.is_ready(place.provider, accounts[place])][:behind]
         if any(second.covers(place) for place in ready):
             return chain  # it is the first choice as well
         cut = others.index(ready[-1]) + 1 if ready else 0
         return [*others[:cut], *(place for place in chain if second.covers(place)), *others[cut:]]
-
-    def is_ready(self, row: Row, account: Account) -> bool:
-        """Whether it could answer at all."""
-        return row.usable and account.enabled and not self._registry.missing(row, account)
-
-    def _is_ready(self, place: Place, account: Account) -> bool:
-        return self.is_ready(self._registry.rows[place.provider], account)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.capabilities import Capability
-from core.config.settings import Settings
+from core.config.settings import Account, Settings
 from core.providers.registry import Registry
 from core.routing.chains import AUTO
 from core.types.target import Place
@@ -39,9 +39,9 @@ def _choice(
     config: Settings, registry: Registry, field: str, name: str, capability: Capability | None
 ) -> Iterator[str]:
     place = registry.place(name, config.accounts)
-    row = registry.rows[place.provider] if place else None
-    if place is None or row is None or not row.usable:
+    if place is None:
         return  # which is said elsewhere
+    row = registry.rows[place.provider]
     where = config.origins.get(field, field.upper())
     if capability is not None and registry.offering(capability) and capability not in row.capabilities:
         yield f"{where}: {name} cannot {capability}, so it is passed over"
@@ -61,17 +61,18 @@ def _anybody(config: Settings, registry: Registry, capability: Capability) -> bo
 
 
 def _ready(config: Settings, registry: Registry, place: Place) -> bool:
-    row = registry.rows[place.provider]
-    return any(
-        one.enabled and not registry.missing(row, one)
-        for one in config.accounts.get(place.provider, ())
-        if place.covers(Place(place.provider, one.name))
-    )
+    return any(registry.is_ready(place.provider, one) for one in _accounts(config, place))
+
+
+def _accounts(config: Settings, place: Place) -> list[Account]:
+    """Whom a place means."""
+    ones = config.accounts.get(place.provider, ())
+    return [one for one in ones if place.covers(Place(place.provider, one.name))]
 
 
 def _lack(config: Settings, registry: Registry, place: Place) -> str:
     row = registry.rows[place.provider]
-    first, *_ = (one for one in config.accounts[place.provider] if place.covers(Place(place.provider, one.name)))
+    first, *_ = _accounts(config, place)
     if not first.enabled:
         return "it is switched off"
     needed = f"set {' and '.join(registry.missing(row, first))}"
@@ -81,7 +82,7 @@ def _lack(config: Settings, registry: Registry, place: Place) -> str:
 def _models(config: Settings, registry: Registry) -> Iterator[str]:
     """Embedding models of those that make no embeddings."""
     for row in registry.rows.values():
-        if not row.usable or Capability.EMBED in row.capabilities:
+        if Capability.EMBED in row.capabilities:
             continue
         for one in config.accounts.get(row.name, ()):
             origin = config.origin(row.name, one.name, "embedding_model")

@@ -54,15 +54,11 @@ def problems(config: Settings, registry: Registry, models: Catalog) -> list[Misc
 def _is_known(name: str, config: Settings, registry: Registry, models: Catalog) -> bool:
     if registry.place(name.partition("/")[0], config.accounts) is not None:
         return True
-    return any(owner in registry.rows and registry.rows[owner].usable for owner, _ in models.keys_of(name))
+    return any(owner in registry.rows for owner, _ in models.keys_of(name))
 
 
-def warnings(config: Settings, registry: Registry) -> list[str]:
+def warnings(config: Settings) -> list[str]:
     found = []
-    for _, where, name in _names(config):
-        place = registry.place(name, config.accounts)
-        if place is not None and not registry.rows[place.provider].usable:
-            found.append(f"{where}: this version cannot use {registry.rows[place.provider].title} yet")
     if config.table and not config.bucket and config.cache:
         table = config.origins.get("table", "PATCHBAY_TABLE")
         found.append(

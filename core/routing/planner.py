@@ -137,23 +137,11 @@ class Planner:
                     excluded[target] = refusal
                 else:
                     candidates[target] = self._candidate(choice, wish, request, at)
-        if not candidates and named is None and not options.models:
-            excluded = {**self._unusable_here(), **excluded}
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
-
-    def _unusable_here(self) -> dict[Target, Exclusion]:
-        """Who was given a key though this version cannot use him: whoever did so expects him to answer."""
-        found = [
-            (Target(row.name, one.name, ""), row)
-            for row in self._registry.rows.values()
-            for one in self._registry.accounts(row.name)
-            if not row.usable and one.enabled and one.has_access
-        ]
-        return {one: Exclusion(one, "capability", _not_yet(row)) for one, row in found}
 
     def dropped(
         self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
@@ -179,12 +167,11 @@ class Planner:
     def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
         places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy, capability), 0.0)
-        rows, accounts = self._registry.rows, self._registry.accounts
         return [
             place
             for place in places
-            for one in accounts(place.provider)
-            if one.name == place.account and self._chains.is_ready(rows[place.provider], one)
+            for one in self._registry.accounts(place.provider)
+            if one.name == place.account and self._registry.is_ready(place.provider, one)
         ]
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
@@ -251,7 +238,7 @@ class Planner:
         """Whether somebody who could answer has it as his embedding model."""
         return any(
             model == (one.embedding_model or row.default_models.get(Capability.EMBED))
-            and self._chains.is_ready(row, one)
+            and self._registry.is_ready(row.name, one)
             for row in self._registry.offering(Capability.EMBED)
             for one in self._registry.accounts(row.name)
         )
@@ -272,8 +259,6 @@ class Planner:
 
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
-        if not row.usable:
-            return Exclusion(target, "capability", _not_yet(row), by_request=True)
         if capability not in row.capabilities:
             return Exclusion(
                 target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
@@ -402,10 +387,6 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
-
-
-def _not_yet(row: Row) -> str:
-    return f"this version cannot use {row.title} yet"
 
 
 def _longest(facts: Facts) -> int:

@@ -74,7 +74,7 @@ class Wishes:
             for owner, its_name in others:
                 if owner == in_chain.provider:
                     yield Wish(owner, its_name, where, named=True, account=in_chain.account)
-        # Who has it and is on no chain: the one that was written down, or any, because this version cannot use it.
+        # Who has it and is on no chain: the one that was written down, or any, because it does something else.
         for owner, its_name in others:
             if all(owner != in_chain.provider for in_chain in chain):
                 yield Wish(owner, its_name, where, named=True)

@@ -7,7 +7,7 @@ from core.types.target import Place
 
 
 def banner(service: Service, url: str) -> str:
-    rows = [row for row in service.registry.rows.values() if row.usable]
+    rows = list(service.registry.rows.values())
     width = max(len(row.title) for row in rows)
     lines = [f"Patchbay on {url}", "", *(f"  {row.title:<{width}}  {_state(service, row)}" for row in rows), ""]
     if any(_simulated(service, row) for row in rows):
@@ -50,7 +50,7 @@ def _state(service: Service, row: Row) -> str:
 
 
 def _live(service: Service, row: Row) -> bool:
-    return any(one.enabled and not service.registry.missing(row, one) for one in service.settings.accounts[row.name])
+    return any(service.registry.is_ready(row.name, one) for one in service.settings.accounts[row.name])
 
 
 def _simulated(service: Service, row: Row) -> bool:

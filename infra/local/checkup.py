@@ -10,7 +10,7 @@ from yarl import URL
 
 from core.bootstrap import Service
 from core.config.accounts import names_of
-from core.config.settings import Account, Settings
+from core.config.settings import Account
 from core.errors import (
     ConnectTimeout,
     CredentialRefused,
@@ -57,8 +57,7 @@ class Checkup:
 
     async def findings(self) -> list[Finding]:
         accounts = self.service.settings.accounts
-        rows = [row for row in self.service.registry.rows.values() if row.usable]
-        named = [(row, one) for row in rows for one in accounts.get(row.name, ())]
+        named = [(row, one) for row in self.service.registry.rows.values() for one in accounts.get(row.name, ())]
         given = [(row, one) for row, one in named if one.has_access]
         providers = await asyncio.gather(*(self._provider(row, one) for row, one in given))
         return [*providers, *self._others(named, given), *self._clock()]
@@ -154,11 +153,8 @@ class Checkup:
             if (row, one) not in given and one.enabled
         ]
         if not given:
-            settings, fix = self.service.settings, "put a key into .env, e.g. OPENAI_API_KEY=..."
-            if settings.configured:
-                kept = [row.title for row in self.service.registry.rows.values() if _is_kept(settings, row)]
-                return [Finding("providers", "fail", f"this version cannot use {' and '.join(kept)} yet", fix)]
-            if not is_loopback(settings.host):
+            fix = "put a key into .env, e.g. OPENAI_API_KEY=..."
+            if not is_loopback(self.service.settings.host):
                 return [Finding("providers", "fail", "nothing is configured, and HOST is not loopback", fix)]
             return [Finding("providers", "warn", "nothing is configured, so simulators answer", fix)]
         return [Finding("providers", "ok", f"not set up: {', '.join(lacking) or 'none'}; simulators are off")]
@@ -171,7 +167,3 @@ class Checkup:
             said = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the providers'"
             return [Finding("clock", "warn", said, "set the clock (NTP): signatures and prices go by it")]
         return [Finding("clock", "ok", "agrees with the providers'")]
-
-
-def _is_kept(settings: Settings, row: Row) -> bool:
-    return not row.usable and any(one.has_access for one in settings.accounts[row.name])

@@ -178,7 +178,7 @@ def model_with(row: Row, *features: Feature) -> str | None:
         return found
     if default is not None and all(model.id != default for model in known):
         return default
-    return "unheard-of" if row.local else None  # what nobody knows has what its row says
+    return "acme/unheard-of"  # what nobody knows has what its row says
 
 
 def asked(gateway: Server, row: Row, model: str | None, cell: Cell, mode: Mode) -> Heard:

@@ -16,16 +16,11 @@ from tests.functions.helpers import problem, providers
 from tests.harness import HELLO, Server, server
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_a_key_of_a_provider_that_cannot_be_used_starts_no_simulators(someday, tmp_path, host):
-    with server(tmp_path, HOST=host, PATCHBAY_API_KEY="gate", SOMEDAY_API_KEY="sk-some") as gateway:
-        gateway.http.headers["authorization"] = "Bearer gate"
+def test_a_key_that_is_switched_off_starts_no_simulators(tmp_path):
+    with server(tmp_path, OPENAI_API_KEY="sk-off", OPENAI_ENABLED="false") as gateway:
         error = problem(gateway.chat(), 503)
         assert gateway.service.settings.simulated is False
-    assert error["message"].startswith(
-        "No target can serve this request. someday: this version cannot use Someday yet; "
-    )
-    assert "OPENAI_API_KEY" in error["message"]
+    assert "openai/gpt-6-luna: switched off by OPENAI_ENABLED (environment)" in error["message"]
 
 
 def test_beyond_loopback_there_are_no_simulators(tmp_path):

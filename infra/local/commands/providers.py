@@ -25,8 +25,7 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - click passes options by 
         can = ", ".join(provider["capabilities"])
         for account in provider["accounts"]:
             name = provider["name"] if account["name"] == "default" else f"{provider['name']}:{account['name']}"
-            state = _state(account) if can else "not in this version"
-            rows.append([name, state, account["model"] or "-", can or "-"])
+            rows.append([name, _state(account), account["model"] or "-", can])
     table(rows, state="STATE")
 
 

@@ -68,14 +68,6 @@ class TestForms:
     def test_every_name_of_a_provider(self, accounts, name):
         assert accounts("azure", f"providers: {{{name}: {{model: m}}}}")["default"].model == "m"
 
-    @pytest.mark.parametrize("name", ["someday", "later"])
-    def test_of_one_that_cannot_be_used_yet(self, someday, tmp_path, name):
-        (tmp_path / "patchbay.yaml").write_text(f"providers: {{{name}: {{model: m}}}}")
-        config, problems = examine(Registry.with_plugins().declared(), environ={}, dotenv=tmp_path / ".env")
-        assert not problems
-        assert config.accounts["someday"][0].usable is False
-        assert config.warnings[0].startswith("Someday: this version cannot use it yet; its settings are kept")
-
     @pytest.mark.parametrize(
         "text",
         [

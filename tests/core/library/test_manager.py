@@ -416,18 +416,18 @@ def test_settings_changed_at_run_time_hold_here_too(house):
     assert run(work()) == "groq"
 
 
-def test_a_registry_of_who_is_not_built_yet_asks_nobody_else(someday, house):
-    from core.library import SomedayProvider
-
-    with pytest.raises(NotYet, match="cannot call someday yet"):
-        ProviderManager().with_fallback(SomedayProvider())
-    with pytest.raises(NotYet):
-        ProviderFactory.create_provider("later", "llm_chat")
+def test_who_is_registered_is_asked_and_nobody_else(house):
     registry = ProviderRegistry()
-    registry.register(SomedayProvider())
-    alone = Orchestrator(provider_registry=registry)
-    with pytest.raises(NotYet, match="cannot call someday yet"):
-        run(alone.chat_completion(HELLO))
     registry.register(GroqProvider())
+    alone = Orchestrator(provider_registry=registry)
     assert run(alone.chat_completion(HELLO)).provider == "groq"
     assert run(alone.run_task({"prompt": "Hello", "role": "coder"})).provider == "groq"
+
+
+def test_who_was_looked_up_may_join(house):
+    """What the factory and a registry hand out is the environment's own; it can be in a chain like any other."""
+    groq, openai = ProviderFactory.create_provider("groq", "llm_chat"), ProviderRegistry().get_provider("openai")
+    manager = ProviderManager().with_fallback(groq).with_fallback(openai)
+    assert run(manager.generate(HELLO)).provider == "groq"
+    house.server.fault("groq", "500")
+    assert run(manager.generate(HELLO, cache="off")).provider == "openai"

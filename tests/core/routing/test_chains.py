@@ -79,9 +79,6 @@ class TestExplicit:
         assert order(made, provider="together") == ["together", "groq", "openai"]
         assert order(made, provider="together", fallback=False) == ["together"]
 
-    def test_somebody_this_version_cannot_use_is_left_out(self, someday, planner):
-        assert order(planner(KEYS, CHAT_CHAIN="later,openai")) == ["openai"]
-
 
 class TestSecond:
     def test_follows_right_after_the_first_that_can_answer(self, planner):
@@ -235,16 +232,6 @@ class TestAccounts:
         out = {str(one.target).partition("/")[0]: one.reason for one in plan(made).excluded}
         assert out["azure:east"] == "set AZURE_EAST_API_KEY"
         assert out["groq:off"] == "switched off by patchbay.yaml: providers.off.enabled"
-
-    def test_one_of_a_provider_that_cannot_be_used_yet(self, someday, planner):
-        made = plan(planner(KEYS, SOMEDAY_API_KEY="k"), provider="later")
-        assert made.excluded[0].reason == "this version cannot use Someday yet"
-        assert made.candidates[0].target.provider == "azure"
-
-    def test_a_model_of_one(self, someday, planner):
-        made = plan(planner(KEYS), model="someday/m")
-        assert made.excluded[0].target.provider == "someday"
-        assert made.excluded[0].reason == "this version cannot use Someday yet"
 
     def test_a_model_of_somebody_outside_the_chain(self, planner):
         found = plan(planner(KEYS, CHAT_CHAIN="groq"), model="gpt-4.1-mini").candidates
