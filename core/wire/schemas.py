@@ -20,6 +20,7 @@ _MOST_BUILD = 30_000  # of regular expressions: some 30 ms
 _LARGEST_PATTERN = 256 * 1024  # bytes, as it is prepared
 _MANY_WAYS = 2_000_000  # in a whole answer: some 40 ms
 _FEW_WAYS = 10_000  # up to here what is wrong is listed; a list costs a thousand times a yes or no
+_MUCH = 500_000  # of ways, values and levels: what is wrong is told with a copy of what is within it
 _DEEPEST = 40  # levels of an answer that count
 _LONGEST_SAID = 500  # characters: values are quoted
 _LONGEST_NAME = 100
@@ -69,7 +70,7 @@ class Schema:
             return []
         depth, size = _extent(value)
         ways = self._ways.paths * max(self._ways.turns, 1) ** min(depth, _DEEPEST)
-        if ways > _FEW_WAYS or not self._certain:
+        if not self._certain or ways > _FEW_WAYS or ways * size * depth > _MUCH:
             return [_UNLISTED]
         try:
             errors = self._validator.iter_errors(value) if ways * size <= _FEW_WAYS else self._first(value)

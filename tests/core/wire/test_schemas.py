@@ -158,10 +158,15 @@ class TestAnswers:
         assert schema_of({"type": "string", "pattern": "^(a+)+$"}).misses("a" * 100_000 + "!")
 
     def test_one_too_deep_to_be_quoted(self):
+        """Each level of alternatives has its own copy of all that is within it."""
         value = "x"
         for _ in range(400):
             value = {"value": 1, "next": value}
         assert [miss.where for miss in schema_of(TREE).misses(value)] == ["its root"]
+
+    def test_one_too_large_to_be_copied_for_each_alternative(self):
+        schema = schema_of({"anyOf": [{"type": "object", "required": [f"p{n}"]} for n in range(100)]})
+        assert [miss.where for miss in schema.misses({"a": [1] * 5000})] == ["its root"]
 
     def test_what_can_take_long_is_known_beforehand(self):
         assert not schema_of(PERSON).is_long({}, 100_000)
