@@ -262,6 +262,13 @@ class SchemaMissed(TargetError):
     advice = "Simplify the schema, describe its fields, or choose a model that keeps to schemas by itself."
 
 
+class SchemaUnmet(SchemaMissed):
+    """So many answers missed it that it is the schema: the chain stops."""
+
+    mends = False
+    next = False
+
+
 class NoRoomToMend(SchemaMissed):
     status = 400
     fault: Fault = "caller"
