@@ -66,6 +66,8 @@ class Fetch:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._follow(_usable(url), take)
+        except aiohttp.ConnectionTimeoutError:
+            raise MediaUnavailable("its server could not be reached in time") from None
         except TimeoutError:
             raise MediaUnavailable(f"it did not come whole within {self._seconds:g} s") from None
         except _FOREIGN as error:
@@ -211,8 +213,6 @@ def _unavailable(error: BaseException) -> MediaUnavailable:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return MediaUnavailable("its server's certificate does not hold")
-        case aiohttp.ConnectionTimeoutError():
-            return MediaUnavailable("its server could not be reached in time")
         case aiohttp.ClientConnectorDNSError() | aiohttp.InvalidURL():
             return MediaUnavailable(_NOT_THERE)
         case aiohttp.ClientConnectorError() if isinstance(error.os_error, _NotAllowed):

@@ -551,9 +551,10 @@ NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | TEXT
 ARGUMENTS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=3), max_size=3)
 BYTES = st.binary(min_size=1, max_size=9).map(lambda raw: b64encode(raw).decode())
+PICTURES = st.binary(max_size=9).map(lambda raw: b64encode(b"\x89PNG\r\n\x1a\n" + raw).decode())
 PARTS = st.one_of(
     TEXT.map(lambda text: {"type": "text", "text": text}),
-    BYTES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
+    PICTURES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
     BYTES.map(lambda data: {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}),
     BYTES.map(lambda data: {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{data}"}}),
 )
