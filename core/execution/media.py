@@ -16,9 +16,9 @@ from core.wire.media import HEAD, kind_of, scheme_of
 
 _MOST = 64  # parts of a request
 _AT_ONCE = 8
-_SECONDS = 30.0  # for all files of a request together
+_SECONDS = 30.0  # for all files of a request
 _FETCHED = frozenset({"http", "https"})
-# What all requests together may fetch at once, and how many times the bytes of one they may hold.
+# What all requests may fetch at once, and how many times the bytes of one they may hold.
 _ALL_AT_ONCE = 32
 _REQUESTS = 8
 # What a part may hold; a file may be anything that is known.

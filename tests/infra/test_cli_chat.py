@@ -163,9 +163,17 @@ def test_images_by_their_first_bytes(patchbay, asked, tmp_path, how, raw, kind):
     ]
 
 
-def test_an_image_by_its_address(patchbay, asked):
-    assert patchbay("chat", "What?", "--image", "https://example.org/a.png").exit_code == 0
+@pytest.mark.parametrize("url", ["https://example.org/a.png", "HTTPS://example.org/a.png"])
+def test_an_image_by_its_address(patchbay, asked, url):
+    assert patchbay("chat", "What?", "--image", url).exit_code == 0
     assert asked()["messages"][0]["content"][1]["image_url"] == {"url": "https://example.org/a.png"}
+
+
+def test_an_image_that_the_provider_does_not_take(patchbay, tmp_path):
+    (tmp_path / "photo").write_bytes(b"\0\0\0\x18ftypheic")
+    said = patchbay("chat", "What?", "--image", "photo")
+    assert said.exit_code != 0
+    assert "does not take image/heic as an image" in said.output
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver
@@ -194,7 +195,7 @@ class TestLimits:
         assert error.message in {"it cannot be unpacked", "too large"}
 
     def test_what_comes_counts_where_it_is_more_than_what_is_in_it(self):
-        taken = []
+        taken: list[int] = []
 
         async def work():
             packed = zlib.compress(PICTURE)[:2] + b"\0\0\0\xff\xff" * 20_000
@@ -208,7 +209,8 @@ class TestLimits:
     def test_names_that_take_long_hold_up_no_provider(self, monkeypatch):
         """Providers' names are looked up in the loop's own threads."""
         real, closed = socket.getaddrinfo, threading.Event()
-        loop, held = None, asyncio.Event()
+        loop: Any = None
+        held = asyncio.Event()
 
         def slow(host, *rest, **more):
             if host.endswith(".slow.example"):
