@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from core.types.attempt import Attempt
     from core.types.plan import Exclusion
     from core.types.receipt import Receipt
+    from core.types.usage import Usage
 
 Fault = Literal["caller", "account", "provider", "network", "gateway"]
 
@@ -218,7 +219,7 @@ class TargetError(PatchbayError):
     next: ClassVar[bool] = True
     mends: ClassVar[bool] = False
     # The provider may have worked, and may bill for it, though no answer came of it.
-    billed: ClassVar[bool] = False
+    billed: bool = False
     advice: str = "Try again, or let another provider answer."
 
     def __init__(
@@ -230,8 +231,10 @@ class TargetError(PatchbayError):
         param: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        usage: "Usage | None" = None,
     ) -> None:
         super().__init__(message, param=param, code=code)
+        self.usage = usage  # what the provider said was used before it failed
         self.provider_status = provider_status
         self.request_id = request_id
         self.retry_after = retry_after

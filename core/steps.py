@@ -95,10 +95,10 @@ class Steps:
         spent: Callable[[], Usage] = lambda: UNKNOWN_USAGE,
         ready: Ready | None = None,
     ) -> tuple[Receipt, Won[T]]:
-        """Plan and walk. Whatever fails here is settled with its receipt; `spent` is what a failed attempt used."""
+        """Plan and walk. Whatever fails is settled with its receipt; `spent` adds to what a failed attempt used."""
 
         def observe(failed_one: Attempt) -> None:
-            usage = spent()
+            usage = added(failed_one.usage, spent())
             if usage.source != "unknown":
                 failed_one = failed_one._replace(usage=usage, cost=self._cost(failed_one.target, usage))
             self._observe(receipt, failed_one)

@@ -24,6 +24,7 @@ from core.execution.retry import Retry, Step
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.target import Target
+from core.types.usage import UNKNOWN_USAGE
 
 T = TypeVar("T")
 Ready = Callable[[Candidate], Awaitable[None]]
@@ -206,6 +207,7 @@ def _bare(error: TargetError) -> TargetError:
 
 def failed(number: int, candidate: Candidate, error: TargetError, started_at: float, ms: float, step: Step) -> Attempt:
     """The attempt that an error ended."""
+    usage = error.usage or UNKNOWN_USAGE
     return Attempt(
         number=number,
         target=candidate.target,
@@ -220,5 +222,6 @@ def failed(number: int, candidate: Candidate, error: TargetError, started_at: fl
         code=error.code,
         request_id=error.request_id,
         retry_after=error.retry_after,
-        billed=error.billed,
+        billed=error.billed and usage.source != "reported",
+        usage=usage,
     )

@@ -127,6 +127,7 @@ class ForeignStream(ABC):
         self.ended = False
         self.usage = Usage()
         self.outputs = 0
+        self.losses: list[str] = []  # what of the answer could not be said
 
     @abstractmethod
     def _event(self, name: str, data: Body) -> list[Frame]:
