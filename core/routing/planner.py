@@ -307,8 +307,8 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        if missing := means.lacking(row, target, model, request):
-            return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
+        if unmet := means.unmet(row, target, model, request):
+            return Exclusion(target, "features", unmet, by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"

@@ -8,7 +8,7 @@ import orjson
 from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
-from core.wire.media import read_data_url
+from core.wire.media import check_address, read_data_url, scheme_of
 from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools
 from core.wire.shapes import check_type as check_type  # noqa: PLC0414 - who reads other bodies has it from here
 from core.wire.structured import Wanted, check_format, wanted_in
@@ -295,12 +295,11 @@ def _read_part(part: Any, where: str, seen: _Seen) -> None:
 
 def _read_image(image: Any, where: str, seen: _Seen) -> None:
     check_type(where, image, _OBJECT)
-    url = image.get("url")
-    check_type(f"{where}.url", url, _TEXT)
+    check_type(f"{where}.url", image.get("url"), _TEXT)
     seen.features.add(Feature.VISION)
     seen.images += 1
-    if url.startswith("data:"):
-        data = read_data_url(url, f"{where}.url")
+    if _read_address(image, "url", where) == "data":
+        data = read_data_url(image["url"], f"{where}.url")
         seen.image_types.add(data.type)
         seen.image_bytes = max(seen.image_bytes, data.size)
     else:
@@ -315,12 +314,17 @@ def _read_file(given: Any, kind: str, where: str, seen: _Seen) -> None:
     for name in LINKS[kind]:
         if (value := given.get(name)) is not None:
             check_type(f"{where}.{name}", value, _TEXT)
-            seen.links = seen.links or is_link(value)
+            if (name.endswith("url") or scheme_of(value)) and _read_address(given, name, where) != "data":
+                seen.links = True
 
 
-def is_link(text: str) -> bool:
-    """Whether it says where a file is, and not what is in it."""
-    return text.startswith(("http://", "https://"))
+def _read_address(given: dict[str, Any], name: str, where: str) -> str:
+    """Its scheme, written small from here on: all who look at it later need look for one spelling."""
+    url = given[name]
+    scheme = check_address(url, f"{where}.{name}")
+    if not url.startswith(scheme):
+        given[name] = scheme + url[len(scheme) :]
+    return scheme
 
 
 def _length(text: str) -> int:

@@ -159,14 +159,19 @@ def test_an_input_that_a_model_lacks_is_that_parameters_fault(tmp_path):
 
 
 def test_pictures(tmp_path):
-    far = "https://example.com/a.png"
-    body: dict[str, Any] = {"messages": [user(text("Look"), image(), image(far))]}
+    body: dict[str, Any] = {"messages": [user(text("Look"), image(), image())]}
     answer, _, requests = asked(tmp_path, model=f"replicate/{SEEING}", **body)
-    assert f"I was given 2 images: image/png of 70 bytes, {far}." in answer.text
-    assert given(requests) == {"prompt": "Look", "image_input": [PNG, far]}
+    assert "I was given 2 images: image/png of 70 bytes, image/png of 70 bytes." in answer.text
+    assert given(requests) == {"prompt": "Look", "image_input": [PNG, PNG]}
     blind, _, requests = asked(tmp_path, model=f"replicate/{LLAMA}", **body)
     assert (blind.status, requests) == (400, [])
     assert "does not take vision" in blind.error["message"]
+    # The server here is not the vendor's, so it is no place to send addresses to.
+    far, _, requests = asked(
+        tmp_path, model=f"replicate/{SEEING}", messages=[user(text("Look"), image("http://127.0.0.1:9999/a.png"))]
+    )
+    assert (far.status, requests) == (400, [])
+    assert "there is no such host, or it is not allowed" in far.error["message"]
 
 
 def test_tools_are_declared_absent(tmp_path):

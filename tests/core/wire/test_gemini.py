@@ -589,9 +589,10 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | TEXT
 ARGUMENTS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=3), max_size=3)
 # No kind of file begins like that: bytes say what they are.
 BYTES = st.binary(min_size=1, max_size=9).map(lambda raw: b64encode(b"~" + raw).decode())
+PICTURES = st.binary(max_size=9).map(lambda raw: b64encode(b"\x89PNG\r\n\x1a\n" + raw).decode())
 PARTS = st.one_of(
     TEXT.map(lambda text: {"type": "text", "text": text}),
-    BYTES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
+    PICTURES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
     BYTES.map(lambda data: {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}),
     BYTES.map(lambda data: {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{data}"}}),
 )

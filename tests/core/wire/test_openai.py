@@ -233,7 +233,7 @@ class TestSize:
 
     def test_an_image_counts_by_its_size_and_not_by_its_bytes(self):
         small = chat_facts({"messages": said(IMAGE)}).input_tokens
-        inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 1_000_000}}
+        inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoA" + "A" * 1_000_000}}
         assert 100 < small == chat_facts({"messages": said(inline)}).input_tokens
         assert chat_facts({"messages": said(IMAGE, IMAGE)}).input_tokens > 1.9 * small
 
