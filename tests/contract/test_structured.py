@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -430,7 +431,7 @@ def test_what_is_checked_apart_is_mended_too(tmp_path):
 
 
 def test_a_process_that_cannot_be_started_is_told_of(tmp_path, monkeypatch):
-    monkeypatch.setattr(apart.sys, "executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     schema = {"type": "object", "additionalProperties": {"$ref": "#"}, "properties": {"c": {"$ref": "#"}}}
     wanted = {"type": "json_schema", "json_schema": {"name": "many", "schema": schema}}
     heard, _, _ = ask(tmp_path, ["openai"], wanted=wanted, openai=["{}"])
