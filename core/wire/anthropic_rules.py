@@ -119,7 +119,7 @@ def thinking(
         return None, None
     effort = _effort(rules, level, _EFFORTS, losses)
     if rules.thinking == "adaptive":
-        return _adaptive(wanted, rules, losses), effort
+        return _adaptive(wanted, rules, limit, losses), effort
     return _budget(wanted, level, limit, losses), effort
 
 
@@ -131,10 +131,10 @@ def _without(rules: Rules, level: str | None, losses: list[str]) -> tuple[Body |
     return off, _effort(rules, level if level != "none" else None, _EFFORTS[:3], losses)
 
 
-def _adaptive(wanted: Mapping[str, Any], rules: Rules, losses: list[str]) -> Body:
+def _adaptive(wanted: Mapping[str, Any], rules: Rules, limit: int, losses: list[str]) -> Body | None:
     if wanted.get("type") == "enabled":
         if rules.sampling:
-            return dict(wanted)  # the one generation that takes both
+            return _budget(wanted, None, limit, losses)  # the one generation that takes both
         if wanted.get("budget_tokens"):
             losses.append("thinking.budget_tokens was left out: this model decides by itself how long it thinks")
     more = {name: value for name, value in wanted.items() if name not in {"type", "budget_tokens"}}

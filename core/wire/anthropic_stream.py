@@ -97,8 +97,9 @@ class MessagesStream(ForeignStream):
         """A thought begins; one that only its maker can read is whole."""
         secret = detail_of(block, self._thoughts) if block.get("data") else None
         made = secret or {"type": "reasoning.text", "format": FORMAT, "index": self._thoughts}
-        self._thought = {name: made[name] for name in ("type", "format", "index")}
-        self._told = self._places.here() if secret else {"text": "", **self._places.here()}
+        self._thought = {"type": made["type"], "index": made["index"]}
+        # Some clients put pieces of all texts together, so that the format comes but once.
+        self._told = {"format": made["format"], **({} if secret else {"text": ""}), **self._places.here()}
         self._thoughts += 1
         if secret:
             return [self._piece("", data=secret["data"])]

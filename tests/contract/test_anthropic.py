@@ -181,7 +181,9 @@ def test_a_turn_that_thinks_in_steps_comes_back_as_it_was(tmp_path, mode):
             first = await gateway.ask(OPENAI, mode, messages=said, **how)
             body = first.body
             if mode == "stream":
-                body = json.loads(completion_of([event(json.dumps(one).encode()) for one in first.events], Usage()))
+                body = json.loads(
+                    completion_of([event(json.dumps(one).encode()) for one in first.events], Usage()) or b""
+                )
             message = body["choices"][0]["message"]
             result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "12 degrees"}
             return message, await gateway.ask(OPENAI, messages=[*said, message, result], **how)
@@ -190,6 +192,18 @@ def test_a_turn_that_thinks_in_steps_comes_back_as_it_was(tmp_path, mode):
     assert message["content"] == "First I look.Then I ask."
     assert [one.get("place") for one in message["reasoning_details"]] == [None, [13, 0], [13, 0], [24, 0]]
     assert (second.status, warnings_of(second)) == (200, ""), second.body
+
+
+def test_the_official_client_adds_up_a_turn_that_comes_back_as_it_was(gateways, sdk):
+    client, said = sdk(gateways("quick", "anthropic")), [user("get_weather in steps")]
+    how = {"model": f"anthropic/{HAIKU}", "tools": [WEATHER], "reasoning_effort": "high",
+           "extra_body": {"fallback": False}}  # fmt: skip
+    with client.chat.completions.stream(messages=said, **how) as stream:
+        message = stream.get_final_completion().choices[0].message.model_dump(exclude_none=True)
+    result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "12 degrees"}
+    answer = client.chat.completions.with_raw_response.create(messages=[*said, message, result], **how)
+    assert "x-patchbay-warnings" not in answer.headers
+    assert 'the tool returned "12 degrees"' in answer.parse().choices[0].message.content
 
 
 def test_calls_of_others_are_named_in_its_letters(tmp_path):
@@ -209,6 +223,11 @@ def test_calls_of_others_are_named_in_its_letters(tmp_path):
     "fields",
     [
         {"model": "anthropic/claude-sonnet-4-6", "reasoning_effort": "xhigh"},
+        {
+            "model": "anthropic/claude-sonnet-4-6",
+            "max_tokens": 3000,
+            "thinking": {"type": "enabled", "budget_tokens": 20_000},
+        },
         {"model": f"anthropic/{HAIKU}", "thinking": {"type": "enabled", "budget_tokens": 20_000}, "max_tokens": 3000},
     ],
 )
