@@ -90,8 +90,8 @@ class Structured:
         self._usage = UNKNOWN_USAGE
         means = candidate.means or "native"
         body = call.body
-        bound = call.native is not None and bool(call.native.bound)  # it is only whole as it came, so it comes again
-        if self._wrong is not None and self._wrong.target == candidate.target and not bound:
+        tied = _is_tied(call)
+        if self._wrong is not None and self._wrong.target == candidate.target and not tied:
             body = mending(body, self._wrong.text, self._wrong.complaint)
         if body is not call.body or means != "native":
             call = call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
