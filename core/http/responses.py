@@ -115,8 +115,8 @@ class PassedOn(PassingStream):
 
 async def not_stored(request: Question) -> Response:
     """What is done with a response that was kept, or without making one."""
-    where, asked = f"{request.method} {request.url.path}", request.path_params["rest"]
-    if request.method == "POST" and asked in _WITHOUT_ONE:
+    where, asked = f"{request.method} {request.url.path}", request.path_params["response_id"]
+    if asked in _WITHOUT_ONE:
         raise NotFound(f"{where} is not there: {_WITHOUT_ONE[asked]}.", code="unknown_route")
     words = (
         f"{where}: no response is kept here. Send the whole conversation as input, or go on with"
