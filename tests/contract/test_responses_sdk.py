@@ -152,7 +152,7 @@ def test_a_schema(client, provider, model):
 
 @pytest.mark.parametrize(
     ("provider", "bound"),
-    [("openai", {}), ("openai", {"tools": [SEARCH]}), ("together", {})],
+    [("openai", {}), ("openai", {"tools": [SEARCH], "tool_choice": SEARCH}), ("together", {})],
     ids=["free", "bound", "chat"],
 )
 def test_json_that_is_wrong_is_mended(gateways, sdk, provider, bound):

@@ -180,10 +180,6 @@ class TestRequests:
                 {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file_1"}]}]},
                 "input[0].content[0].file_id",
             ),
-            (
-                {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x"}]}]},
-                "input[0].content[0].file_url",
-            ),
         ],
         ids=lambda given: given if isinstance(given, str) else "",
     )
@@ -259,6 +255,7 @@ class TestRequests:
     def test_what_is_named_in_a_chat_is_found_in_what_was_sent(self):
         shown = {**RESULT, "output": [{"type": "input_image", "image_url": "https://x/a.png"}]}
         parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://x/b.png"}]
+        parts.append({"type": "input_file", "file_url": "https://x/c.pdf"})
         names = request_from(
             {
                 "instructions": "x",
@@ -275,6 +272,7 @@ class TestRequests:
             "messages[3].content[0].image_url.url": "input[2].output[0].image_url",
             "messages[3].content[1].text": "input[3].content[0].text",
             "messages[3].content[2].image_url": "input[3].content[1].image_url",
+            "messages[3].content[3].file.file_url": "input[3].content[2].file_url",
             "messages[3].role": "input[3].role",
             "messages": "input",
             "tools[0].function.parameters": "tools[1].parameters",
@@ -293,6 +291,15 @@ class TestRequests:
         assert (
             names("the messages do not fit; set OPENAI_MAX_TOKENS") == "the messages do not fit; set OPENAI_MAX_TOKENS"
         )
+
+    def test_a_document_s_address_can_be_said_to_anybody(self):
+        part = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
+        made = request_from({"input": [{"role": "user", "content": [part]}]})
+        assert made.bound == made.losses == ()
+        assert made.body["messages"][0]["content"] == [
+            {"type": "file", "file": {"file_url": "https://example.com/a.pdf"}}
+        ]
+        assert chat_facts(made.body).links
 
     def test_what_was_kept_needs_no_input(self):
         made = request_from({"previous_response_id": "resp_1"})
