@@ -15,6 +15,7 @@ from core.wire.anthropic_request import request_to
 from core.wire.anthropic_turns import turn_from, turn_to
 from core.wire.canonical import completion, finish_of
 from core.wire.chat import check_type
+from core.wire.shapes import texts_and_files
 
 __all__ = [
     "completion_from", "completion_to", "read_error", "read_usage", "request_from", "request_to", "stop_reason_to",
@@ -38,7 +39,6 @@ _PLAIN: Final[dict[str, tuple[str | None, ...]]] = {
 }  # fmt: skip
 _FREE_TOOL: Final = "web_fetch_requests"
 _LONGEST_USER: Final = 64
-_ATTACHED: Final = "The result is at the beginning of the next message."
 _PATH: Final = re.compile(r"([a-z_]+(?:\.\w+)*): ")  # what a refusal begins with when it names a parameter
 _READ: Final = frozenset(
     {*_SAME, "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "output_config",
@@ -143,13 +143,9 @@ def _said_from(content: Any, where: str, losses: list[str]) -> list[Body]:
 
 
 def _result_from(content: Any, where: str, losses: list[str]) -> tuple[str | list[Body], list[Body]]:
-    """A result's text, and its pictures and files for the message that follows: hardly anybody takes them in one."""
+    """A result's text, and its pictures and files."""
     said = _plain(content, where, losses)
-    if isinstance(said, str):
-        return said, []
-    texts = [part for part in said if part["type"] == "text"]
-    files = [part for part in said if part not in texts]
-    return texts or (_ATTACHED if files else ""), files
+    return (said, []) if isinstance(said, str) else texts_and_files(said)
 
 
 def _tools_from(tools: Any, losses: list[str]) -> Body:
