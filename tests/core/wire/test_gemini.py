@@ -351,8 +351,8 @@ class TestSignatures:
 
     def test_without_their_places_that_is_said(self):
         details = [
-            {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index, **more}
-            for index, (data, more) in enumerate([("b25l", {}), ("dHdv", {})])
+            {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index}
+            for index, data in enumerate(["b25l", "dHdv"])
         ]
         message = {"role": "assistant", "content": "xy", "reasoning_details": details}
         body, losses = sent(HELLO, message)
