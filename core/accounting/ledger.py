@@ -55,6 +55,8 @@ class Ledger:
 def item(receipt: Receipt) -> Item:
     request, plan, caller = receipt.request, receipt.plan, receipt.caller
     options, facts = request.options, request.facts
+    attempts = [attempt(one) for one in receipt.attempts]
+    alone = len(attempts) == 1 and receipt.attempts[0].usage is receipt.usage  # as nearly always: written once
     return {
         "pk": _partition(caller.org, receipt.id),
         "sk": receipt.id,
@@ -77,10 +79,10 @@ def item(receipt: Receipt) -> Item:
             **({"inputs": facts.inputs} if facts.inputs else {}),
         },
         **(_chosen(plan) if plan else {}),
-        "attempts": [attempt(one) for one in receipt.attempts],
+        "attempts": attempts,
         "outcome": receipt.outcome,
         **target(receipt.target),
-        "usage": usage(receipt.usage),
+        "usage": attempts[0].get("usage") if alone else usage(receipt.usage),
         "cost_nano": receipt.cost.nano,
         "cache": receipt.cache,
         **({"cached": cached(receipt.again)} if receipt.again else {}),
@@ -164,8 +166,11 @@ def usage(one: Usage) -> dict[str, Any] | None:
         "prompt_tokens": one.input_total,
         "completion_tokens": one.output_total,
         "total_tokens": one.total,
-        **{name: count for name, count in _further(one).items() if count},
+        **({name: count for name, count in _further(one).items() if count} if any(one[_FURTHER:]) else {}),
     }
+
+
+_FURTHER = Usage._fields.index("cache_write_1h")
 
 
 def _further(one: Usage) -> dict[str, int]:

@@ -13,7 +13,7 @@ from core.errors import NoTarget, PatchbayError
 from core.execution.deadline import Deadline
 from core.execution.media import NO_MEDIA, Media
 from core.execution.streaming import Committed, commit
-from core.execution.structured import FREE, WholeSource, form_of
+from core.execution.structured import FREE, Free, Structured, WholeSource, form_of
 from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Reply
 from core.steps import Steps
 from core.types.caller import Caller
@@ -82,7 +82,7 @@ class Chat:
     async def _answer(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> Answer[Completion]:
-        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
+        form, media = self._form(request), self._media(request)
 
         async def attempt(candidate: Candidate) -> Reply[Completion]:
             call = self._steps.call(candidate, request)
@@ -100,7 +100,7 @@ class Chat:
         return Answer(won.value.value, receipt)
 
     async def _stream(self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off") -> LiveAnswer:
-        form, media = form_of(request.body, partial(self._steps.affords, request)), self._media(request)
+        form, media = self._form(request), self._media(request)
         first_token = self._steps.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
@@ -121,6 +121,11 @@ class Chat:
         receipt.target = won.candidate.target
         judge = form.watch(won.candidate)
         return LiveAnswer(self._steps.finish, self._steps.clock, receipt, won, deadline, judge)
+
+    def _form(self, request: Request) -> Free | Structured:
+        if not request.body.get("response_format"):
+            return FREE
+        return form_of(request.body, partial(self._steps.affords, request))
 
     async def _ask(self, candidate: Candidate, request: Request, call: Call) -> Reply[Completion]:
         reply = await self._chats(candidate).chat(call)

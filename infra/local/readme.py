@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from core.capabilities import Capability, Feature
+from core.config.catalog import Catalog, load
 from core.config.examples import shown
 from core.config.settings import SETTINGS, Settings
 from core.providers.table import TABLE, Row
@@ -45,9 +46,21 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _cells(row: Row) -> list[str]:
     chat, *others = (_mark(one in row.capabilities) for one in _CAPABILITIES.values())
-    features = [_mark(Capability.CHAT in row.capabilities and one in row.features) for one in _FEATURES.values()]
-    means = means_of({Feature.JSON_SCHEMA}, row.features, as_object=True)
+    able = _features(row)
+    features = [_mark(one in able) for one in _FEATURES.values()]
+    means = means_of({Feature.JSON_SCHEMA}, able, as_object=True)
     return [f"`{row.name}` {row.title}", chat, *features, _MEANS[means], *others, _set(row), _models(row)]
+
+
+def _features(row: Row) -> frozenset[Feature]:
+    """What some model of it has, by the catalogue, or by the row where that knows none."""
+    models = [one for one in _catalog().models if one.provider == row.name and one.capability == Capability.CHAT]
+    return row.features.union(*(one.features for one in models if one.lifecycle == "active"))
+
+
+@cache
+def _catalog() -> Catalog:
+    return load()
 
 
 def _mark(has: bool) -> str:  # noqa: FBT001 - it is what the function renders
