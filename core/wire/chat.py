@@ -102,7 +102,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
     if tools := body.get("tools") or body.get("functions"):
         _read_tools(tools, seen)
         check_tools(body.get("tools") or [])
-    if choice := body.get("tool_choice"):
+    if (choice := body.get("tool_choice")) is not None:
         check_choice(choice)
     if thinking := body.get("thinking"):
         check_thinking(thinking)
