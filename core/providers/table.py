@@ -79,6 +79,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    thinking: str = ""  # a pattern: models that think, as reasoning_effort says; those without sampling do anyway
     json_alone: str = ""  # a pattern: models that give JSON only where there are no functions and no documents
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
@@ -177,6 +178,7 @@ TABLE: tuple[Row, ...] = (
         title="Together",
         base_url="https://api.together.ai/v1",
         capabilities=_CHAT_AND_EMBED | _RERANK,
+        thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
@@ -245,6 +247,7 @@ TABLE: tuple[Row, ...] = (
         name="groq",
         title="Groq",
         base_url="https://api.groq.com/openai/v1",
+        thinking="openai/gpt-oss-",
         default_models={Capability.CHAT: "openai/gpt-oss-120b"},
         extra_params=frozenset({"reasoning_format", "include_reasoning"}),
         lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
@@ -266,6 +269,7 @@ TABLE: tuple[Row, ...] = (
         adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
         capabilities=_CHAT_AND_EMBED | _RERANK,
+        thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "openai/gpt-oss-120b",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
