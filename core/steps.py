@@ -118,6 +118,8 @@ class Steps:
             raise
         receipt.warnings += won.candidate.warnings
         if request.native is not None:
+            if receipt.cache == "miss" and self._native(won.candidate, request.native) is not None:
+                receipt.cache = "off"  # answers in the caller's dialect are not kept
             receipt.warnings += self._uncached(won.candidate, request, request.native)
             receipt.warnings += self._lost(won.candidate, request, request.native)
         substitution = self._substitution(request, won.candidate, plan.named)

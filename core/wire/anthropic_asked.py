@@ -13,7 +13,7 @@ from core.wire.chat import check_type
 _SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", "cache_control")
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
-_THINKING: Final = frozenset({"enabled", "disabled", "adaptive", "between_tools"})
+THINKING: Final = frozenset({"enabled", "disabled", "adaptive", "between_tools"})
 _LONGEST_USER: Final = 64
 _ATTACHED: Final = "The result is at the beginning of the next message."
 _READ: Final = frozenset(
@@ -76,7 +76,7 @@ def translated(body: Mapping[str, Any]) -> Translation:
         if limit == 0:
             bound.append("max_tokens (0)")  # what is to be kept is read, and nothing is answered
     thinking = body.get("thinking")
-    if type(thinking) is dict and thinking.get("type") not in _THINKING:
+    if type(thinking) is dict and thinking.get("type") not in THINKING:
         bound.append(f"thinking ({_said(thinking.get('type'))})")
     made["messages"] = _messages_from(body, losses, bound, places)
     if tools := body.get("tools"):

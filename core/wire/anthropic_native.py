@@ -6,6 +6,7 @@ What a model refuses would be answered by another vendor, without what was asked
 from collections.abc import Mapping
 from typing import Any, Final
 
+from core.wire.anthropic_asked import THINKING
 from core.wire.anthropic_blocks import Body
 from core.wire.anthropic_request import PLACEHOLDER, reason_off
 from core.wire.anthropic_rules import SAMPLING, Rules, rules_of, sampling, thinking
@@ -46,6 +47,8 @@ def _thoughts(made: Body, rules: Rules, *, forced: bool, losses: list[str]) -> N
     level, wanted = config.get("effort"), made.get("thinking")
     if wanted is None and level in {None, *rules.efforts} and not (forced and rules.unasked):
         return
+    if wanted is not None and wanted.get("type") not in THINKING:
+        return  # which its maker may know
     limit = made.get("max_tokens") or rules.max_tokens
     asked = {"thinking": wanted, "reasoning_effort": level}
     thought, effort = thinking(asked, rules, limit, reason_off=reason_off(made, asked, rules), losses=losses)
