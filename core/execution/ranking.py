@@ -16,8 +16,7 @@ Send = Callable[[list[str]], Awaitable[Reply[Ranking]]]  # about some of the doc
 
 
 class Ranks:
-    """The documents of one request. What one model has ranked is kept while it is asked again: scores of two models
-    cannot be compared."""
+    """The documents of one request. Ranks are kept while one model is asked: scores of two cannot be compared."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._top: int | None = body.get("top_n")

@@ -1,6 +1,7 @@
 """What a Messages request says reaches whoever answers, or is said not to: in its own dialect and in translation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -81,8 +82,8 @@ class TestWhoWasAsked:
     def test_an_agent_with_a_search_of_its_vendor(self, here):
         """As Claude Code asks: its own tools, the vendor's, a long system prompt with markers, thinking."""
         mark = {"cache_control": {"type": "ephemeral"}}
-        search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
-        fields = {
+        search: Any = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
+        fields: dict[str, Any] = {
             "system": [{"type": "text", "text": "You are an agent.", **mark}],
             "tools": [tool("Bash", "command"), {**tool("Edit", "path"), **mark}, search],
             "thinking": {"type": "adaptive"}, "metadata": {"user_id": "u"},
@@ -134,7 +135,7 @@ class TestThinking:
     def test_strictly_who_does_not_think_need_not_be_told(self, here):
         named = {"provider": "openai", "fallback": False, "strict": True}
         answer = ask(here, "gpt-4.1-mini", thinking={"type": "disabled"}, **named)
-        assert (answer.status_code, warned(answer)) == (200, ""), answer.text
+        assert (answer.status_code, "thinking" in warned(answer)) == (200, False), answer.text
         assert "thinking" not in sent(here, "openai")
 
     def test_thoughts_and_plans_are_blocks_of_their_own_however_they_come(self, here):
@@ -173,10 +174,10 @@ class TestNonsense:
 
     @pytest.mark.parametrize("fields", [{"messages": user({"type": "nope"})}, {"thinking": {"type": "zz"}}])
     def test_its_own_vendor_may_know_better(self, here, fields):
-        before = len(here.fleet.requests("anthropic"))
+        before = {name: len(here.fleet.requests(name)) for name in NAMES}
         answer = ask(here, **fields)
         assert answer.status_code == 400, answer.text
-        assert len(here.fleet.requests("anthropic")) == before + 1
+        assert {name for name in NAMES if len(here.fleet.requests(name)) > before[name]} == {"anthropic"}
 
     def test_without_a_model_the_chain_answers(self, here):
         assert ask(here, None).status_code == 200

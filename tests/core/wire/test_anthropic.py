@@ -764,6 +764,9 @@ def test_a_request_that_fits_is_left_as_it_came(model):
     assert fitted(body, version_for(body)) == (body, [])
 
 
+USED = {"type": "tool_use", "id": "c", "name": "f"}
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
@@ -780,8 +783,7 @@ def test_a_request_that_fits_is_left_as_it_came(model):
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "assistant", "content": None}]}, "messages[0].content"),
         ({"messages": [user([])]}, "messages[0].content"),
-        ({"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": "x"}]}]},
-         "messages[0].content[0].input"),
+        ({"messages": [{"role": "assistant", "content": [{**USED, "input": "x"}]}]}, "messages[0].content[0].input"),
     ],
 )
 def test_what_is_no_request_is_refused_with_its_place(body, param):
