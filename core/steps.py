@@ -116,7 +116,7 @@ class Steps:
         except BaseException:
             await self._settle(receipt, "cancelled")
             raise
-        receipt.warnings += won.candidate.warnings
+        receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
         if request.native is not None:
             if receipt.cache == "miss" and self._native(won.candidate, request.native) is not None:
                 receipt.cache = "off"  # answers in the caller's dialect are not kept
@@ -186,6 +186,13 @@ class Steps:
             request.options.strict,
             native,
         )
+
+    def told(self, candidate: Candidate, request: Request, warnings: tuple[str, ...]) -> tuple[str, ...]:
+        """Warnings by the names that the caller knows."""
+        native = request.native
+        if native is None or native.named is None or self._native(candidate, native) is not None:
+            return warnings
+        return tuple(map(native.named, warnings))
 
     def _native(self, candidate: Candidate, native: Native) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""

@@ -156,7 +156,7 @@ def messages_request(body: Body, route: str, timeout: float | None) -> Request:
         facts = chat_facts(found.body)
     except BadRequest as error:
         raise found.in_theirs(error) from None
-    native = Native(wire.DIALECT, body, losses=tuple(found.losses), bound=tuple(found.bound))
+    native = Native(wire.DIALECT, body, losses=tuple(found.losses), bound=tuple(found.bound), named=found.named)
     streams = bool(found.body.get("stream"))
     return Request(Capability.CHAT, found.body, chosen, facts, streams, route=route, timeout=timeout, native=native)
 

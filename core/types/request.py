@@ -1,6 +1,6 @@
 """A decoded call: what goes to the provider, and what the caller told us about who should answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from core.capabilities import Capability, Feature
@@ -53,6 +53,7 @@ class Native(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
     losses: tuple[str, ...] = ()  # what its translation does not say
     bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
+    named: Callable[[str], str] | None = None  # words about its translation, by the names that the caller knows
 
 
 class Request(NamedTuple):

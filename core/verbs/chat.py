@@ -94,7 +94,7 @@ class Chat:
 
         with media:
             receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
-        receipt.warnings += won.value.warnings
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
@@ -115,7 +115,7 @@ class Chat:
 
         with media:
             receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
-        receipt.warnings += won.value.warnings
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         receipt.first_ms = (self._steps.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target

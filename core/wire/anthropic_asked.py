@@ -44,10 +44,11 @@ class Translation(NamedTuple):
     places: list[Place]  # of each message
 
     def in_theirs(self, error: BadRequest) -> BadRequest:
-        param = self._named(error.param) if error.param else None
-        return BadRequest(self._named(error.message), param=param, code=error.code)
+        param = self.named(error.param) if error.param else None
+        return BadRequest(self.named(error.message), param=param, code=error.code)
 
-    def _named(self, text: str) -> str:
+    def named(self, text: str) -> str:
+        """Words about the chat, by the names that the caller knows."""
         return _TOP.sub(lambda found: _THEIRS[found[0]], _MESSAGE.sub(self._place, text))
 
     def _place(self, found: re.Match[str]) -> str:

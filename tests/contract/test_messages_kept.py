@@ -148,6 +148,15 @@ class TestThinking:
         assert len(whole) == starts == 2, (whole, streamed.text)
 
 
+def test_what_is_left_out_is_named_as_its_caller_names_it(here):
+    messages = [*HELLO, {"role": "system", "content": "Be brief."}]
+    fields = {"stop_sequences": list("#$%&*+="), "system": "You are an agent.", "fallback": False}
+    answer = ask(here, "cohere/auto", messages, **fields)
+    assert answer.status_code == 200, answer.text
+    assert "messages[1] was moved to the front" in warned(answer)
+    assert "stop_sequences[5:] was left out: at most 5 here" in warned(answer)
+
+
 class TestNonsense:
     """Costs nothing: nobody but who knows this dialect is asked, and he refuses it."""
 
@@ -160,7 +169,8 @@ class TestNonsense:
                 {"type": "tool_use", "id": "a", "name": "b", "input": "x"}]}]}, "messages[1].content[0].input"),
             ({"thinking": {"type": "zz"}}, "thinking"),
             ({"tool_choice": {"type": "zz"}, "tools": [tool("weather", "city")]}, "tool_choice"),
-            ({"system": "s", "messages": user({"type": "text", "text": 5})}, "messages[0].content[0].text"),
+            ({"system": "s", "messages": user({"type": "image", "source": {
+                "type": "base64", "media_type": "image/png", "data": "%"}})}, "messages[0].content[0].image_url.url"),
             ({"stop_sequences": [5]}, "stop_sequences[0]"),
             ({"max_tokens": 0}, "max_tokens"),
         ],
