@@ -11,7 +11,7 @@ from core.execution.deadline import Deadline
 from core.execution.streaming import Committed
 from core.execution.structured import Judge
 from core.execution.walk import Won
-from core.providers.contract import CANONICAL
+from core.providers.contract import CANONICAL, lost
 from core.types.frame import Frame, Kind
 from core.types.receipt import Receipt, ReceiptOutcome
 from core.types.target import Target
@@ -132,6 +132,8 @@ class LiveAnswer:
     async def _finish(self, outcome: ReceiptOutcome) -> None:
         self._alarm.cancel()
         source = self._won.value.source
+        target = self._won.candidate.target
+        self.receipt.warnings += lost(self._won.value.losses, target, strict=False)
         usage = source.usage
         if usage.source == "unknown":
             usage = Usage(

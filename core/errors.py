@@ -7,6 +7,7 @@ PatchbayError
 │   ├── Forbidden             403
 │   ├── NotFound              404
 │   ├── MethodNotAllowed      405
+│   ├── MediaUnavailable      400  what an address in the request leads to cannot be had, or used by who was asked
 │   ├── BodyTooLarge          413
 │   ├── AnswerTooLarge        413  what was asked for cannot be returned where this runs
 │   ├── CallsItself           508  it has come through too many gateways
@@ -40,7 +41,6 @@ PatchbayError
     │   └── TooManyInputs                 one request asked for more than it may
     ├── ContentRefused                    this provider's content policy
     ├── ParameterRefused                  this provider does not take a parameter
-    ├── MediaUnavailable                  what an address in the request leads to cannot be had or used
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
@@ -55,12 +55,13 @@ the target can mend when it is told what is wrong says so (`mends`).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from core.types.attempt import Attempt
     from core.types.plan import Exclusion
     from core.types.receipt import Receipt
+    from core.types.usage import Usage
 
 Fault = Literal["caller", "account", "provider", "network", "gateway"]
 
@@ -78,6 +79,9 @@ class PatchbayError(Exception):
         self.param = param
         self.code = code
         self.receipt: Receipt | None = None  # of the request that ended with this
+
+
+_ASK_AGAIN = "Ask again in a moment, or send the file itself (as a data URL)."
 
 
 class CallerError(PatchbayError):
@@ -107,6 +111,28 @@ class NotFound(CallerError):
 
 class MethodNotAllowed(CallerError):
     status = 405
+
+
+class MediaUnavailable(CallerError):
+    """`why` it cannot be had; `place` is the field that names it, once that is known."""
+
+    def __init__(self, why: str, *, place: str | None = None, busy: bool = False) -> None:
+        words = f"{place} cannot be used: {why}" if place else why
+        advice = _ASK_AGAIN if busy else "Send the file itself (as a data URL), or an address that anybody may read."
+        super().__init__(f"{words}. {advice}" if place else words, param=place, code="media_unavailable")
+        self.why = why
+        self.cause = words  # without advice
+        self.busy = busy
+        if busy:
+            self.status, self.type, self.fault = 503, "overloaded_error", "gateway"
+
+    def at(self, place: str | None) -> "MediaUnavailable":
+        """The same where it stands; None where the caller knows none of our names for it."""
+        found = MediaUnavailable(
+            self.why, place=place or "a file that the request names by its address", busy=self.busy
+        )
+        found.param, found.receipt = place, self.receipt
+        return found
 
 
 class BodyTooLarge(CallerError):
@@ -193,7 +219,7 @@ class TargetError(PatchbayError):
     next: ClassVar[bool] = True
     mends: ClassVar[bool] = False
     # The provider may have worked, and may bill for it, though no answer came of it.
-    billed: ClassVar[bool] = False
+    billed: bool = False
     advice: str = "Try again, or let another provider answer."
 
     def __init__(
@@ -205,8 +231,10 @@ class TargetError(PatchbayError):
         param: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        usage: "Usage | None" = None,
     ) -> None:
         super().__init__(message, param=param, code=code)
+        self.usage = usage  # what the provider said was used before it failed
         self.provider_status = provider_status
         self.request_id = request_id
         self.retry_after = retry_after
@@ -257,6 +285,13 @@ class SchemaMissed(TargetError):
     again = False
     mends = True
     advice = "Simplify the schema, describe its fields, or choose a model that keeps to schemas by itself."
+
+
+class SchemaUnmet(SchemaMissed):
+    """So many answers missed it that it is the schema: the chain stops."""
+
+    mends = False
+    next = False
 
 
 class NoRoomToMend(SchemaMissed):
@@ -325,18 +360,6 @@ class ParameterRefused(TargetError):
     fault = "caller"
     again = False
     advice = "Leave the parameter out for this provider."
-
-
-class MediaUnavailable(TargetError):
-    """Another provider may fetch it himself, or take it as it is."""
-
-    status = 400
-    fault = "caller"
-    again = False
-    advice = "Send the file itself (as a data URL), or an address that anybody may read."
-
-    def __init__(self, message: str, *, code: str | None = "media_unavailable", **facts: Any) -> None:
-        super().__init__(message, code=code, **facts)
 
 
 class RequestRefused(TargetError):

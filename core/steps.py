@@ -13,13 +13,15 @@ from core.cache.memory import Stored
 from core.clock import Clock, Ids
 from core.config.catalog import Catalog, Model
 from core.config.settings import Settings
-from core.errors import AllTargetsFailed, NoTarget, PatchbayError, StoreUnavailable, TargetError
+from core.errors import AllTargetsFailed, MediaUnavailable, NoTarget, PatchbayError, StoreUnavailable, TargetError
 from core.execution.deadline import Deadline
+from core.execution.media import wanted
 from core.execution.retry import Step
-from core.execution.walk import Walk, Won, failed
+from core.execution.walk import Ready, Walk, Won, failed
 from core.health.stats import Stats
 from core.providers.contract import Call, lost
 from core.providers.registry import Registry
+from core.providers.table import Images
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller
@@ -91,14 +93,24 @@ class Steps:
         deadline: Deadline,
         cache: str,
         spent: Callable[[], Usage] = lambda: UNKNOWN_USAGE,
+        ready: Ready | None = None,
     ) -> tuple[Receipt, Won[T]]:
-        """Plan and walk. Whatever fails here is settled with its receipt; `spent` is what a failed attempt used."""
+        """Plan and walk. Whatever fails is settled with its receipt; `spent` adds to what a failed attempt used."""
 
         def observe(failed_one: Attempt) -> None:
-            usage = spent()
+            usage = added(failed_one.usage, spent())
             if usage.source != "unknown":
                 failed_one = failed_one._replace(usage=usage, cost=self._cost(failed_one.target, usage))
             self._observe(receipt, failed_one)
+
+        async def readied(candidate: Candidate) -> None:
+            if ready is None:
+                return
+            try:
+                await ready(candidate)
+            except MediaUnavailable as error:
+                receipt.warnings += (f"{candidate.target} was not asked: {error.cause}",)
+                raise
 
         receipt = self._receipt(caller, request, cache)
         plan = receipt.plan = self.planner.plan(request, receipt.at)
@@ -106,7 +118,7 @@ class Steps:
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure
-            won = await self.walk.first(plan, attempt, deadline, observe)
+            won = await self.walk.first(plan, attempt, deadline, observe, readied if ready else None)
         except PatchbayError as error:
             if isinstance(error, AllTargetsFailed):
                 error.attempts = tuple(receipt.attempts)
@@ -118,7 +130,7 @@ class Steps:
             raise
         receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
         if request.native is not None:
-            if receipt.cache == "miss" and self._native(won.candidate, request.native) is not None:
+            if receipt.cache == "miss" and self._native(won.candidate, request, request.native) is not None:
                 receipt.cache = "off"  # answers in the caller's dialect are not kept
             receipt.warnings += self._uncached(won.candidate, request, request.native)
             receipt.warnings += self._lost(won.candidate, request, request.native)
@@ -175,7 +187,7 @@ class Steps:
         native = request.native
         if native is not None:
             self._lost(candidate, request, native)
-            native = self._native(candidate, native)
+            native = self._native(candidate, request, native)
         return Call(
             candidate.target,
             body,
@@ -190,26 +202,36 @@ class Steps:
     def told(self, candidate: Candidate, request: Request, warnings: tuple[str, ...]) -> tuple[str, ...]:
         """Warnings by the names that the caller knows."""
         native = request.native
-        if native is None or native.named is None or self._native(candidate, native) is not None:
+        if native is None or native.named is None or self._native(candidate, request, native) is not None:
             return warnings
         return tuple(map(native.named, warnings))
 
-    def _native(self, candidate: Candidate, native: Native) -> Native | None:
+    def images(self, candidate: Candidate, request: Request) -> Images:
+        """How an account takes what is named by address. In the vendor's newer dialect that is documents as well."""
+        target, native = candidate.target, request.native
+        takes = self.registry.images(target.provider, target.account)
+        if native is None or not takes.urls or not self.registry.takes(target.place, native.dialect):
+            return takes
+        return takes._replace(documents=True)
+
+    def _native(self, candidate: Candidate, request: Request, native: Native) -> Native | None:
         """The caller's own body, without what the target does not take; None where it has to be translated."""
         if not self.registry.takes(candidate.target.place, native.dialect):
             return None
+        if request.facts.links and wanted(request.body, self.images(candidate, request)):
+            return None  # there are addresses in it
         if candidate.drop.isdisjoint(native.body):
             return native
         return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
 
     def _lost(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
         """What a target is not told that needs a translation; a strict request goes elsewhere."""
-        if not native.losses or self._native(candidate, native) is not None:
+        if not native.losses or self._native(candidate, request, native) is not None:
             return ()
         return lost(native.losses, candidate.target, strict=request.options.strict)
 
     def _uncached(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
-        if request.options.cache not in {"write", "on"} or self._native(candidate, native) is None:
+        if request.options.cache not in {"write", "on"} or self._native(candidate, request, native) is None:
             return ()
         words = f"cache={request.options.cache} had no effect: {candidate.target} answers in the caller's dialect"
         return (f"{words}, and only answers in ours are kept",)

@@ -183,6 +183,7 @@ def _further(one: Usage) -> dict[str, int]:
         "characters": one.characters,
         "run_ms": one.run_ms,
         "searches": one.searches,
+        "extras": one.extras,
     }
 
 

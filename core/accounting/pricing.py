@@ -19,7 +19,7 @@ def is_free(model: Model | None, at: float, *, own: bool) -> bool:
 def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
     """What the provider charges; each unit that the model is sold in must have been measured."""
     price = None if model is None else model.price(at)
-    if price is None or usage.source == "unknown":
+    if price is None or usage.source == "unknown" or usage.extras:
         return UNKNOWN_COST
     pico = _pico(usage, price)
     return UNKNOWN_COST if pico is None else Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed

@@ -23,3 +23,8 @@ class Deadline:
     def share(self, now: float, targets_left: int) -> float:
         """Seconds for the next attempt, so that each target after it still gets as much."""
         return self.remaining(now) / max(1, targets_left)
+
+
+def span(seconds: float) -> str:
+    """A time that was waited, for messages."""
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds * 1000:.0f} ms"

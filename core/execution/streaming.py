@@ -1,7 +1,7 @@
 """A stream is ours to replace until its first semantic output; from then on it is the answer."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from core.errors import FirstTokenTimeout, Malformed, TargetError
@@ -21,6 +21,12 @@ class Committed:
     @property
     def warnings(self) -> tuple[str, ...]:
         found: tuple[str, ...] = getattr(self.source, "warnings", ())
+        return found
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """All that is known of at its end."""
+        found: Sequence[str] = getattr(self.source, "losses", ())
         return found
 
     @property
@@ -47,16 +53,27 @@ async def commit(opening: Awaitable[FrameSource], first_token: float) -> Committ
                     break
     except TimeoutError as error:
         _abandon(source)
-        request_id = source.request_id if source else None
-        raise FirstTokenTimeout(f"no output within {first_token:g} s", request_id=request_id) from error
+        late = FirstTokenTimeout(f"no output within {first_token:g} s")
+        _tell(late, source, held)
+        raise late from error
     except TargetError as error:
         _abandon(source)
-        error.request_id = error.request_id or (source.request_id if source else None)
+        _tell(error, source, held)
         raise
     except BaseException:
         _abandon(source)
         raise
     return Committed(source, held)
+
+
+def _tell(error: TargetError, source: FrameSource | None, held: list[Frame]) -> None:
+    """Add what is known of the stream that it ended: whoever had begun may have worked for it."""
+    if source is None:
+        return
+    error.request_id = error.request_id or source.request_id
+    if error.usage is None and source.usage.source != "unknown":
+        error.usage = source.usage
+    error.billed = error.billed or bool(held) or error.usage is not None
 
 
 def _abandon(source: FrameSource | None) -> None:

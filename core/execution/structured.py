@@ -2,26 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from itertools import islice
-from threading import Thread
 from typing import Any, NamedTuple
 
 import orjson
 
-from core.errors import NoRoomToMend, RequestRefused, SchemaMissed
-from core.providers.contract import Call, Reply
+from core.errors import NoRoomToMend, RequestRefused, SchemaMissed, SchemaUnmet
+from core.providers.contract import Call, Reply, lost
 from core.types.frame import Frame, Kind
-from core.types.plan import Candidate
+from core.types.plan import Candidate, Means
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import sse
 from core.wire.assembly import completion_of, frames_of
 from core.wire.openai import Completion
-from core.wire.schemas import Miss, Schema, schema_of
+from core.wire.schemas import Miss, schema_of
 from core.wire.structured import Wanted, asking, content_of, is_cut, mending, settled, wanted_in
 
-_PATIENCE = 2.0  # seconds for a check that has no bound of its own
+_MOST_WRONG = 3  # answers of one request: a schema that nobody meets is not paid for at every target
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
 _LONGEST_PLACE = 200  # characters
 _BATCH = 50  # frames of an answer that are sent at once
@@ -89,13 +87,10 @@ class Structured:
         self.admit(candidate)
         self._usage = UNKNOWN_USAGE
         means = candidate.means or "native"
-        body = call.body
-        bound = call.native is not None and bool(call.native.bound)  # it is only whole as it came, so it comes again
-        if self._wrong is not None and self._wrong.target == candidate.target and not bound:
-            body = mending(body, self._wrong.text, self._wrong.complaint)
-        if body is not call.body or means != "native":
-            call = call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None)
-        reply = await send(call)
+        asked, losses = self._asking(candidate, call, means)
+        reply = await send(asked)
+        told = [one for one in reply.warnings if means != "tool" or not _is_ours(one, call)]
+        reply = reply._replace(warnings=(*losses, *told))
         self._usage = reply.usage
         given = reply.value.body
         made, notes = settled(given, self._wanted, means)
@@ -104,12 +99,25 @@ class Structured:
             text, misses = wrong
             self._before.append((candidate.target, reply.usage))
             self._wrong = _Wrong(candidate.target, text, " ".join(miss.said for miss in misses))
+            if len(self._before) == _MOST_WRONG:
+                words = f"{_words(misses)}; {_MOST_WRONG} answers missed it, so nobody else is asked"
+                raise SchemaUnmet(words, request_id=reply.request_id)
             raise SchemaMissed(_words(misses), request_id=reply.request_id)
         self.unmet = is_cut(made)
         reply = reply._replace(warnings=(*reply.warnings, *notes, *_ends(made)))
         if made is given:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
+
+    def _asking(self, candidate: Candidate, call: Call, means: Means) -> tuple[Call, tuple[str, ...]]:
+        """The call by these means, with what was wrong before; and what it does not say of the caller's own body."""
+        body = call.body
+        if self._wrong is not None and self._wrong.target == candidate.target and not _is_tied(call):
+            body = mending(body, self._wrong.text, self._wrong.complaint)
+        if body is call.body and means == "native":
+            return call, ()
+        losses = () if call.native is None else lost(call.native.losses, call.target, strict=call.strict)
+        return call._replace(body=asking(body, self._wanted, means, candidate.drop), native=None), losses
 
     def admit(self, candidate: Candidate) -> None:
         """NoRoomToMend when wrong answers have used up what this one may cost."""
@@ -154,50 +162,22 @@ class Structured:
             return [Miss("", f"It is not JSON: {error}.")]
         if self._schema is None:
             return [] if type(value) is dict else [Miss("type", "It is not a JSON object.")]
-        return await _checked(self._schema, value, len(text))
+        if not self._schema.is_long(value, len(text)):
+            return self._schema.misses(value)
+        from core.execution.apart import misses_of  # noqa: PLC0415 - for few schemas
+
+        return await misses_of(self._wanted.schema, text)
 
 
 def _is_tied(call: Call) -> bool:
-    """Whether the caller's own body says what ours cannot: then it is sent as it is, and once more as it is."""
-    return call.native is not None and bool(call.native.bound or call.native.losses)
+    """Whether the caller's own body has to be sent as it came, without a word of what was wrong."""
+    native = call.native
+    return native is not None and bool(native.bound or (call.strict and native.losses))
 
 
-async def _checked(schema: Schema, value: Any, size: int) -> list[Miss]:
-    """Beside the loop where nobody knows how long it takes."""
-    if not schema.is_long(size):
-        return schema.misses(value)
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await _beside(partial(schema.misses, value))
-    except TimeoutError:
-        words = f"the answer could not be checked within {_PATIENCE:g} s: the schema has too many alternatives"
-        raise RequestRefused(words, param="response_format", code="schema_too_complex") from None
-
-
-async def _beside(work: Callable[[], list[Miss]]) -> list[Miss]:
-    """In a thread that nobody waits for: it cannot be interrupted, and must not keep the process from ending."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[list[Miss]] = loop.create_future()
-
-    def tell(found: list[Miss], error: Exception | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(found)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        found, failure = list[Miss](), None
-        try:
-            found = work()
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-            failure = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, found, failure)
-
-    Thread(target=run, name="schema", daemon=True).start()
-    return await done
+def _is_ours(warning: str, call: Call) -> bool:
+    """Whether it tells what became of a tool_choice that the caller did not make."""
+    return warning.startswith("tool_choice ") and not call.body.get("tool_choice")
 
 
 def _ends(body: Mapping[str, Any]) -> list[str]:

@@ -13,18 +13,23 @@ from core.errors import (
     AttemptTimeout,
     DeadlinePassed,
     Malformed,
+    MediaUnavailable,
     NoTarget,
     PatchbayError,
     TargetError,
 )
-from core.execution.deadline import Deadline
+from core.execution.deadline import Deadline, span
 from core.execution.gate import Gate, Permit, PermitOutcome, Refused
 from core.execution.retry import Retry, Step
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.target import Target
+from core.types.usage import UNKNOWN_USAGE
 
 T = TypeVar("T")
+Ready = Callable[[Candidate], Awaitable[None]]
+
+_LEAST = 0.001  # seconds; in less nobody can be asked
 
 log = logging.getLogger("patchbay")
 
@@ -55,9 +60,13 @@ class Walk:
         attempt: Callable[[Candidate], Awaitable[T]],
         deadline: Deadline,
         observe: Callable[[Attempt], None],
+        ready: Ready | None = None,
     ) -> Won[T]:
-        """The first answer along the plan; every failed try is observed as an Attempt."""
-        return await _Run(self, plan, attempt, deadline, observe).first()
+        """The first answer along the plan; every failed try is observed as an Attempt.
+
+        `ready` waits for what an attempt needs before it begins; whom it refuses was not asked.
+        """
+        return await _Run(self, plan, attempt, deadline, observe, ready).first()
 
 
 class _Run(Generic[T]):
@@ -70,12 +79,15 @@ class _Run(Generic[T]):
         attempt: Callable[[Candidate], Awaitable[T]],
         deadline: Deadline,
         observe: Callable[[Attempt], None],
+        ready: Ready | None,
     ) -> None:
         self._walk = walk
         self._plan = plan
         self._attempt = attempt
         self._deadline = deadline
         self._observe = observe
+        self._ready = ready
+        self._unready: list[MediaUnavailable] = []
         self._started = 0
         self._attempts: list[Attempt] = []
         self._errors: list[TargetError] = []
@@ -97,12 +109,18 @@ class _Run(Generic[T]):
         raise self._failure()
 
     async def _try(self, candidate: Candidate, tries: int, left: int) -> Won[T] | Step:
+        if self._ready is not None:
+            try:
+                await self._ready(candidate)
+            except MediaUnavailable as missing:
+                self._unready.append(missing)
+                return Step("next")
         clock = self._walk.clock
         started = clock.monotonic()
         share = self._deadline.share(started, left + 1)
         if left:
             share = min(share, self._walk.patience)
-        if share <= 0:
+        if share < _LEAST:
             return Step("stop")
         try:
             permit = self._walk.gate.admit(candidate.target)
@@ -135,7 +153,7 @@ class _Run(Generic[T]):
         except TargetError as error:
             return None, error
         except TimeoutError:
-            late = AttemptTimeout(f"no answer within {share:.3g} s, its share of the deadline")
+            late = AttemptTimeout(f"no answer within {span(share)}, its share of the deadline")
             late.fault = self._deadline.fault
             return None, late
         except Exception as bug:
@@ -174,6 +192,8 @@ class _Run(Generic[T]):
     def _failure(self) -> PatchbayError:
         if self._errors:
             return AllTargetsFailed(self._attempts, self._errors)
+        if self._unready:
+            return self._unready[0]  # which the caller can mend
         if self._refused:
             return NoTarget(self._refused)
         return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
@@ -187,6 +207,7 @@ def _bare(error: TargetError) -> TargetError:
 
 def failed(number: int, candidate: Candidate, error: TargetError, started_at: float, ms: float, step: Step) -> Attempt:
     """The attempt that an error ended."""
+    usage = error.usage or UNKNOWN_USAGE
     return Attempt(
         number=number,
         target=candidate.target,
@@ -201,5 +222,6 @@ def failed(number: int, candidate: Candidate, error: TargetError, started_at: fl
         code=error.code,
         request_id=error.request_id,
         retry_after=error.retry_after,
-        billed=error.billed,
+        billed=error.billed and usage.source != "reported",
+        usage=usage,
     )

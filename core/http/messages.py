@@ -13,6 +13,7 @@ from core.errors import (
     AllTargetsFailed,
     BadRequest,
     ContextTooLong,
+    MediaUnavailable,
     NoTarget,
     Overloaded,
     PatchbayError,
@@ -62,6 +63,8 @@ class Messages:
         return None
 
     def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        if isinstance(error, MediaUnavailable):
+            error = error.at(None)  # blocks lie elsewhere than the parts of a chat
         status = _status(error)
         said = _said(error, error_object(error), error.receipt, status)
         return status, problem_headers(error, simulated=simulated), orjson.dumps({**said, "simulated": simulated})

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import BadRequest, NotFound, PatchbayError
+from core.errors import BadRequest, MediaUnavailable, NotFound, PatchbayError
 from core.http import options
-from core.http.problems import stream_error_object
+from core.http.problems import Problem, stream_error_object
 from core.http.surfaces import Body, OpenAIChat, PassingStream, StreamFace, marked
 from core.types.frame import Frame
 from core.types.receipt import Receipt
@@ -39,7 +39,7 @@ class Responses(OpenAIChat):
         native = Native(DIALECT, body, losses=translated.losses, bound=translated.bound)
         return Request(
             Capability.CHAT, translated.body, chosen, facts, stream, wants_usage=True, route=route, timeout=timeout,
-            native=native,
+            native=native, context=translated,
         )  # fmt: skip
 
     def answer(self, answer: Answer[Completion]) -> bytes:
@@ -47,6 +47,11 @@ class Responses(OpenAIChat):
         if raw is None:
             raw = orjson.dumps(completion_to(answer.value.body, *_about(receipt)))
         return marked(raw.rstrip()) if receipt.simulated else raw
+
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        if isinstance(error, MediaUnavailable) and error.receipt is not None and error.param is not None:
+            error = error.at(error.receipt.request.context.place(error.param))
+        return super().problem(error, simulated=simulated)
 
     def stream(self, receipt: Receipt, dialect: str) -> StreamFace:
         return PassedOn(receipt.simulated) if dialect == DIALECT else Translated(receipt)

@@ -11,7 +11,7 @@ from typing import Any
 from core.config.settings import SETTINGS
 from core.errors import BadRequest
 from core.library.words import text_of
-from core.wire.media import kind_of
+from core.wire.media import HEAD, check_address, image_type
 
 Body = dict[str, Any]
 
@@ -221,6 +221,7 @@ def vision_body(request: VisionRequest, **more: Any) -> Body:
 
 def _picture(request: VisionRequest) -> str:
     if request.image_url:
+        check_address(request.image_url, "image_url")
         return request.image_url
     data, kind = request.image_data, request.media_type
     if data is None and request.image_path is not None:
@@ -234,5 +235,9 @@ def _picture(request: VisionRequest) -> str:
             ) from error
     if not data:
         raise BadRequest("name a picture: image_url, image_path or image_data", param="image_url", code="missing")
-    kind = kind_of(data[:64]) or kind or "image/png"
+    if not isinstance(data, bytes | bytearray | memoryview):
+        words = f"image_data must be bytes, not {type(data).__name__}"
+        raise BadRequest(words, param="image_data", code="invalid_type")
+    where = "image_path" if request.image_data is None else "image_data"
+    kind = image_type(bytes(data[:HEAD]), kind or "image/png", where)
     return f"data:{kind};base64,{b64encode(data).decode()}"

@@ -8,11 +8,13 @@ import asyncio
 import socket
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -25,13 +27,16 @@ _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError, zlib.
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "patchbay"}
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS = 5
-_SECONDS = 20.0  # for all of it
+_SECONDS = 20.0  # for one file, with all redirects
 _CONNECT_SECONDS = 5.0
 _LONGEST = 8192  # characters of an address
 _PORTS = frozenset({80, 443})
 _FREE_PORTS = 1024  # from here on; below are mail, shells and their kin
 _PIECE = 64 * 1024
 _NOT_THERE = "there is no such host, or it is not allowed"
+
+# Names that callers choose are looked up in threads of their own: slow ones hold up each other, and no provider's.
+_LOOK_UPS = ThreadPoolExecutor(8, thread_name_prefix="patchbay-fetch")
 
 _PUBLIC_V6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -53,7 +58,7 @@ class Fetch:
         seconds: float = _SECONDS,
     ) -> None:
         self._hosts, self._networks = _parted(private)
-        self._resolver = resolver
+        self._resolver = resolver or _Names()
         self._seconds = seconds
 
     async def get(self, url: str, take: Callable[[int], None]) -> bytes:
@@ -61,6 +66,8 @@ class Fetch:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._follow(_usable(url), take)
+        except aiohttp.ConnectionTimeoutError:
+            raise MediaUnavailable("its server could not be reached in time") from None
         except TimeoutError:
             raise MediaUnavailable(f"it did not come whole within {self._seconds:g} s") from None
         except _FOREIGN as error:
@@ -88,8 +95,7 @@ class Fetch:
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=self._resolver or aiohttp.ThreadedResolver(), use_dns_cache=False, force_close=True,
-                socket_factory=checked,
+                resolver=self._resolver, use_dns_cache=False, force_close=True, socket_factory=checked,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS),
@@ -101,6 +107,26 @@ class Fetch:
         address = ip_address(text.partition("%")[0])
         meant = _meant(address)
         return _is_public(meant) or any(one in network for network in self._networks for one in (address, meant))
+
+
+class _Names(AbstractResolver):
+    """The system's own look-up."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        ask = partial(
+            socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        found = await asyncio.get_running_loop().run_in_executor(_LOOK_UPS, ask)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=flags)
+            for kind, _, protocol, _, where in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class _NotAllowed(OSError):
@@ -156,24 +182,30 @@ async def _body(answer: aiohttp.ClientResponse, take: Callable[[int], None]) -> 
         raise MediaUnavailable("it comes packed in a way that was not asked for")
     unpacker = None if encoding in {"", "identity"} else zlib.decompressobj(zlib.MAX_WBITS | 32)
     pieces: list[bytes] = []
+    came = unpacked = counted = 0
     while part := await answer.content.read(_PIECE):
+        came += len(part)
         for piece in (part,) if unpacker is None else _unpacked(unpacker, part):
-            take(len(piece))
             pieces.append(piece)
-    if not pieces:
+            unpacked += len(piece)
+            # Whichever is more: packing can hide how much comes as well as how much is in it.
+            take(max(came, unpacked) - counted)
+            counted = max(came, unpacked)
+    if not unpacked:
         raise MediaUnavailable("it is empty")
-    if unpacker is not None and (not unpacker.eof or unpacker.unused_data):
+    if unpacker is not None and not unpacker.eof:
         raise zlib.error
     return b"".join(pieces)
 
 
 def _unpacked(unpacker: "zlib._Decompress", part: bytes) -> Iterator[bytes]:
-    """A little at a time: a small part may unpack to gigabytes."""
+    """A little at a time: a small part may unpack to gigabytes, and a large one to nothing."""
     while part:
+        if unpacker.eof:
+            raise zlib.error  # something follows its end
         piece = unpacker.decompress(part, _PIECE)
-        part = unpacker.unconsumed_tail
-        if piece:
-            yield piece
+        part = unpacker.unconsumed_tail or unpacker.unused_data
+        yield piece
 
 
 def _unavailable(error: BaseException) -> MediaUnavailable:
@@ -181,8 +213,6 @@ def _unavailable(error: BaseException) -> MediaUnavailable:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return MediaUnavailable("its server's certificate does not hold")
-        case aiohttp.ConnectionTimeoutError():
-            return MediaUnavailable("its server could not be reached in time")
         case aiohttp.ClientConnectorDNSError() | aiohttp.InvalidURL():
             return MediaUnavailable(_NOT_THERE)
         case aiohttp.ClientConnectorError() if isinstance(error.os_error, _NotAllowed):

@@ -11,7 +11,7 @@ from core.config.settings import Account
 from core.errors import AttemptTimeout, Malformed, Misconfigured, TargetError, Unreachable
 from core.net.transport import Transport, retry_after
 from core.providers.api import Api, checked
-from core.providers.contract import HOP, Call, Reply
+from core.providers.contract import HOP, Call, Reply, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
 from core.wire import anthropic as wire
@@ -51,6 +51,7 @@ class Anthropic:
             raise
         finally:
             answer.close()
+        warnings += lost(made.losses, call.target, strict=False)
         return Reply(made, made.usage, self._api.said(answer.request_id), warnings)
 
     async def chat_stream(self, call: Call) -> Frames:

@@ -52,7 +52,8 @@ class Reply(NamedTuple, Generic[T]):
 class FrameSource(Protocol):
     """An open stream. `next` gives the frames that have come, None after the end; errors are TargetErrors.
 
-    It may have `warnings`, as a Reply has, and a `dialect`, where its frames are not canonical.
+    It may have `warnings`, as a Reply has, and a `dialect`, where its frames are not canonical. `losses`, if it has
+    them, are what of the answer could not be said: they are read when it is over.
     """
 
     request_id: str | None

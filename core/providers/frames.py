@@ -1,6 +1,7 @@
 """An open stream of one provider, whatever its dialect."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from core.errors import TargetError
@@ -13,7 +14,7 @@ _DRAIN_SECONDS = 0.05
 
 
 class Reader(Protocol):
-    """Bytes in, frames out; core.wire has one for each dialect."""
+    """Bytes in, frames out; core.wire has one for each dialect. A translating one keeps its `losses`."""
 
     ended: bool
 
@@ -64,6 +65,11 @@ class Frames:
     @property
     def outputs(self) -> int:
         return self._reader.outputs
+
+    @property
+    def losses(self) -> Sequence[str]:
+        found: Sequence[str] = getattr(self._reader, "losses", ())
+        return found
 
     async def next(self) -> list[Frame] | None:
         reader = self._reader

@@ -12,13 +12,15 @@ from core.providers.openai_dialect import OpenAIDialect
 from core.providers.table import Row
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings
-from core.wire.feature_extraction import PATH, read_features
+from core.wire.feature_extraction import PATH, read_error, read_features
 
 if TYPE_CHECKING:  # who never ranks need not load it
     from core.wire.rerank import Ranking
 
 
 class HuggingFace(OpenAIDialect):
+    read_error = staticmethod(read_error)
+
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         super().__init__(row, account, transport)
         self._extraction = self.base_url(row, account).rstrip("/").removesuffix("/v1") + PATH

@@ -13,13 +13,14 @@ from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.table import Row
-from core.wire.chat import chat_facts
+from core.wire.chat import chat_facts, without
 from core.wire.ollama import context_for, request_to
 from core.wire.ollama_answers import OllamaStream, completion_from
 from core.wire.openai import Completion
 
 # What /v1 overlooks without a word.
 _OWN = ("keep_alive", "options", "think", "thinking", "num_ctx", "top_k", "min_p", "repetition_penalty", "tool_choice")
+_THOUGHTS = ("reasoning_content", "reasoning_details")  # of messages
 
 
 class Ollama(OpenAIDialect):
@@ -38,7 +39,8 @@ class Ollama(OpenAIDialect):
             return (await super().chat(call))._replace(warnings=warnings)
         answer, asked, warnings = await self._opened(call, stream=False)
         try:
-            completion = completion_from(await answer.read(call.max_bytes), asked=asked, secrets=self._api.secrets)
+            raw = await answer.read(call.max_bytes)
+            completion = completion_from(raw, call.target.model, asked=asked, secrets=self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise
@@ -93,7 +95,8 @@ class Ollama(OpenAIDialect):
 
 
 def _without_own(call: Call) -> tuple[Call, tuple[str, ...]]:
+    messages = call.body.get("messages") or ()
     found = [name for name in _OWN if name in call.body]
+    found += [f"messages[].{name}" for name in _THOUGHTS if any(one.get(name) for one in messages)]
     losses = [f"{name} was left out: it is not there under /v1" for name in found]
-    body = {name: value for name, value in call.body.items() if name not in found}
-    return call._replace(body=body), checked(losses, call)
+    return call._replace(body=without(call.body, found)), checked(losses, call)

@@ -29,6 +29,8 @@ _CHAT, _EMBEDDINGS, _RERANK, _RESPONSES = "/chat/completions", "/embeddings", "/
 
 
 class OpenAIDialect:
+    read_error = staticmethod(wire.read_error)
+
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         base = self.base_url(row, account)
         key = account.key.reveal() if account.key else ""
@@ -37,7 +39,7 @@ class OpenAIDialect:
         query = f"?api-version={version}" if version else ""
         dated = row.dated_prefix if row.is_dated(version) else ""
         self._row = row
-        self._api = Api(transport, base, credentials(row, key, token), (key, token))
+        self._api = Api(transport, base, credentials(row, key, token), (key, token), self.read_error)
         # A template where the path names the model.
         self._dated_root = base.removesuffix(row.path_prefix) + dated if dated else ""
         self._query = query

@@ -11,7 +11,7 @@ from core.config.masking import quoted
 from core.config.settings import Account, Declared
 from core.errors import Misconfigured
 from core.net.transport import Transport
-from core.providers.table import TABLE, Row
+from core.providers.table import TABLE, Images, Row
 from core.types.target import Place
 
 ENTRY_POINTS = "patchbay.providers"
@@ -149,6 +149,12 @@ class Registry:
     def row(self, provider: str, account_name: str) -> Row:
         """A provider's row as it is for one of its accounts."""
         return self.rows[provider].of(self.account(provider, account_name))
+
+    def images(self, provider: str, account_name: str) -> Images:
+        """How an account takes images. Who is not the vendor may stand where he reaches what users must not."""
+        account = self.account(provider, account_name)
+        row = self.rows[provider].of(account)
+        return row.images if row.is_vendors(account) else row.images._replace(urls=False, documents=False)
 
     def adapter(self, provider: str, account_name: str) -> Any:
         """The live adapter of an account."""

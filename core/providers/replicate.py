@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from core.config.settings import Account
-from core.errors import IdleTimeout, TargetError
+from core.errors import IdleTimeout, Malformed, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api, checked, credentials
 from core.providers.contract import Call, Reply
@@ -89,7 +89,9 @@ class Replicate:
         """The models that write, of the many that there are."""
         body = await self._api.get_json(self._api.url("/v1/collections/language-models"))
         listed = body.get("models") if type(body) is dict else None
-        rows = [one for one in listed or () if type(one) is dict]
+        if type(listed) is not list:
+            raise Malformed("the model list is not a list")
+        rows = [one for one in listed if type(one) is dict]
         return [f"{one['owner']}/{one['name']}" for one in rows if one.get("owner") and one.get("name")]
 
     async def look(self, ident: str, idle: float) -> Prediction:
@@ -202,21 +204,24 @@ class _Stream:
         reader = self._reader
         if reader.ended:
             return None
-        if reader.failed:
-            return reader.feed(b"")
         if reader.complete:
-            return await self._settled()
+            return reader.settled(await self._over())
         if self._answer is None:
             return await self._looked()
-        part = await self._answer.part()
-        return reader.feed(part) if part else reader.finish()
+        part = b"" if reader.failed else await self._answer.part()
+        try:
+            return reader.feed(part) if part or reader.failed else reader.finish()
+        except TargetError:
+            if reader.over and (prediction := await self._over()):
+                reader.count(prediction)
+            raise
 
-    async def _settled(self) -> list[Frame]:
+    async def _over(self) -> Prediction | None:
         """Its events are over; what they do not say is what was used."""
-        prediction: Prediction | None = None
-        with suppress(TargetError):  # the answer is whole all the same
+        with suppress(TargetError):  # they have said all else
             prediction = await self._owner.look(self._ident, min(self._idle, _COUNT_SECONDS))
-        return self._reader.settled(prediction if prediction and prediction["status"] in DONE else None)
+            return prediction if prediction["status"] in DONE else None
+        return None
 
     async def _looked(self) -> list[Frame]:
         await asyncio.sleep(self._pause)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from core.capabilities import Capability, Feature
 from core.config.settings import Account, Declared
@@ -63,6 +64,7 @@ class Row:
     # Where the class is, imported on first use; or what makes an adapter, for a provider that a program brings along.
     adapter: str | Callable[..., Any] = "core.providers.openai_dialect:OpenAIDialect"
     base_url: str | None = None
+    hosts: tuple[str, ...] = ()  # endings of the vendor's other hosts
     path_prefix: str = ""  # between the address a user gives and the API's paths
     # In place of path_prefix where the account names a dated version of the API; {model} is the target's.
     dated_prefix: str = ""
@@ -98,6 +100,15 @@ class Row:
     def is_dated(self, api_version: str | None) -> bool:
         """Whether an account with this version has the paths, and only the dialect, from before there was a v1."""
         return bool(self.dated_prefix and _DATED.match(api_version or ""))
+
+    def is_vendors(self, account: Account) -> bool:
+        """Whether an account leads to the vendor, or to who stands in for him, and to no server of somebody's own."""
+        if account.simulated:
+            return True
+        if not account.base_url:
+            return bool(self.base_url)
+        host = urlsplit(account.base_url).hostname or ""
+        return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
 
     def of(self, account: Account) -> "Row":
         """What it is for an account."""
@@ -149,6 +160,7 @@ TABLE: tuple[Row, ...] = (
         name="azure",
         title="Azure OpenAI",
         path_prefix="/openai/v1",
+        hosts=(".azure.com",),
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
@@ -235,6 +247,7 @@ TABLE: tuple[Row, ...] = (
         name="openai",
         title="OpenAI",
         base_url="https://api.openai.com/v1",
+        hosts=(".api.openai.com",),
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
@@ -440,6 +453,7 @@ TABLE: tuple[Row, ...] = (
                 "min_p",
                 "repetition_penalty",
                 REASONING,
+                REASONING_DETAILS,
             }
         ),
         lacks_params=_OPENAI_ONLY

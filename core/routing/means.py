@@ -28,6 +28,20 @@ def lacking(row: Row, target: Target, model: Model | None, request: Request) -> 
     return missing - _JSON
 
 
+def unmet(row: Row, target: Target, model: Model | None, request: Request) -> str | None:
+    """Why it may not be asked for what is wanted, in words; None when it may."""
+    missing = lacking(row, target, model, request)
+    if not missing:
+        return None
+    other = means_of(request.facts.features, _features(row, target, model, request.facts), as_object=True)
+    form = missing & _JSON if other else frozenset[Feature]()
+    words = [f"does not take {', '.join(sorted(missing - form))}"] if missing - form else []
+    if form and other:
+        why = "strict forbids" if request.facts.as_object else "gives objects only"
+        words.append(f"gives {min(form)} only {_WORDS[other]}, which {why}")
+    return "; ".join(words)
+
+
 def reasons(means: Means | None) -> tuple[str, ...]:
     return () if means is None or means == "native" else (f"{_WORDS[means]}, checked here",)
 

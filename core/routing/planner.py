@@ -40,6 +40,7 @@ class _Question(NamedTuple):
     options: Options
     features: frozenset[Feature]
     unknown_params: frozenset[str]
+    idle_params: frozenset[str]
     params: frozenset[str]
     reasons: bool
     thought: tuple[str, str, bool, bool] | None
@@ -86,6 +87,7 @@ class Planner:
             options,
             facts.features,
             facts.unknown_params,
+            facts.idle_params & self._delicate,
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
             thoughts.key_of(request.body),
@@ -150,13 +152,18 @@ class Planner:
     ) -> frozenset[str]:
         """The parameters that this target does not take; of who is permissive only those that are known for it."""
         row = self._registry.row(target.provider, target.account)
-        model = self._catalog.find(target.provider, target.model)
-        drop = facts.params & row.lacks_params
+        drop = facts.params & self._lacks(target, body_effort)
         if compatibility != "permissive":
             drop |= facts.unknown_params - row.extra_params
-        if model is not None and not model.sampling and body_effort != "none":
-            drop |= facts.params & SAMPLING_PARAMS
         return frozenset(drop)
+
+    def _lacks(self, target: Target, body_effort: object) -> frozenset[str]:
+        """The dialect's parameters that it does not have, or not while it thinks."""
+        lacks = self._registry.row(target.provider, target.account).lacks_params
+        model = self._catalog.find(target.provider, target.model)
+        if model is not None and not model.sampling and body_effort != "none":
+            return lacks | SAMPLING_PARAMS
+        return lacks
 
     def _dropped(self, target: Target, request: Request) -> frozenset[str]:
         """The same of a request; where its native body is taken, all that this does not name is said."""
@@ -310,8 +317,8 @@ class Planner:
 
     def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
         facts, options = request.facts, request.options
-        if missing := means.lacking(row, target, model, request):
-            return Exclusion(target, "features", f"does not take {', '.join(sorted(missing))}", by_request=True)
+        if unmet := means.unmet(row, target, model, request):
+            return Exclusion(target, "features", unmet, by_request=True)
         if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
             what, param = _too_long(facts)
             reason = f"{what} not fit its context of {model.context} tokens"
@@ -353,6 +360,7 @@ class Planner:
         row = self._registry.row(target.provider, target.account)
         chosen = means.means_at(row, target, choice.model, request)
         warnings += means.warnings(chosen, target, request)
+        dropped |= request.facts.idle_params & self._lacks(target, request.body.get("reasoning_effort"))
         if chosen == "tool":
             dropped |= self.dropped(target, means.A_FUNCTION, None)
         instead_of = None if choice.retired is None else choice.retired.id

@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     features: frozenset[Feature] = frozenset()
     params: frozenset[str] = frozenset()
     unknown_params: frozenset[str] = frozenset()
+    idle_params: frozenset[str] = frozenset()  # named with the value that they have anyway, so not among `params`
     input_tokens: int = 0  # an estimate
     max_output: int | None = None
     messages: int = 0

@@ -23,6 +23,7 @@ class Usage(NamedTuple):
     characters: int = 0
     searches: int = 0
     run_ms: int = 0  # how long a model ran, where that is what is sold
+    extras: int = 0  # what is billed beside all that, at prices that nobody here knows
 
     @property
     def input_total(self) -> int:

@@ -9,9 +9,9 @@ import orjson
 
 from core.answers import Answer, Counted, LiveAnswer, ReplayedAnswer
 from core.cache.layered import Ticket
-from core.errors import NoTarget, PatchbayError
+from core.errors import MediaUnavailable, NoTarget, PatchbayError
 from core.execution.deadline import Deadline
-from core.execution.media import NO_MEDIA, Media
+from core.execution.media import NO_MEDIA, Media, Room, wanted
 from core.execution.streaming import Committed, commit
 from core.execution.structured import FREE, Free, Structured, WholeSource, form_of
 from core.providers.contract import CANONICAL, Call, Chats, CountsTokens, Reply
@@ -31,6 +31,7 @@ _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody 
 class Chat:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
+        self._room: Room | None = None
 
     async def answer(self, caller: Caller, request: Request) -> Answer[Completion]:
         deadline = self._steps.deadline(request)
@@ -82,39 +83,37 @@ class Chat:
     async def _answer(
         self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
     ) -> Answer[Completion]:
-        form, media = self._form(request), self._media(request)
+        form, media = self._form(request), self._media(request, deadline)
 
         async def attempt(candidate: Candidate) -> Reply[Completion]:
-            call = self._steps.call(candidate, request)
-            if media is not NO_MEDIA:
-                call = await self._given(call, media)
+            call = self._call(candidate, request, media)
             if form is FREE:
                 return await self._ask(candidate, request, call)
             return await form.at(candidate, call, partial(self._ask, candidate, request))
 
+        ready = None if media is NO_MEDIA else partial(self._ready, request, media)
         with media:
-            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent, ready)
         receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
 
     async def _stream(self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off") -> LiveAnswer:
-        form, media = self._form(request), self._media(request)
+        form, media = self._form(request), self._media(request, deadline)
         first_token = self._steps.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            call = self._steps.call(candidate, request)
-            if media is not NO_MEDIA:
-                call = await self._given(call, media)
+            call = self._call(candidate, request, media)
             if form.streams(candidate):
                 form.admit(candidate)
                 return await commit(self._chats(candidate).chat_stream(call), first_token)
             reply = await form.at(candidate, call, partial(self._ask, candidate, request))
             return Committed(WholeSource(reply, wants_usage=request.wants_usage), [])
 
+        ready = None if media is NO_MEDIA else partial(self._ready, request, media)
         with media:
-            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent)
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent, ready)
         receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         receipt.first_ms = (self._steps.clock.monotonic() - receipt.started) * 1000
@@ -133,15 +132,30 @@ class Chat:
             return reply
         return reply._replace(usage=_estimated(request, reply.value)._replace(run_ms=reply.usage.run_ms))
 
-    def _media(self, request: Request) -> Media:
+    def _media(self, request: Request, deadline: Deadline) -> Media:
+        """Half of the time that is there, or of what one answer may take, is left for who answers."""
         if not request.facts.links:
             return NO_MEDIA
-        from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
+        settings = self._steps.settings
+        if self._room is None:
+            from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
 
-        return Media(Fetch(self._steps.settings.fetch_private).get, self._steps.settings.fetch_bytes)
+            self._room = Room(Fetch(settings.fetch_private).get, settings.fetch_bytes)
+        left = deadline.remaining(self._steps.clock.monotonic())
+        return Media(self._room, min(left, settings.answer_timeout) / 2)
 
-    async def _given(self, call: Call, media: Media) -> Call:
-        return await media.given(call, self._steps.registry.row(call.target.provider, call.target.account).images)
+    async def _ready(self, request: Request, media: Media, candidate: Candidate) -> None:
+        takes, native = self._steps.images(candidate, request), request.native
+        if native is not None and native.bound and wanted(request.body, takes):
+            words = f"{candidate.target} is not sent addresses, and {native.bound[0]} cannot be said without them"
+            raise MediaUnavailable(words).at(None)
+        await media.ready(request.body, takes)
+
+    def _call(self, candidate: Candidate, request: Request, media: Media) -> Call:
+        call = self._steps.call(candidate, request)
+        if media is NO_MEDIA:
+            return call
+        return call._replace(body=media.given(call.body, self._steps.images(candidate, request)))
 
     async def _keep(self, ticket: Ticket, raw: bytes, body: Mapping[str, Any], receipt: Receipt) -> None:
         """Not what stands in for a model that was named and failed, nor what is no whole answer, or not as asked."""

@@ -10,8 +10,9 @@ from core.errors import Malformed, ServerFault, TargetError
 from core.types.usage import Usage
 from core.wire import openai
 from core.wire.anthropic_asked import request_from
-from core.wire.anthropic_blocks import Body, turn_from, turn_to
+from core.wire.anthropic_blocks import Body
 from core.wire.anthropic_request import request_to
+from core.wire.anthropic_turns import turn_from, turn_to
 from core.wire.canonical import completion, finish_of
 
 __all__ = [
@@ -25,6 +26,12 @@ FINISHES: Final = {
     "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length",
     "model_context_window_exceeded": "length", "tool_use": "tool_calls", "refusal": "content_filter",
 }  # fmt: skip
+# Of what usage says, what goes by the price of tokens; anything else has prices of its own.
+_PLAIN: Final[dict[str, tuple[str | None, ...]]] = {
+    "service_tier": (None, "standard"), "speed": (None, "standard"),
+    "inference_geo": (None, "", "global", "not_available"),
+}  # fmt: skip
+_FREE_TOOL: Final = "web_fetch_requests"
 _PATH: Final = re.compile(r"([a-z_]+(?:\.\w+)*): ")  # what a refusal begins with when it names a parameter
 
 
@@ -41,19 +48,30 @@ def completion_from(
     content = body.get("content") if type(body) is dict else None
     if type(content) is not list or not all(type(one) is dict and type(one.get("type")) is str for one in content):
         raise Malformed("the answer has no content")
+    usage, losses = read_usage(body.get("usage")), list[str]()
     if type(body.get("stop_reason")) is not str:
-        raise Malformed("the answer does not say why it ended")
-    message = turn_from(content, "content", [])
+        raise Malformed("the answer does not say why it ended", usage=usage)
+    message = turn_from(content, "content", losses)
     name_sources(message.get("citations") or (), names)
     if said := refused(body):
         message["refusal"] = said
-    usage = read_usage(body.get("usage"))
-    ended = [(message, finish_of(body["stop_reason"], FINISHES))]
+    ended = [(message, ended_by(body["stop_reason"], losses))]
     made = completion(str(body.get("id") or ""), str(body.get("model") or ""), created, ended, usage)
     if stop := body.get("stop_sequence"):
         made.body["choices"][0]["stop_reason"] = stop
         made = made._replace(raw=orjson.dumps(made.body))
-    return made._replace(native=raw) if native else made
+    if native:
+        losses.clear()  # it goes out as it came
+    losses += unpriced(body.get("usage"))
+    return made._replace(native=raw if native else None, losses=tuple(losses))
+
+
+def ended_by(reason: str, losses: list[str]) -> str:
+    """Why it ended in a chat's words, which have none for a turn that is to go on, or for what is new."""
+    if reason == "pause_turn" or reason not in FINISHES:
+        why = "the provider paused amid its turn" if reason == "pause_turn" else "it is not known here"
+        losses.append(f"finish_reason stop stands for {reason[:50]}: {why}")
+    return finish_of(reason, FINISHES)
 
 
 def name_sources(citations: Sequence[Body], names: Sequence[str]) -> None:
@@ -80,8 +98,21 @@ def read_usage(usage: Any) -> Usage:
     thought = min(_count(usage.get("output_tokens_details"), "thinking_tokens"), output)
     return Usage(
         "reported", _count(usage, "input_tokens"), _count(usage, "cache_read_input_tokens"), written - hour,
-        output - thought, thought, hour,
+        output - thought, thought, hour, extras=len(_extras(usage)),
     )  # fmt: skip
+
+
+def unpriced(usage: Any) -> list[str]:
+    """What of the bill is not told by tokens, in words."""
+    found = _extras(usage) if type(usage) is dict else []
+    return [f"the cost is not known: {', '.join(found)} is billed beside the price of its tokens"] if found else []
+
+
+def _extras(usage: Body) -> list[str]:
+    ways = [f"{name} {str(usage[name])[:50]}" for name, plain in _PLAIN.items() if usage.get(name) not in plain]
+    served = usage.get("server_tool_use")
+    runs = served if type(served) is dict else {}
+    return [*ways, *(f"{count} {name}" for name in runs if name != _FREE_TOOL and (count := _count(runs, name)))]
 
 
 def _count(table: Any, name: str) -> int:

@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from core.errors import BadRequest
-from core.wire.anthropic_blocks import Body, listed, marked, part_from, turn_from
+from core.wire.anthropic_blocks import Body, listed, marked, part_from
+from core.wire.anthropic_turns import turn_from
 from core.wire.chat import check_type
 
 # What both sides call alike and mean alike.
@@ -14,6 +15,7 @@ _SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", 
 _TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 THINKING: Final = frozenset({"enabled", "disabled", "adaptive", "between_tools"})
+_SAID: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})  # what a turn of a chat has, too
 _LONGEST_USER: Final = 64
 _ATTACHED: Final = "The result is at the beginning of the next message."
 _READ: Final = frozenset(
@@ -120,10 +122,9 @@ def _messages_from(body: Mapping[str, Any], losses: list[str], bound: list[str],
         if role == "assistant":
             blocks = listed(content, where)
             _check_calls(blocks, where)
-            turn = turn_from(blocks, where, losses)
-            if blocks and turn.keys() <= {"role", "content"} and turn["content"] is None:
+            if blocks and _SAID.isdisjoint(block["type"] for block in blocks):
                 bound.append(_unread(blocks, where))
-            made.append(turn)
+            made.append(turn_from(blocks, where, losses))
             places.append(Place(at))
         elif role == "system":
             made.append({"role": "system", "content": _plain(content, where, losses)})

@@ -3,6 +3,7 @@
 What a model refuses would be answered by another vendor, without what was asked for.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -51,9 +52,9 @@ def _thoughts(made: Body, rules: Rules, *, forced: bool, losses: list[str]) -> N
         return  # which its maker may know
     limit = made.get("max_tokens") or rules.max_tokens
     asked = {"thinking": wanted, "reasoning_effort": level}
-    thought, effort = thinking(asked, rules, limit, reason_off=reason_off(made, asked, rules), losses=losses)
-    if effort != level and effort is not None:
-        losses.append(f"output_config.effort {level} was sent as {effort}: this model has no other so near")
+    found: list[str] = []
+    thought, effort = thinking(asked, rules, limit, reason_off=reason_off(made, asked, rules), losses=found)
+    losses += [re.sub("^reasoning_effort", "output_config.effort", one) for one in found]
     config = {name: one for name, one in config.items() if name != "effort"} | ({"effort": effort} if effort else {})
     for name, value in (("thinking", thought), ("output_config", config)):
         made.pop(name, None)

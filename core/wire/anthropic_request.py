@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.wire.anthropic_blocks import Body, block_of, listed, marked, turn_to
+from core.wire.anthropic_blocks import Body, block_of, listed, marked
 from core.wire.anthropic_rules import NEWEST, Rules, rules_of, sampling, thinking
 from core.wire.anthropic_schema import closed
+from core.wire.anthropic_turns import tool_id, turn_to
 
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none"}
 _TIERS: Final = {"auto": "auto", "default": "standard_only"}
@@ -36,6 +37,8 @@ def request_to(body: Mapping[str, Any], *, version: str = NEWEST) -> tuple[Body,
         made["thinking"] = thought
     if config := _config(body, rules, effort, losses):
         made["output_config"] = config
+    if "format" in config:
+        _uncite(messages, losses)
     made |= sampling(body, rules, version, thinks=bool(thought) and thought != {"type": "disabled"}, losses=losses)
     made |= _plain_params(body, losses)
     return made, losses
@@ -67,7 +70,7 @@ def _messages(body: Mapping[str, Any], rules: Rules, losses: list[str]) -> tuple
             _join(turns, role, turn_to(message, at, losses))
         elif role in {"system", "developer"}:
             words = _blocks(message, at, losses)
-            if turns and rules.instructed and turns[-1]["role"] == "user":
+            if turns and rules.instructed and turns[-1]["role"] in {"user", "system"}:
                 _join(turns, "system", words)
                 continue
             if turns:
@@ -106,7 +109,7 @@ def _result(message: Mapping[str, Any], at: str, losses: list[str]) -> Body:
     content = message.get("content")
     plain = type(content) is str
     said = content if plain else _blocks({"content": content}, at, losses)
-    result = {"type": "tool_result", "tool_use_id": message.get("tool_call_id") or message.get("name")}
+    result = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id") or message.get("name"))}
     return marked({**result, "content": said or ""}, message)
 
 
@@ -128,6 +131,13 @@ def _document(document: Body) -> Body:
     title = document.get("title") or fields.get("title")
     made = {"type": "document", "source": source, "citations": {"enabled": True}}
     return marked(made | ({"title": title} if title else {}), document)
+
+
+def _uncite(turns: list[Body], losses: list[str]) -> None:
+    """An answer that keeps to a schema has no room for citations, and a request for both is refused."""
+    blocks = [block for turn in turns if type(turn["content"]) is list for block in turn["content"]]
+    if cited := [block for block in blocks if block["type"] == "document" and block.pop("citations", None)]:
+        losses.append(f"citations of {len(cited)} documents are off: they do not go with response_format")
 
 
 def _open_and_close(turns: list[Body], rules: Rules, losses: list[str]) -> None:

@@ -11,8 +11,9 @@ NEWEST: Final = "2026-10-21"  # which has no sampling parameters
 OLDEST: Final = "2023-06-01"
 SAMPLING: Final = ("temperature", "top_p", "top_k")
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
+_BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_000, "xhigh": 24_576, "max": 24_576}
 _LEAST_BUDGET: Final = 1024
+_LEAST_LIMIT: Final = 1536  # where a third is left for the answer
 _OFF: Final = ("disabled", "between_tools")
 
 
@@ -58,10 +59,10 @@ def rules_of(model: str) -> Rules:
             unasked=False, off="disabled", efforts=efforts, forced=True, sampling=old, instructed=version >= (4, 8),
             most_tokens=most,
         )  # fmt: skip
+    most = 32_000 if match["line"] == "opus" and version < (4, 5) else 64_000
     early = Rules(
         thinking="budget", unasked=False, off="disabled", efforts=(), forced=True, schema=version >= (4, 5),
-        sampling=True, prefill=True, instructed=False, max_tokens=32_000,
-        most_tokens=32_000 if match["line"] == "opus" and version < (4, 5) else 64_000,
+        sampling=True, prefill=True, instructed=False, max_tokens=most, most_tokens=most,
     )  # fmt: skip
     if version >= (3, 7):
         return early._replace(efforts=_EFFORTS[:3]) if (match["line"], version) == ("opus", (4, 5)) else early
@@ -118,7 +119,7 @@ def thinking(
         return None, None
     effort = _effort(rules, level, _EFFORTS, losses)
     if rules.thinking == "adaptive":
-        return _adaptive(wanted, rules, losses), effort
+        return _adaptive(wanted, rules, limit, losses), effort
     return _budget(wanted, level, limit, losses), effort
 
 
@@ -130,10 +131,10 @@ def _without(rules: Rules, level: str | None, losses: list[str]) -> tuple[Body |
     return off, _effort(rules, level if level != "none" else None, _EFFORTS[:3], losses)
 
 
-def _adaptive(wanted: Mapping[str, Any], rules: Rules, losses: list[str]) -> Body:
+def _adaptive(wanted: Mapping[str, Any], rules: Rules, limit: int, losses: list[str]) -> Body | None:
     if wanted.get("type") == "enabled":
         if rules.sampling:
-            return dict(wanted)  # the one generation that takes both
+            return _budget(wanted, None, limit, losses)  # the one generation that takes both
         if wanted.get("budget_tokens"):
             losses.append("thinking.budget_tokens was left out: this model decides by itself how long it thinks")
     more = {name: value for name, value in wanted.items() if name not in {"type", "budget_tokens"}}
@@ -141,22 +142,31 @@ def _adaptive(wanted: Mapping[str, Any], rules: Rules, losses: list[str]) -> Bod
 
 
 def _budget(wanted: Mapping[str, Any], level: str | None, limit: int, losses: list[str]) -> Body | None:
-    budget = wanted.get("budget_tokens") or _BUDGETS.get(level or "medium", _BUDGETS["medium"])
-    if limit <= _LEAST_BUDGET:
-        losses.append(f"thinking was left out: it takes more than {_LEAST_BUDGET} tokens and the limit is {limit}")
+    """A budget that is given is kept to as far as it goes; one from an effort leaves half for the answer."""
+    given = wanted.get("budget_tokens")
+    least = _LEAST_BUDGET + 1 if given else _LEAST_LIMIT
+    if limit < least:
+        losses.append(f"thinking was left out: it needs a limit of at least {least} tokens, and that is {limit}")
         return None
+    budget = given or _BUDGETS.get(level or "medium", _BUDGETS["medium"])
+    most = limit - 1 if given else max(limit // 2, _LEAST_BUDGET)
+    if budget > most:
+        losses.append(f"thinking has {most} tokens instead of {budget}: the limit of {limit} is also the answer's")
     more = {name: value for name, value in wanted.items() if name not in {"type", "budget_tokens"}}
-    return {"type": "enabled", "budget_tokens": min(budget, limit - 1), **more}
+    return {"type": "enabled", "budget_tokens": min(budget, most), **more}
 
 
 def _effort(rules: Rules, level: str | None, allowed: tuple[str, ...], losses: list[str]) -> str | None:
     """The nearest that the model has; what is not given stays so."""
     if level is None or not rules.efforts:
         return None
-    level = "low" if level == "minimal" else level
-    if level not in _EFFORTS:
+    if level not in _BUDGETS:
         losses.append(f"reasoning_effort was left out: {level[:20]} is not known")
         return None
     choices = [one for one in rules.efforts if one in allowed]
-    nearest = [one for one in choices if _EFFORTS.index(one) <= _EFFORTS.index(level)] or choices[:1]
-    return nearest[-1]
+    order = list(_BUDGETS)
+    nearest = ([one for one in choices if order.index(one) <= order.index(level)] or choices[:1])[-1]
+    if nearest != level:
+        why = "this model has none" if level not in rules.efforts else "no more goes without thinking"
+        losses.append(f"reasoning_effort {level} became {nearest}: {why}")
+    return nearest

@@ -1,7 +1,8 @@
 """Answers of other dialects as canonical ones: whole, and in chunks. Pure."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import orjson
@@ -42,6 +43,35 @@ def tool_call(ident: str, name: str, arguments: Any) -> Body:
     """Arguments are text here; other dialects have them as objects."""
     text = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
     return {"id": ident, "type": "function", "function": {"name": name, "arguments": text}}
+
+
+@contextmanager
+def having_used(usage: Usage) -> Iterator[None]:
+    """What an answer says of its usage counts also when the rest of it cannot be used."""
+    try:
+        yield
+    except TargetError as error:
+        if usage.source != "unknown":
+            error.usage = usage
+        raise
+
+
+def arguments_of(function: Mapping[str, Any], where: str, losses: list[str]) -> Body:
+    """A call's arguments as an object; another model may have written anything."""
+    text = function.get("arguments") or "{}"
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if type(found) is dict:
+        return found
+    losses.append(f"{where}.function.arguments are no JSON object and were passed on as a text in one")
+    return {"arguments": text}
+
+
+def call_in_words(function: Mapping[str, Any]) -> str:
+    """A call of a function, for who is told in words only."""
+    return f"[called {function['name']} with {function.get('arguments') or '{}'}]"
 
 
 def finish_of(reason: str | None, words: Mapping[str, str]) -> str:
@@ -127,6 +157,7 @@ class ForeignStream(ABC):
         self.ended = False
         self.usage = Usage()
         self.outputs = 0
+        self.losses: list[str] = []  # what of the answer could not be said
 
     @abstractmethod
     def _event(self, name: str, data: Body) -> list[Frame]:

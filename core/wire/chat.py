@@ -8,7 +8,7 @@ import orjson
 from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
-from core.wire.media import read_data_url
+from core.wire.media import check_address, read_data_url, scheme_of
 from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools
 from core.wire.shapes import check_type as check_type  # noqa: PLC0414 - who reads other bodies has it from here
 from core.wire.structured import Wanted, check_format, wanted_in
@@ -41,6 +41,8 @@ EXTENSIONS: dict[str, tuple[type, ...]] = {"thinking": _OBJECT}
 _ELEMENTS: dict[str, tuple[type, ...]] = {
     "tools": _OBJECT, "functions": _OBJECT, "stop": _TEXT, "modalities": _TEXT, "documents": (str, dict),
 }  # fmt: skip
+# What a parameter is when nobody names it, as it is when it is null: to say so asks for nothing.
+_IDLE: Mapping[str, Any] = {"n": 1, "logprobs": False, "top_logprobs": 0, "store": False, "parallel_tool_calls": True}
 _LEAST = {"n": 1, "max_tokens": 1, "max_completion_tokens": 1, "top_logprobs": 0}
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -90,7 +92,7 @@ class _Seen:
 
 def chat_facts(body: Mapping[str, Any]) -> Facts:
     """Validate a chat body once and say what routing must know of it."""
-    unknown = _check_params(body)
+    unknown, idle = _check_params(body)
     messages = body.get("messages")
     if not messages:
         raise BadRequest("messages must be a list with at least one message", param="messages", code="missing")
@@ -115,6 +117,8 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         seen.size += _read_format(wanted, seen.features)
         wants = wanted_in(body)
     params = frozenset(body)
+    if idle:
+        params = params.difference(idle)
     if seen.extras:
         params |= seen.extras
         unknown += [name for name in seen.extras if name != MESSAGE_NAME]
@@ -122,6 +126,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         features=frozenset(seen.features),
         params=params,
         unknown_params=frozenset(unknown),
+        idle_params=frozenset(idle),
         input_tokens=seen.size // _BYTES_PER_TOKEN + seen.images * _IMAGE_TOKENS + 4 * len(messages),
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
@@ -185,9 +190,9 @@ def _less(whole: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if name not in fields}
 
 
-def _check_params(body: Mapping[str, Any]) -> list[str]:
-    """Types, least values and elements of what the dialect knows; the names of what it does not."""
-    unknown = []
+def _check_params(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Types, least values and elements of what the dialect knows; the names of what it does not, and of the idle."""
+    unknown, idle = list[str](), list[str]()
     for name, value in body.items():
         kinds = CHAT_PARAMS.get(name)
         if kinds is None:
@@ -197,14 +202,18 @@ def _check_params(body: Mapping[str, Any]) -> list[str]:
             if name in EXTENSIONS and value is not None:
                 check_type(name, value, EXTENSIONS[name])
             unknown.append(name)
-        elif value is not None:
+        elif value is None:
+            idle.append(name)
+        else:
             check_type(name, value, kinds)
+            if name in _IDLE and value == _IDLE[name]:
+                idle.append(name)
             if name in _LEAST and value < _LEAST[name]:
                 raise BadRequest(f"{name} must be at least {_LEAST[name]}", param=name, code="invalid_value")
             if name in _ELEMENTS and type(value) is list:
                 for index, element in enumerate(value):
                     check_type(f"{name}[{index}]", element, _ELEMENTS[name])
-    return unknown
+    return unknown, idle
 
 
 def _read_format(wanted: Mapping[str, Any], features: set[Feature]) -> int:
@@ -301,12 +310,11 @@ def _read_part(part: Any, where: str, seen: _Seen) -> None:
 
 def _read_image(image: Any, where: str, seen: _Seen) -> None:
     check_type(where, image, _OBJECT)
-    url = image.get("url")
-    check_type(f"{where}.url", url, _TEXT)
+    check_type(f"{where}.url", image.get("url"), _TEXT)
     seen.features.add(Feature.VISION)
     seen.images += 1
-    if url.startswith("data:"):
-        data = read_data_url(url, f"{where}.url")
+    if _read_address(image, "url", where) == "data":
+        data = read_data_url(image["url"], f"{where}.url")
         seen.image_types.add(data.type)
         seen.image_bytes = max(seen.image_bytes, data.size)
     else:
@@ -321,12 +329,17 @@ def _read_file(given: Any, kind: str, where: str, seen: _Seen) -> None:
     for name in LINKS[kind]:
         if (value := given.get(name)) is not None:
             check_type(f"{where}.{name}", value, _TEXT)
-            seen.links = seen.links or is_link(value)
+            if (name.endswith("url") or scheme_of(value)) and _read_address(given, name, where) != "data":
+                seen.links = True
 
 
-def is_link(text: str) -> bool:
-    """Whether it says where a file is, and not what is in it."""
-    return text.startswith(("http://", "https://"))
+def _read_address(given: dict[str, Any], name: str, where: str) -> str:
+    """Its scheme, written small from here on: all who look at it later need look for one spelling."""
+    url = given[name]
+    scheme = check_address(url, f"{where}.{name}")
+    if not url.startswith(scheme):
+        given[name] = scheme + url[len(scheme) :]
+    return scheme
 
 
 def _length(text: str) -> int:

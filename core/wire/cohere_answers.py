@@ -6,7 +6,7 @@ from typing import Any
 
 from core.errors import Malformed
 from core.types.usage import Usage
-from core.wire.canonical import completion, finish_of
+from core.wire.canonical import completion, finish_of, having_used
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
@@ -25,15 +25,16 @@ def completion_from(body: Any, model: str, created: int) -> Completion:
     message = body.get("message") if type(body) is dict else None
     if type(message) is not dict or type(message.get("content") or []) is not list:
         raise Malformed("the answer has no message")
-    ident = str(body.get("id") or "")
-    finish = reason_of(body.get("finish_reason"))
+    ident, usage = str(body.get("id") or ""), read_usage(body.get("usage"))
+    with having_used(usage):
+        finish = reason_of(body.get("finish_reason"))
     try:
         said = said_from(message)
     except (KeyError, TypeError, AttributeError):
         raise Malformed("the answer's message is not what Cohere's are") from None
     if calls := said.get("tool_calls"):
         said["tool_calls"] = [called(one, ident, number) for number, one in enumerate(calls)]
-    return completion(ident, model, created, [(said, finish)], read_usage(body.get("usage")))
+    return completion(ident, model, created, [(said, finish)], usage)
 
 
 def reason_of(word: Any) -> str:
@@ -47,15 +48,14 @@ def called(call: Mapping[str, Any], ident: str, number: int) -> Body:
 
 
 def read_usage(usage: Any) -> Usage:
-    """What is billed, which is less than what its own template makes of it. Its numbers are floats.
-
-    Cached tokens are billed like any other, so they are not told apart.
-    """
+    """What is billed, which is less than what its own template makes of it. Its numbers are floats."""
     table = usage if type(usage) is dict else {}
     for name in ("billed_units", "tokens"):
         units = table.get(name)
         if type(units) is dict and ("input_tokens" in units or "output_tokens" in units):
-            return Usage("reported", input=_count(units, "input_tokens"), output=_count(units, "output_tokens"))
+            given = _count(units, "input_tokens")
+            cached = min(_count(table, "cached_tokens"), given)
+            return Usage("reported", given - cached, cached, output=_count(units, "output_tokens"))
     return Usage()
 
 
@@ -123,9 +123,11 @@ def completion_to(body: Mapping[str, Any]) -> Body:
         made["citations"] = [{"type": "TEXT_CONTENT", "content_index": block, **one} for one in cited]
     units = {"input_tokens": usage.get("prompt_tokens"), "output_tokens": usage.get("completion_tokens")}
     counted = {name: float(count) for name, count in units.items() if count is not None}
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    cache = {"cached_tokens": float(cached)} if cached else {}
     return {
         "id": body.get("id") or "",
         "finish_reason": _REASONS.get(choice.get("finish_reason") or "stop", "COMPLETE"),
         "message": made,
-        **({"usage": {"billed_units": counted}} if counted else {}),
+        **({"usage": {"billed_units": counted, **cache}} if counted else {}),
     }

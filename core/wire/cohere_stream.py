@@ -20,6 +20,8 @@ class CohereStream(ForeignStream):
         self._lengths: list[int] = []  # of the text in each block, to place citations by
         self._items: dict[int | str, int] = {}  # block of thinking, or the plan → the number of its item
         self._calls = 0
+        self._numbers: dict[Any, int] = {}  # of calls, by what their events call them
+        self._bare: set[int] = set()  # calls without arguments so far
 
     def _event(self, name: str, data: Body) -> list[Frame]:
         kind = data.get("type") or name
@@ -40,13 +42,12 @@ class CohereStream(ForeignStream):
                 plan = message.get(PLAN) or ""
                 return [self._thinking(plan, PLAN, id=PLAN)] if plan else []
             case "tool-call-start":
-                self._calls += 1
-                one = called(message["tool_calls"], self._ident, self._calls - 1)
-                arguments = message["tool_calls"]["function"].get("arguments") or ""
-                return [self.chunks.tool(self._calls - 1, one["id"], one["function"]["name"], arguments)]
+                return [self._called(message["tool_calls"], data.get("index"))]
             case "tool-call-delta":
                 piece = message["tool_calls"]["function"].get("arguments") or ""
-                return [self.chunks.arguments(self._calls - 1, piece)] if piece else []
+                return self._argued(self._number(data), piece) if piece else []
+            case "tool-call-end":
+                return self._argued(number, "{}") if (number := self._number(data)) in self._bare else []
             case "citation-start":
                 cited = message["citations"]
                 found = [citation_from(one, self._lengths) for one in (cited if type(cited) is list else [cited])]
@@ -65,6 +66,21 @@ class CohereStream(ForeignStream):
         self._lengths[index] += len(text)
         return [self.chunks.text(text)] if text else []
 
+    def _called(self, call: Body, index: Any) -> Frame:
+        number = self._numbers[index] = self._calls
+        self._calls += 1
+        one, arguments = called(call, self._ident, number), call["function"].get("arguments") or ""
+        self._bare |= set() if arguments else {number}
+        return self.chunks.tool(number, one["id"], one["function"]["name"], arguments)
+
+    def _argued(self, number: int, piece: str) -> list[Frame]:
+        self._bare.discard(number)
+        return [self.chunks.arguments(number, piece)]
+
+    def _number(self, data: Body) -> int:
+        """Of the call that an event is about; the last one where it does not say."""
+        return self._numbers.get(data.get("index"), self._calls - 1)
+
     def _thinking(self, text: str, whose: int | str, **more: Any) -> Frame:
         """An item says once what it is; its further pieces say which one they continue."""
         if whose in self._items:
@@ -74,9 +90,10 @@ class CohereStream(ForeignStream):
         return self.chunks.reasoning(text, item)
 
     def _over(self, delta: Body) -> list[Frame]:
+        self.usage = read_usage(delta.get("usage"))
         if said := delta.get("error"):
             raise StreamFailed(redact(str(said), *self._secrets))
         finish = reason_of(delta.get("finish_reason"))
-        self.usage = read_usage(delta.get("usage"))
         self._finished = True
-        return [self.chunks.finish(finish), *self._end()]
+        bare = [frame for number in sorted(self._bare) for frame in self._argued(number, "{}")]
+        return [*bare, self.chunks.finish(finish), *self._end()]

@@ -3,20 +3,24 @@
 from array import array
 from typing import Any
 
-from core.errors import Malformed, ServerFault
+import orjson
+
+from core.errors import Malformed, ServerFault, TargetError
 from core.types.usage import Usage
+from core.wire import openai
 from core.wire.embeddings import Embeddings, checked
-from core.wire.openai import read_error, read_json
+from core.wire.openai import read_json
 
 # Below the address of the router, whose other providers have other ways.
 PATH = "/hf-inference/models/{model}/pipeline/feature-extraction"
+_LONGEST = 86_400  # seconds
 
 
 def read_features(raw: bytes, count: int, model: str, secrets: tuple[str, ...] = ()) -> tuple[Embeddings, bool]:
     """So many vectors, and whether they are means of the tokens' own."""
     body = read_json(raw)
     if type(body) is dict and body.get("error"):
-        raise read_error(None, raw, secrets=secrets, otherwise=ServerFault)
+        raise openai.read_error(None, raw, secrets=secrets, otherwise=ServerFault)
     if type(body) is not list:
         raise Malformed("the answer has no list of embeddings")
     if len(body) != count:
@@ -24,6 +28,22 @@ def read_features(raw: bytes, count: int, model: str, secrets: tuple[str, ...] =
     pooled = any(_depth(one) > 1 for one in body)
     vectors, length = checked([_pooled(one) for one in body])
     return Embeddings(vectors, length, Usage(), model), pooled
+
+
+def read_error(status: int | None, raw: bytes, *, retry_after: float | None = None, **facts: Any) -> TargetError:
+    """A refusal; a model that is being loaded says in the body how long that takes."""
+    error = openai.read_error(status, raw, **facts)
+    error.retry_after = _loading(raw) if status == 503 and retry_after is None else retry_after
+    return error
+
+
+def _loading(raw: bytes) -> float | None:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    seconds = body.get("estimated_time") if type(body) is dict else None
+    return float(seconds) if isinstance(seconds, int | float) and 0 < seconds < _LONGEST else None
 
 
 def _depth(given: Any) -> int:

@@ -25,6 +25,10 @@ _CALLS = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 _SEEDS = range(-(2**31), 2**31)
 _JSON = "application/json"
+_WORD = re.compile(r"(?<=[a-z0-9])_([a-z])")
+_CALLERS = frozenset(
+    {"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters", "responseSchema"}
+)
 _TASKS = {
     "query": "RETRIEVAL_QUERY", "document": "RETRIEVAL_DOCUMENT", "classification": "CLASSIFICATION",
     "clustering": "CLUSTERING",
@@ -134,6 +138,7 @@ def _format(body: Mapping[str, Any], model: str, *, has_tools: bool) -> Body:
 
 def request_from(theirs: Mapping[str, Any], model: str = "") -> tuple[Body, list[str]]:
     """The way back: their body as a canonical request, and what cannot be said in it."""
+    theirs = _in_one_case(theirs)
     losses: list[str] = []
     messages = messages_from(theirs.get("contents") or [], losses)
     system = (theirs.get("systemInstruction") or {}).get("parts") or []
@@ -154,6 +159,16 @@ def request_from(theirs: Mapping[str, Any], model: str = "") -> tuple[Body, list
     known = {"contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "safetySettings", "model"}
     left = [*(f"generationConfig.{name}" for name in config), *(name for name in theirs if name not in known)]
     return body, losses + [f"{name} was left out: no other provider has it" for name in left]
+
+
+def _in_one_case(theirs: Any) -> Any:
+    """Names as Google writes them in answers: in requests it takes snake_case as well. What callers name stays."""
+    if isinstance(theirs, list):
+        return [_in_one_case(one) for one in theirs]
+    if not isinstance(theirs, Mapping):
+        return theirs
+    found = {_WORD.sub(lambda word: word[1].upper(), name): value for name, value in theirs.items()}
+    return {name: value if name in _CALLERS else _in_one_case(value) for name, value in found.items()}
 
 
 def _format_from(config: Body) -> Body:

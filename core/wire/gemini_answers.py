@@ -26,7 +26,8 @@ from core.types.usage import Usage
 from core.wire import canonical
 from core.wire.embeddings import Embeddings
 from core.wire.faults import classify, phrase, redact
-from core.wire.gemini_contents import contents_of, message_from
+from core.wire.gemini_contents import contents_of
+from core.wire.gemini_turns import message_from
 from core.wire.openai import Completion
 
 Body = dict[str, Any]
@@ -53,13 +54,14 @@ def completion_from(theirs: Any, model: str, created: int) -> tuple[Completion, 
         raise Malformed("the answer is not an object")
     if theirs.get("error"):
         raise read_error(None, orjson.dumps(theirs), otherwise=ServerFault)
-    refuse_blocked(theirs)
-    candidates = theirs.get("candidates")
-    if type(candidates) is not list or not candidates:
-        raise Malformed("the answer has no candidates")
-    ident, losses = ident_of(theirs), list[str]()
-    choices = [_choice(one, place, ident, losses) for place, one in enumerate(candidates)]
-    usage = read_usage(theirs.get("usageMetadata"))
+    usage, losses = read_usage(theirs.get("usageMetadata")), list[str]()
+    with canonical.having_used(usage):
+        refuse_blocked(theirs)
+        candidates = theirs.get("candidates")
+        if type(candidates) is not list or not candidates:
+            raise Malformed("the answer has no candidates")
+        ident = ident_of(theirs)
+        choices = [_choice(one, place, ident, losses) for place, one in enumerate(candidates)]
     made = canonical.completion(ident, str(theirs.get("modelVersion") or model), created, choices, usage)
     logs = [read_logprobs(one) for one in candidates]
     if any(logs):

@@ -9,14 +9,11 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from core.errors import ParameterRefused, RequestRefused
-from core.wire.canonical import tool_call
+from core.wire.gemini_turns import message_from, turn_to
 from core.wire.media import kind_within
 
 Body = dict[str, Any]
 
-FORMAT = "google-gemini-v1"
-# What Google documents for calls that another model made: without a signature they would be refused.
-SKIP = "skip_thought_signature_validator"
 # Addresses that its servers fetch by themselves.
 _THEIRS = ("https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtu.be/", "gs://")
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
@@ -121,72 +118,27 @@ def _media(url: str, at: str, kind: str) -> Body:
 
 
 def _assistant(message: Body, at: str, losses: list[str], names: dict[str, str], *, signed: bool) -> list[Body]:
-    parts, closing = _thoughts(message, at, losses)
     said = _user(message, at, losses)
     if message.get("refusal"):
         said.append({"text": message["refusal"]})
     if message.get("audio"):
         losses.append(f"{at}.audio was left out: what was spoken stays where it was made")
-    parts += [{"text": "", "thoughtSignature": one} for one in (closing[:-1] if said else closing)]
-    if said and closing:
-        said[-1] = {**said[-1], "thoughtSignature": closing[-1]}
-    parts += said
     for number, call in enumerate(message.get("tool_calls") or ()):
-        where = f"{at}.tool_calls[{number}]"
         if call.get("type", "function") != "function":
+            where = f"{at}.tool_calls[{number}]"
             raise ParameterRefused(f"{where}: this provider calls functions only", param=where)
-        function = call["function"]
-        names[call["id"]] = function["name"]
-        part: Body = {"functionCall": {"id": call["id"], "name": function["name"], "args": _arguments(call, where)}}
-        google = (call.get("extra_content") or {}).get("google") or {}
-        if google.get("thought_signature"):
-            part["thoughtSignature"] = google["thought_signature"]
-        elif signed and number == 0:
-            part["thoughtSignature"] = SKIP
-            losses.append(f"{where} has no signature of Google's, so the thoughts behind it are lost: sent as {SKIP}")
-        parts.append(part)
-    return parts
-
-
-def _thoughts(message: Body, at: str, losses: list[str]) -> tuple[list[Body], list[str]]:
-    """The parts that were thought here, and the signatures of what was said after them."""
-    parts: list[Body] = []
-    closing: list[str] = []
-    items = message.get("reasoning_details") or []
-    own = [item for item in items if item.get("format") == FORMAT]
-    for item in own:
-        if item.get("data"):
-            closing.append(item["data"])
-        elif item.get("text"):
-            signature = {"thoughtSignature": item["signature"]} if item.get("signature") else {}
-            parts.append({"text": item.get("text") or "", "thought": True, **signature})
-    others = sorted({str(item.get("format") or "unnamed") for item in items} - {FORMAT})
-    if others:
-        losses.append(f"{at}.reasoning_details was left out: only who made it can read {', '.join(others)}")
-    elif message.get("reasoning_content") and not own:
-        losses.append(f"{at}.reasoning_content was left out: it was thought elsewhere")
-    return parts, closing
-
-
-def _arguments(call: Body, at: str) -> Body:
-    text = call["function"].get("arguments") or "{}"
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise RequestRefused(f"{at}.function.arguments is not an object in JSON", param=f"{at}.function.arguments")
-    return found
+        names[call["id"]] = call["function"]["name"]
+    return turn_to(message, said, at, losses, signed=signed)
 
 
 def _answer(message: Body, at: str, model: str, losses: list[str], names: Mapping[str, str]) -> Body:
     """What a tool gave, under the name of the function that was called."""
     ident = str(message.get("tool_call_id"))
     if ident not in names:
-        words = f"{at}.tool_call_id: no tool call before it has this id"
-        raise RequestRefused(words, param=f"{at}.tool_call_id")
+        words = f"{at}.tool_call_id: no tool call before it has this id, and results go by the names of functions here"
+        raise ParameterRefused(words, param=f"{at}.tool_call_id")
     parts = _user(message, at, losses)
-    text = "\n".join(part["text"] for part in parts if "text" in part)
+    text = "".join(part["text"] for part in parts if "text" in part)
     made: Body = {"id": ident, "name": names[ident], "response": _response(text)}
     media = [{"inlineData": part["inlineData"]} for part in parts if "inlineData" in part]
     if media and generation_of(model) >= (3, 0):
@@ -264,46 +216,3 @@ def _inline(blob: Body) -> Body:
     if kind in {"image", "video", "audio"}:
         return {"type": f"{kind}_url", f"{kind}_url": {"url": url}}
     return {"type": "file", "file": {"file_data": url}}
-
-
-def message_from(parts: list[Body], prefix: str, losses: list[str], at: str) -> Body:
-    """What a model said, thought and called, as a message of the assistant; `prefix` begins the ids of calls."""
-    text = thought = ""
-    details: list[Body] = []
-    calls: list[Body] = []
-    for part in parts:
-        signature = part.get("thoughtSignature")
-        if "functionCall" in part:
-            calls.append(call_from(part, f"{prefix}_{len(calls)}"))
-        elif part.get("thought"):
-            thought += part.get("text") or ""
-            details.append(thought_from(part.get("text") or "", len(details), signature))
-        elif "text" in part:
-            text += part["text"]
-            if signature:
-                details.append(signature_from(signature, len(details)))
-        else:
-            losses.append(f"{at} has {', '.join(sorted(part))}, which was left out")
-    return {
-        "content": text if text or not calls else None,
-        **({"reasoning_content": thought} if thought else {}),
-        **({"reasoning_details": details} if details else {}),
-        **({"tool_calls": calls} if calls else {}),
-    }
-
-
-def thought_from(text: str, index: int, signature: str | None = None) -> Body:
-    signed = {"signature": signature} if signature else {}
-    return {"type": "reasoning.text", "text": text, **signed, "format": FORMAT, "index": index}
-
-
-def signature_from(signature: str, index: int) -> Body:
-    return {"type": "reasoning.encrypted", "data": signature, "format": FORMAT, "index": index}
-
-
-def call_from(part: Body, ident: str) -> Body:
-    call = part["functionCall"]
-    made = tool_call(call.get("id") or ident, call.get("name") or "", call.get("args") or {})
-    if part.get("thoughtSignature"):
-        made["extra_content"] = {"google": {"thought_signature": part["thoughtSignature"]}}
-    return made

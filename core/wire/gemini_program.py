@@ -4,6 +4,7 @@ from typing import Any
 
 from core.errors import ParameterRefused
 from core.types.usage import Usage
+from core.wire.canonical import call_in_words
 
 _NOBODY = "Answer the user."  # in place of its own prompt, which makes it an agent that works on files
 _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -16,12 +17,14 @@ def prompt_of(messages: list[dict[str, Any]]) -> tuple[str, str, list[str]]:
     system, turns, losses = [], [], list[str]()
     for index, message in enumerate(messages):
         words = _words(message, f"messages[{index}]")
+        if calls := [call["function"] for call in message.get("tool_calls") or () if "function" in call]:
+            words = "\n".join([*([words] if words else ()), *map(call_in_words, calls)])
         if message["role"] in {"system", "developer"}:
             system.append(words)
         else:
             turns.append((_SPEAKERS.get(message["role"], "User"), words))
         if message.get("tool_calls"):
-            losses.append(f"messages[{index}].tool_calls was left out: the program is told in words only")
+            losses.append(f"messages[{index}].tool_calls was written into the prompt: the program knows words only")
     if not turns:
         turns, system = [("User", "\n\n".join(system))], []
     if len(turns) == 1:

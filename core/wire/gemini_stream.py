@@ -8,7 +8,7 @@ from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire import gemini_answers as answers
 from core.wire.canonical import ForeignStream
-from core.wire.gemini_contents import call_from, signature_from, thought_from
+from core.wire.gemini_turns import call_from, is_text, left_out, signature_from, thought_from
 
 Body = dict[str, Any]
 
@@ -16,13 +16,19 @@ Body = dict[str, Any]
 class _Choice:
     """What of one candidate has come."""
 
-    __slots__ = ("calls", "details", "finished", "thinking")
+    __slots__ = ("calls", "details", "finished", "length", "thinking")
 
     def __init__(self) -> None:
         self.calls = 0
+        self.length = 0  # of its text
         self.details = 0  # items of its reasoning that are complete
         self.thinking = False  # another piece of thought continues the item that is open
         self.finished = False
+
+    def rests(self) -> None:
+        """What it thinks next is another item."""
+        self.details += self.thinking
+        self.thinking = False
 
 
 class GeminiStream(ForeignStream):
@@ -34,6 +40,8 @@ class GeminiStream(ForeignStream):
     def _event(self, name: str, data: Body) -> list[Frame]:  # noqa: ARG002 - its events have no names
         if data.get("error"):
             raise answers.read_error(None, orjson.dumps(data), secrets=self._secrets)
+        if data.get("usageMetadata"):
+            self.usage = answers.read_usage(data["usageMetadata"])  # also of what comes to nothing
         answers.refuse_blocked(data)
         frames: list[Frame] = []
         for place, candidate in enumerate(data.get("candidates") or ()):
@@ -60,6 +68,7 @@ class GeminiStream(ForeignStream):
 
     def _open(self, index: int, data: Body) -> Frame:
         self._choices[index] = _Choice()
+        self._finished = False
         if not self._ident:
             self._ident = answers.ident_of(data)
             frame = self._begin(self._ident, data.get("modelVersion"))
@@ -70,6 +79,7 @@ class GeminiStream(ForeignStream):
     def _part(self, choice: _Choice, index: int, part: Body) -> list[Frame]:
         chunks, signature, text = self.chunks, part.get("thoughtSignature"), part.get("text") or ""
         if "functionCall" in part:
+            choice.rests()
             made = call_from(part, f"{answers.calls_prefix(self._ident, index)}_{choice.calls}")
             choice.calls += 1
             more = {"extra_content": made["extra_content"]} if "extra_content" in made else {}
@@ -77,15 +87,28 @@ class GeminiStream(ForeignStream):
             frame = chunks.tool(choice.calls - 1, made["id"], function["name"], function["arguments"], index, **more)
             return [frame]
         if part.get("thought"):
-            choice.thinking = True
-            return [chunks.reasoning(text, thought_from(text, choice.details, signature), index)]
-        choice.details += choice.thinking
-        choice.thinking = False
+            return [self._thought(choice, index, text, signature)]
+        choice.rests()
+        if not is_text(part):
+            loss = left_out(part, f"candidates[{index}]")
+            self.losses += [loss] if loss not in self.losses else []
+            return []
+        start, choice.length = choice.length, choice.length + len(text)
         frames = [chunks.text(text, index)] if text else []
         if signature:
-            frames.append(chunks.reasoning("", signature_from(signature, choice.details), index))
+            item = signature_from(signature, choice.details, (choice.calls, start, choice.length))
+            frames.append(chunks.reasoning("", item, index))
             choice.details += 1
         return frames
+
+    def _thought(self, choice: _Choice, index: int, text: str, signature: str | None) -> Frame:
+        """A piece of what is thought; a signature ends its item."""
+        place = (0, 0, 0) if choice.thinking else (choice.calls, choice.length, choice.length)
+        item = thought_from(text, choice.details, signature, place)
+        choice.thinking = True
+        if signature:
+            choice.rests()
+        return self.chunks.reasoning(text, item, index)
 
     def _closing(self, choice: _Choice, index: int, candidate: Body) -> list[Frame]:
         logs = answers.read_logprobs(candidate)

@@ -10,7 +10,8 @@ from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.anthropic import message_id, stop_reason_to, usage_to
-from core.wire.anthropic_blocks import FORMAT, places_of
+from core.wire.anthropic_blocks import FORMAT
+from core.wire.anthropic_turns import places_of, tool_id
 from core.wire.messages import MESSAGE_STOP
 from core.wire.seals import extra_sealed, sealed
 
@@ -157,7 +158,8 @@ class MessagesStream:
         """Reasoning that somebody can read again, if it comes back as it is."""
         key, told, seal = item.get("index"), item.get("text") or item.get("summary"), item.get("signature")
         if item.get("type") == "reasoning.encrypted":
-            self._secret(item.get("data") or "", item.get("format"))
+            if item.get("data"):
+                self._secret(item["data"], item.get("format"))
         elif told or seal:
             block = self._last("thinking", key)
             block.format = item.get("format") or block.format
@@ -179,7 +181,7 @@ class MessagesStream:
             self._held.append(sealed(data, maker, FORMAT))
 
     def _call(self, piece: Body) -> None:
-        function, given = piece.get("function") or {}, piece.get("id")
+        function, given = piece.get("function") or {}, tool_id(piece.get("id"))
         index = piece.get("index")
         key = index if type(index) is int else len(self._calls) if given else max(self._calls, default=0)
         block = self._calls.get(key)

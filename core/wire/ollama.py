@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from core.wire.canonical import arguments_of
 from core.wire.media import kind_of
 
 # Canonical parameter → Ollama's option; of two names for one option the first is written back.
@@ -17,6 +18,7 @@ OPTIONS: Mapping[str, str] = {
 }  # fmt: skip
 _NAMES = tuple(reversed(list(OPTIONS)))  # so that the first name of an option is written last
 _BACK = {OPTIONS[ours]: ours for ours in _NAMES}
+FORMAT = "ollama-v1"  # of items of reasoning that were thought there
 # What each side has as it is, or what is read where it stands.
 _SAME = ("model", "keep_alive", "stream")
 _READ = frozenset({
@@ -77,7 +79,7 @@ def _messages_to(messages: Iterable[Mapping[str, Any]], losses: list[str]) -> It
         theirs: dict[str, Any] = {"role": _ROLES.get(message["role"], message["role"]), "content": text}
         if images:
             theirs["images"] = images
-        if thought := message.get("reasoning_content"):
+        if thought := _thought_to(message, where, losses):
             theirs["thinking"] = thought
         if calls := list(calls_to(message.get("tool_calls") or (), f"{where}.tool_calls", losses)):
             theirs["tool_calls"] = calls
@@ -91,9 +93,22 @@ def _messages_to(messages: Iterable[Mapping[str, Any]], losses: list[str]) -> It
         yield theirs
 
 
+def _thought_to(message: Mapping[str, Any], where: str, losses: list[str]) -> str:
+    """What was thought there; another's thoughts are not handed over as its own."""
+    details = message.get("reasoning_details") or ()
+    own = [one.get("text") or "" for one in details if one.get("format") == FORMAT]
+    if formats := {str(one.get("format")) for one in details} - {FORMAT}:
+        losses.append(f"{where}.reasoning_details was left out: only {', '.join(sorted(formats))} can read it")
+    elif message.get("reasoning_content") and not own:
+        losses.append(f"{where}.reasoning_content was left out: nobody says whose it is")
+    return "".join(own)
+
+
+def details_from(thought: str) -> list[dict[str, Any]]:
+    return [{"type": "reasoning.text", "text": thought, "format": FORMAT, "index": 0}]
+
+
 def _lost_of(message: Mapping[str, Any], where: str) -> Iterator[str]:
-    if formats := {str(one.get("format")) for one in message.get("reasoning_details") or ()}:
-        yield f"{where}.reasoning_details was left out: only {', '.join(sorted(formats))} can read it"
     if message.get("cache_control"):
         yield f"{where}.{_CACHE}"
     if message.get("name") and message["role"] not in {"function", "tool"}:
@@ -126,7 +141,7 @@ def _content_to(content: Any, where: str, losses: list[str]) -> tuple[str, list[
                 losses.append(f"{at}.image_url.detail was left out: it looks at pictures in one way only")
         else:
             losses.append(f"{at} was left out: it takes no {part['type']}")
-    return "\n".join(texts), images
+    return "".join(texts), images
 
 
 def calls_to(calls: Iterable[Mapping[str, Any]], where: str, losses: list[str]) -> Iterator[dict[str, Any]]:
@@ -135,14 +150,8 @@ def calls_to(calls: Iterable[Mapping[str, Any]], where: str, losses: list[str]) 
         if not isinstance(function, dict):
             losses.append(f"{where}[{index}] was left out: it calls functions only")
             continue
-        given = {"index": index, "name": function["name"], "arguments": {}}
-        try:
-            given["arguments"] = orjson.loads(function.get("arguments") or "{}")
-        except orjson.JSONDecodeError:
-            given["arguments"] = None
-        if not isinstance(given["arguments"], dict):
-            given["arguments"] = {}
-            losses.append(f"{where}[{index}].function.arguments was left out: it is not a JSON object")
+        arguments = arguments_of(function, f"{where}[{index}]", losses)
+        given = {"index": index, "name": function["name"], "arguments": arguments}
         yield {**({"id": call["id"]} if call.get("id") else {}), "function": given}
 
 
@@ -152,7 +161,9 @@ def _tools_to(body: Mapping[str, Any], losses: list[str]) -> list[dict[str, Any]
         losses.append("parallel_tool_calls was left out: it may call several functions at once")
     if choice == "none":
         return []  # what is not there is not called
-    wanted = choice["function"]["name"] if isinstance(choice, dict) and "function" in choice else None
+    functions = [one["function"] for one in body.get("tools") or () if isinstance(one.get("function"), dict)]
+    named = choice["function"]["name"] if isinstance(choice, dict) and "function" in choice else None
+    wanted = named if any(one["name"] == named for one in functions) else None
     if choice not in {None, "auto"} if not isinstance(choice, dict) else True:
         losses.append("tool_choice was left out: whether a function is called is the model's own choice")
     tools = []
@@ -180,6 +191,8 @@ def _think_to(body: Mapping[str, Any], losses: list[str]) -> bool | str | None:
         return own
     if thinking.get("type") == "disabled":
         return False
+    if effort == "minimal":
+        losses.append("reasoning_effort minimal was sent as low: it has no less")
     if effort is not None:
         level: bool | str = _LEVELS.get(effort, effort)
         return level
@@ -234,7 +247,7 @@ def _messages_from(messages: Iterable[Mapping[str, Any]], losses: list[str]) -> 
     for index, theirs in enumerate(messages):
         message: dict[str, Any] = {"role": theirs["role"], "content": _content_from(theirs)}
         if thought := theirs.get("thinking"):
-            message["reasoning_content"] = thought
+            message |= {"reasoning_content": thought, "reasoning_details": details_from(thought)}
         if calls := theirs.get("tool_calls"):
             message["tool_calls"] = calls_from(calls, f"call_{index}")
             waiting += [(call["id"], call["function"]["name"]) for call in message["tool_calls"]]

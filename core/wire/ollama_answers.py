@@ -11,14 +11,14 @@ from core.errors import Malformed, ServerFault
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire.canonical import ForeignStream, completion, finish_of
-from core.wire.ollama import calls_from, calls_to
+from core.wire.ollama import calls_from, calls_to, details_from
 from core.wire.openai import Completion, read_error, read_json
 
 _FINISHES = {"stop": "stop", "length": "length", "load": "stop", "unload": "stop"}
 _NOT_SAID = "the answer has no message"
 
 
-def completion_from(raw: bytes, *, asked: int, secrets: tuple[str, ...] = ()) -> Completion:
+def completion_from(raw: bytes, model: str, *, asked: int, secrets: tuple[str, ...] = ()) -> Completion:
     """A whole answer; `asked` estimates the tokens of the prompt, for servers that do not count it."""
     theirs = read_json(raw)
     if type(theirs) is dict and theirs.get("error"):
@@ -31,11 +31,12 @@ def completion_from(raw: bytes, *, asked: int, secrets: tuple[str, ...] = ()) ->
     ident, usage = _ident(raw), usage_of(theirs, asked)
     message: dict[str, Any] = {"content": said.get("content") or ""}
     if thought := said.get("thinking"):
-        message["reasoning_content"] = thought
+        message |= {"reasoning_content": thought, "reasoning_details": details_from(thought)}
     if calls := _calls(said, ident):
         message |= {"tool_calls": calls, "content": message["content"] or None}
     finish = _finish(theirs, called=bool(calls))
-    return completion(f"chatcmpl-{ident}", str(theirs.get("model")), created_of(theirs), [(message, finish)], usage)
+    name = str(theirs.get("model") or model)
+    return completion(f"chatcmpl-{ident}", name, created_of(theirs), [(message, finish)], usage)
 
 
 def completion_to(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +125,7 @@ class OllamaStream(ForeignStream):
             self._ident, self._created = _ident(orjson.dumps(data)), created_of(data)
             frames.append(self._begin(f"chatcmpl-{self._ident}", data.get("model")))
         if thought := said.get("thinking"):
-            frames.append(self.chunks.reasoning(thought))
+            frames.append(self.chunks.reasoning(thought, details_from(thought)[0]))
         if text := said.get("content"):
             frames.append(self.chunks.text(text))
         for call in _calls(said, self._ident, self._calls):

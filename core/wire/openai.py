@@ -21,6 +21,7 @@ class Completion(NamedTuple):
     body: dict[str, Any]
     usage: Usage
     native: bytes | None = None  # the same in the dialect that was asked for, if the provider speaks it
+    losses: tuple[str, ...] = ()  # what of the provider's answer is not in the body
 
     @property
     def message(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from core.errors import ModelMissing
+from core.wire.canonical import call_in_words
 
 
 class Inputs(NamedTuple):
@@ -94,7 +95,7 @@ def _told(message: Mapping[str, Any], where: str, losses: list[str]) -> Iterator
         function = call.get("function")
         if isinstance(function, dict):
             losses.append(f"{where}.tool_calls[{index}] was written into the prompt: it knows no functions")
-            yield f"[called {function['name']} with {function.get('arguments') or '{}'}]"
+            yield call_in_words(function)
         else:
             losses.append(f"{where}.tool_calls[{index}] was left out: it knows no functions")
 

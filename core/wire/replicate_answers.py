@@ -11,7 +11,7 @@ from core.errors import BrokenOff, ContentRefused, ContextTooLong, Malformed, Ov
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire import openai
-from core.wire.canonical import ForeignStream, completion
+from core.wire.canonical import ForeignStream, completion, having_used
 from core.wire.faults import redact
 from core.wire.openai import Completion
 
@@ -29,10 +29,11 @@ def prediction_of(body: Any) -> dict[str, Any]:
 
 def completion_from(prediction: Mapping[str, Any], model: str, limit: int | None, *secrets: str) -> Completion:
     """What a prediction that is over came to."""
-    if error := failure_of(prediction, BrokenOff, *secrets):
-        raise error
     usage = usage_of(prediction)
-    message = {"content": text_of(prediction)}
+    with having_used(timed(usage)):
+        if error := failure_of(prediction, BrokenOff, *secrets):
+            raise error
+        message = {"content": text_of(prediction)}
     return completion(prediction["id"], model, created_of(prediction), [(message, finish_of(usage, limit))], usage)
 
 
@@ -54,6 +55,11 @@ def usage_of(prediction: Mapping[str, Any]) -> Usage:
     if type(asked) is int and type(output) is int:
         return Usage("reported", asked, output=output, run_ms=run_ms)
     return Usage(run_ms=run_ms)
+
+
+def timed(usage: Usage) -> Usage:
+    """Of what came to nothing: how long that ran is known, if not what it read and wrote."""
+    return usage._replace(source="estimated") if usage.run_ms and usage.source == "unknown" else usage
 
 
 def finish_of(usage: Usage, limit: int | None) -> str:
@@ -132,9 +138,14 @@ class ReplicateStream(ForeignStream):
         self.over = True
         if prediction is not None:
             if error := failure_of(prediction, StreamFailed, *self._secrets):
+                self.count(prediction)
                 raise error
             self.usage = usage_of(prediction)
         return self._end()
+
+    def count(self, prediction: Mapping[str, Any]) -> None:
+        """What was used for what failed."""
+        self.usage = timed(usage_of(prediction))
 
     def _end(self) -> list[Frame]:
         begun = self.text("")

@@ -1,5 +1,6 @@
 """OpenAI's Responses API: a request as a canonical chat, and what of it no chat can say. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ _STATEFUL = ("previous_response_id", "conversation", "prompt", "background")
 _OURS = frozenset({"metadata", "include", "stream_options", "max_tool_calls"})
 _LOGPROBS = "message.output_text.logprobs"
 _MODES = ("none", "auto", "required")
+_IN_MESSAGE = re.compile(r"messages\[(\d+)\](.*)")
 
 
 class Translation(NamedTuple):
@@ -44,13 +46,16 @@ class Translation(NamedTuple):
 
     def in_theirs(self, error: BadRequest) -> BadRequest:
         """What is wrong with the chat, by the names that the caller knows."""
-        message, param = error.message, error.param or ""
-        for number, place in enumerate(self.places):
-            ours = f"messages[{number}]"
-            if param.startswith(ours):
-                message, param = message.replace(ours, place), place + param.removeprefix(ours)
-                break
-        return BadRequest(message, param=param or None, code=error.code)
+        param = error.param or ""
+        place = self.place(param)
+        return BadRequest(error.message.replace(param, place), param=place or None, code=error.code)
+
+    def place(self, ours: str) -> str:
+        """Where the caller said what stands there in the chat. What a part holds lies one level higher with him."""
+        found = _IN_MESSAGE.fullmatch(ours)
+        if found is None or int(found[1]) >= len(self.places):
+            return ours
+        return self.places[int(found[1])] + found[2].replace(".image_url.url", ".image_url").replace(".file.", ".")
 
 
 def request_from(theirs: Mapping[str, Any]) -> Translation:

@@ -145,11 +145,11 @@ class Conversation:
             return {"type": "input_audio", "input_audio": part["input_audio"]}
         if kind == "input_image" and type(part.get("image_url")) is str:
             return self._image(part, where)
-        if kind == "input_file" and type(part.get("file_data")) is str:
-            about = {name: part[name] for name in ("filename", "file_data") if part.get(name)}
+        if kind == "input_file" and (type(part.get("file_data")) is str or type(part.get("file_url")) is str):
+            about = {name: part[name] for name in ("filename", "file_data", "file_url") if part.get(name)}
             return {"type": "file", "file": about} | _marker(part)
-        if kind in {"input_image", "input_file"} and (part.get("file_id") or part.get("file_url")):
-            self.bound.append(f"{where}.{'file_id' if part.get('file_id') else 'file_url'}")
+        if kind in {"input_image", "input_file"} and part.get("file_id"):
+            self.bound.append(f"{where}.file_id")
             return None
         words = f"{where} of type {kind[:40]!r} is not known, or lacks what its type needs"
         raise BadRequest(words, param=f"{where}.type", code="invalid_value")

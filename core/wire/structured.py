@@ -16,6 +16,7 @@ Body = dict[str, Any]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FENCED = re.compile(r"\s*```(?:json)?[^\S\n]*\n(.*?)\n?```\s*", re.DOTALL | re.IGNORECASE)
+_MARK = "\ufeff"
 _JSON_NAME = "answer"  # of the function, where nobody gave a name
 _THINKS_LITTLE = {None, "none", "minimal"}
 _DELIVERY = frozenset({"stream", "stream_options"})
@@ -170,9 +171,15 @@ def settled(body: Body, wanted: Wanted, means: Means) -> tuple[Body, list[str]]:
     for choice in body["choices"]:
         changed = _called(choice, wanted.name) if means == "tool" else choice
         text = content_of(changed)
-        if text is not None and (bare := unfenced(text)) != text:
-            changed = {**changed, "message": {**changed["message"], "content": bare}}
-            notes.append("the answer's JSON stood in a code fence, which was taken off")
+        if text is not None:
+            plain = text.removeprefix(_MARK)
+            bare = unfenced(plain)
+            if plain != text:
+                notes.append("a byte order mark stood before the answer's JSON, and was taken off")
+            if bare != plain:
+                notes.append("the answer's JSON stood in a code fence, which was taken off")
+            if bare != text:
+                changed = {**changed, "message": {**changed["message"], "content": bare}}
         made.append(changed)
     if all(new is old for new, old in zip(made, body["choices"], strict=True)):
         return body, []

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import click
 
+from core.wire.media import HEAD, SCHEMES, kind_of, scheme_of
+
 Content = str | list[dict[str, Any]]
 
 TEXT_LIMIT = 4 * 2**20  # about a million tokens, which is as much as any model reads
@@ -58,13 +60,8 @@ def read_some(file: BinaryIO, name: str) -> bytes:
 
 def image_type(raw: bytes) -> str | None:
     """By its first bytes: names lie."""
-    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if raw.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if raw.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    return "image/webp" if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP" else None
+    kind = kind_of(raw[:HEAD])
+    return kind if kind and kind.startswith("image/") else None
 
 
 def text_of(raw: bytes, name: str, known: str = _KNOWN) -> str:
@@ -89,7 +86,7 @@ def _fenced(text: str) -> str:
 
 
 def _url_of(image: str) -> str:
-    if image.startswith(("http://", "https://", "data:")):
+    if scheme_of(image) in SCHEMES:
         return image
     raw = read(Path(image))
     kind = image_type(raw)

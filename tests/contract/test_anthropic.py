@@ -16,6 +16,9 @@ from core.providers.registry import Registry
 from core.providers.table import TABLE
 from core.types.request import Native
 from core.types.target import Target
+from core.types.usage import Usage
+from core.wire.assembly import completion_of
+from core.wire.sse import event
 from tests.contract.cases import OPENAI
 from tests.contract.cells import PNG, WEATHER
 from tests.contract.rooms import fleet, room
@@ -169,6 +172,85 @@ def test_a_loop_of_tools_with_thinking(tmp_path, mode):
     assert "thinking is off this time" in warnings_of(third)
 
 
+@modes
+def test_a_turn_that_thinks_in_steps_comes_back_as_it_was(tmp_path, mode):
+    async def scenario():
+        async with here(tmp_path) as (gateway, _):
+            how = {"model": f"anthropic/{HAIKU}", "tools": [WEATHER], "reasoning_effort": "high", "fallback": False}
+            said = [user("get_weather in steps")]
+            first = await gateway.ask(OPENAI, mode, messages=said, **how)
+            body = first.body
+            if mode == "stream":
+                body = json.loads(
+                    completion_of([event(json.dumps(one).encode()) for one in first.events], Usage()) or b""
+                )
+            message = body["choices"][0]["message"]
+            result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "12 degrees"}
+            return message, await gateway.ask(OPENAI, messages=[*said, message, result], **how)
+
+    message, second = asyncio.run(scenario())
+    assert message["content"] == "First I look.Then I ask."
+    assert [one.get("place") for one in message["reasoning_details"]] == [None, [13, 0], [13, 0], [24, 0]]
+    assert (second.status, warnings_of(second)) == (200, ""), second.body
+
+
+def test_the_official_client_adds_up_a_turn_that_comes_back_as_it_was(gateways, sdk):
+    client, said = sdk(gateways("quick", "anthropic")), [user("get_weather in steps")]
+    how = {"model": f"anthropic/{HAIKU}", "tools": [WEATHER], "reasoning_effort": "high",
+           "extra_body": {"fallback": False}}  # fmt: skip
+    with client.chat.completions.stream(messages=said, **how) as stream:
+        message = stream.get_final_completion().choices[0].message.model_dump(exclude_none=True)
+    result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "12 degrees"}
+    answer = client.chat.completions.with_raw_response.create(messages=[*said, message, result], **how)
+    assert "x-patchbay-warnings" not in answer.headers
+    assert 'the tool returned "12 degrees"' in answer.parse().choices[0].message.content
+
+
+def test_calls_of_others_are_named_in_its_letters(tmp_path):
+    call = {"id": "functions.get_weather:0", "type": "function",
+            "function": {"name": "get_weather", "arguments": "{}"}}  # fmt: skip
+    messages = [
+        user("Look"), {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": "12 degrees"},
+    ]  # fmt: skip
+    answer, _, body = asked(tmp_path, messages=messages, tools=[WEATHER], fallback=False)
+    assert answer.status == 200, answer.body
+    _, (made,), (result,) = [one["content"] for one in body["messages"]]
+    assert made["id"] == result["tool_use_id"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "anthropic/claude-sonnet-4-6", "reasoning_effort": "xhigh"},
+        {
+            "model": "anthropic/claude-sonnet-4-6",
+            "max_tokens": 3000,
+            "thinking": {"type": "enabled", "budget_tokens": 20_000},
+        },
+        {"model": f"anthropic/{HAIKU}", "thinking": {"type": "enabled", "budget_tokens": 20_000}, "max_tokens": 3000},
+    ],
+)
+def test_a_wish_that_is_changed_is_said_or_refused(tmp_path, fields):
+    answer, _, _ = asked(tmp_path, **fields, fallback=False)
+    assert (answer.status, bool(warnings_of(answer))) == (200, True)
+
+    async def scenario():
+        async with here(tmp_path) as (gateway, _):
+            return await gateway.ask(OPENAI, **fields, fallback=False, strict=True)
+
+    refused = asyncio.run(scenario())
+    assert (refused.status, "(strict)" in refused.body["error"]["message"]) == (400, True)
+
+
+@modes
+def test_documents_and_a_schema(tmp_path, mode):
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "properties": {}}}}
+    answer, _, _ = asked(tmp_path, mode=mode, documents=["The reds"], response_format=wanted, fallback=False)
+    assert answer.status == 200, answer.body
+    assert "citations of 1 documents are off" in warnings_of(answer)
+
+
 def test_a_thought_that_was_changed_is_another_provider_s_chance(tmp_path):
     async def scenario():
         async with here(tmp_path, "openai") as (gateway, _):
@@ -299,6 +381,60 @@ def test_thinking_is_in_usage(tmp_path, mode):
     answer, _, _ = asked(tmp_path, mode=mode, reasoning_effort="low", **wanted)
     usage = answer.events[-1]["usage"] if mode == "stream" else answer.body["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 5
+
+
+async def receipt_of(gateway, answer):
+    return (await gateway.http.get(f"/api/ai/decisions/{answer.headers['x-patchbay-decision']}")).json()
+
+
+@pytest.mark.parametrize("route", [OPENAI, "/v1/messages"])
+def test_a_stream_that_is_cut_is_an_estimate(tmp_path, route):
+    async def scenario():
+        async with here(tmp_path) as (gateway, running):
+            await running.fault("anthropic", "cut_stream@6")
+            how = {"model": "anthropic/auto", "max_tokens": 900, "stream": True, "messages": [user("Hello " * 20)]}
+            answer = await gateway.http.post(route, json=how)
+            return await receipt_of(gateway, answer)
+
+    receipt = asyncio.run(scenario())
+    assert (receipt["outcome"], receipt["usage"]["source"]) == ("cut", "estimated")
+    assert receipt["usage"]["completion_tokens"] >= 5
+
+
+@pytest.mark.parametrize("route", [OPENAI, "/v1/messages"])
+def test_what_was_used_before_an_error_is_paid_for(tmp_path, route):
+    async def scenario():
+        async with here(tmp_path, "openai") as (gateway, running):
+            await running.fault("anthropic", "stream_error@0")
+            words = [user("word " * 4000)]
+            how = {"model": f"anthropic/{SONNET}", "max_tokens": 900, "stream": True, "messages": words}
+            failed = await gateway.http.post(route, json={**how, "fallback": False})
+            other = await gateway.http.post(route, json={**how, "provider": "anthropic"})
+            assert other.headers["x-patchbay-provider"] == "openai"
+            return await receipt_of(gateway, failed), await receipt_of(gateway, other)
+
+    failed, other = asyncio.run(scenario())
+    for receipt in (failed, other):
+        lost = [one for one in receipt["attempts"] if one["provider"] == "anthropic"]
+        assert all(one["usage"]["prompt_tokens"] == 5000 and one["usage"]["source"] == "estimated" for one in lost)
+        assert all(one["cost_nano"] >= 5000 * 2000 for one in lost)
+        assert receipt["cost"]["nano_usd"] >= sum(one["cost_nano"] for one in lost) > 0
+
+
+@modes
+def test_what_has_another_price_costs_nobody_knows_what(tmp_path, mode):
+    async def scenario():
+        async with here(tmp_path) as (gateway, _):
+            how = {"model": "anthropic/auto", "max_tokens": 900, "messages": [user("Hello")], "speed": "fast"}
+            answer = await gateway.http.post("/v1/messages", json={**how, "stream": mode == "stream"})
+            assert answer.status_code == 200, answer.text
+            return await receipt_of(gateway, answer)
+
+    receipt = asyncio.run(scenario())
+    assert receipt["cost"]["nano_usd"] is None
+    assert receipt["usage"]["source"] == "reported"
+    (said,) = receipt["warnings"]
+    assert said.startswith("the cost is not known: speed fast is billed beside the price of its tokens")
 
 
 # By the official client: counts and models

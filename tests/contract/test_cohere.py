@@ -15,6 +15,7 @@ from infra.local.simulators.vendors import COHERE
 from tests.contract.cases import NATIVE, OPENAI
 from tests.contract.cells import PNG, SCHEMA, WEATHER, image, text, user
 from tests.contract.rooms import fleet, room
+from tests.contract.upstream import as_json, upstream
 
 PLAIN, THINKER = "command-a-03-2025", "command-a-plus-05-2026"
 DOCUMENTS = [{"id": "tides", "title": "Tides", "text": "They follow the moon."}, "Bread needs salt."]
@@ -165,6 +166,70 @@ def test_what_it_cannot_say_is_a_warning_or_with_strict_a_refusal(asking):
     assert plain.body["warnings"] == expected
     assert stream.events[-1]["warnings"] == expected
     assert strict.status == 400 and "(strict)" in strict.error["message"]
+
+
+def test_what_means_nothing_is_no_reason_to_refuse(asking):
+    """Other clients name what they do not mean."""
+
+    async def work(here, running):
+        idle = {
+            "n": 1,
+            "logprobs": False,
+            "top_logprobs": 0,
+            "store": False,
+            "parallel_tool_calls": True,
+            "user": None,
+        }
+        return await here.ask(model=PLAIN, strict=True, **idle), sent(running), await here.ask(store=True, strict=True)
+
+    answer, body, refused = asking(work)
+    assert (answer.status, answer.body["warnings"]) == (200, [])
+    assert body.keys() == {"model", "messages", "stream"}
+    assert refused.status == 400 and "does not take store" in refused.error["message"]
+
+
+def test_a_conversation_that_ends_with_the_assistant_is_answered(asking):
+    async def work(here, _running):
+        return await here.ask(messages=[user("Hello"), {"role": "assistant", "content": "Hi"}], model=PLAIN)
+
+    answer = asking(work)
+    assert answer.status == 200
+    assert answer.body["warnings"][0].startswith("a user's turn was put last")
+
+
+@modes
+def test_what_a_broken_answer_used_is_owed(tmp_path, mode):
+    billed = {"finish_reason": "ERROR", "usage": {"billed_units": {"input_tokens": 1000.0, "output_tokens": 800.0}}}
+    whole = as_json({"id": "a", "message": {"role": "assistant", "content": []}, **billed})
+    stream = event(json.dumps({"type": "message-end", "delta": billed}).encode())
+
+    async def scenario(url):
+        environ = {"COHERE_API_KEY": "k", "COHERE_BASE_URL": url, "MAX_RETRIES": "0"}
+        async with room(Registry(), tmp_path, environ) as here:
+            answer = await here.ask(mode=mode, model=f"cohere/{PLAIN}", fallback=False)
+            return answer, (await here.http.get(f"/api/ai/decisions/{answer.decision}")).json()
+
+    with upstream(lambda *_: whole if mode == "plain" else (200, "text/event-stream", stream)) as url:
+        answer, receipt = asyncio.run(scenario(url))
+    assert answer.error["attempts"][0]["error"] == "BrokenOff"
+    assert receipt["cost"]["nano_usd"] == 1000 * 2500 + 800 * 10_000
+    assert not any("may be billed" in words for words in receipt["warnings"])
+
+
+def test_cached_tokens_are_shown_and_billed_like_others(tmp_path):
+    usage = {"billed_units": {"input_tokens": 10.0, "output_tokens": 1.0}, "cached_tokens": 4.0}
+    said = {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
+    whole = as_json({"id": "a", "finish_reason": "COMPLETE", "message": said, "usage": usage})
+
+    async def scenario(url):
+        async with room(Registry(), tmp_path, {"COHERE_API_KEY": "k", "COHERE_BASE_URL": url}) as here:
+            answer = await here.ask(OPENAI, model=f"cohere/{PLAIN}")
+            return answer, (await here.http.get(f"/api/ai/decisions/{answer.decision}")).json()
+
+    with upstream(lambda *_: whole) as url:
+        answer, receipt = asyncio.run(scenario(url))
+    assert answer.body["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert receipt["cost"]["nano_usd"] == 10 * 2500 + 10_000
 
 
 @pytest.mark.parametrize(

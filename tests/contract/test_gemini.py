@@ -13,8 +13,10 @@ from tests.contract.cases import NATIVE, OPENAI
 from tests.contract.cells import PNG, WAV, WEATHER, image, text, user
 from tests.contract.rooms import fleet, room
 from tests.contract.talk import ask
+from tests.contract.upstream import upstream
 from tests.harness import HELLO
 
+JSON = "application/json"
 NEW, OLD = "gemini-3.8-flash", "gemini-2.5-flash"
 TOOLS = {"tools": [WEATHER]}
 ASKED = user("get_weather please")
@@ -66,6 +68,19 @@ class TestToolLoop:
         assert warning.startswith("messages[1].tool_calls[0] has no signature of Google's")
         assert warning.endswith(f"(gemini/{NEW})")
         assert received(gateway)["contents"][1]["parts"][0]["thoughtSignature"] == "skip_thought_signature_validator"
+
+    def test_a_history_that_it_cannot_take_is_not_the_end(self, gateway):
+        """Others do not look at what a call has been answered with."""
+        call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "not json"}}
+        called = {"role": "assistant", "content": None, "tool_calls": [call]}
+        answered = {"role": "tool", "tool_call_id": "call_1", "content": "22 degrees"}
+        answer = chat(gateway, ASKED, called, answered, model=OLD, **TOOLS)
+        assert '"22 degrees"' in answer.body["choices"][0]["message"]["content"]
+        assert any("arguments are no JSON object" in words for words in warnings(gateway, answer))
+        lost = {**answered, "tool_call_id": "call_9"}
+        answer = ask(gateway, OPENAI, provider="gemini", messages=[ASKED, called, lost], **TOOLS)
+        first = gateway.receipt(answer.decision)["attempts"][0]
+        assert (first["provider"], first["error"], first["then"]) == ("gemini", "ParameterRefused", "next")
 
     def test_strict_callers_are_not_answered_at_such_a_price(self, gateway):
         call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
@@ -122,12 +137,32 @@ class TestWhatItSays:
         assert (answer.status, answer.headers["x-patchbay-attempts"]) == (200, "2")
         first = gateway.receipt(answer.decision)["attempts"][0]
         assert (first["provider"], first["error"], first["code"]) == ("gemini", "ContentRefused", "PROHIBITED_CONTENT")
+        assert first["cost_nano"] == 750 * -(-len("simulate:BLOCKED") // 4)
 
     @pytest.mark.parametrize("mode", ["plain", "stream"])
     def test_a_filtered_answer_says_so(self, gateway, mode):
         answer = ask(gateway, OPENAI, mode, model=f"gemini/{NEW}", messages=[user("simulate:SAFETY")])
         chosen = [one for event in answer.events or (answer.body,) for one in event["choices"]]
         assert [one["finish_reason"] for one in chosen if one["finish_reason"]] == ["content_filter"]
+
+    @pytest.mark.parametrize("mode", ["plain", "stream"])
+    def test_what_an_answer_has_beyond_words_is_said(self, tmp_path, mode):
+        parts = [{"inlineData": {"mimeType": "image/png", "data": "AA=="}}, {"text": "Look"}]
+        candidate = {"content": {"parts": parts}, "finishReason": "STOP"}
+        whole = json.dumps({"candidates": [candidate]}).encode()
+
+        def speak(path, *_):
+            return (200, "text/event-stream", b"data: " + whole + b"\n\n") if "stream" in path else (200, JSON, whole)
+
+        async def scenario(url):
+            async with room(Registry(), tmp_path, {"GEMINI_API_KEY": "k", "GEMINI_BASE_URL": url}) as here:
+                return await here.ask(mode=mode, model=f"gemini/{OLD}")
+
+        with upstream(speak) as url:
+            answer = asyncio.run(scenario(url))
+        said = answer.events[-1] if mode == "stream" else answer.body
+        assert answer.text == "Look"
+        assert said["warnings"] == [f"candidates[0] has inlineData, which was left out (gemini/{OLD})"]
 
     def test_a_wait_is_told_in_its_body(self, gateway):
         gateway.fault("gemini", "429:0.01")

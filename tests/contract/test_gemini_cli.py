@@ -140,6 +140,16 @@ def test_a_conversation_is_one_text(tmp_path, program):
     assert answer.body["warnings"][0].startswith("messages were sent as one text")
 
 
+def test_what_was_called_is_told_in_words(tmp_path, program):
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
+    result = {"role": "tool", "tool_call_id": "c", "content": "42"}
+    messages = [user("Hello"), {"role": "assistant", "content": None, "tool_calls": [call]}, result]
+    answer = ask(tmp_path, program, "", route=NATIVE, messages=messages)
+    told = 'User: Hello\n\nAssistant: [called weather with {"city":"Oslo"}]\n\nTool: 42\n\nAssistant:'
+    assert seen(program)["asked"] == told
+    assert answer.body["warnings"][0].startswith("messages[1].tool_calls was written into the prompt")
+
+
 def test_a_stream(tmp_path, program):
     answer = ask(tmp_path, program, "Hello", mode="stream", stream_options={"include_usage": True})
     assert (answer.text, answer.done, answer.errors) == ("It says Hello", True, [])

@@ -94,3 +94,20 @@ def test_what_it_says_in_place_of_vectors(tmp_path, status, content, error):
     with upstream(lambda *_: as_json(content, status)) as url:
         answer = asyncio.run(scenario(url))
     assert answer["error"]["attempts"][0]["error"] == error
+    assert answer["error"]["attempts"][0].get("retry_after") == (
+        content.get("estimated_time") if status == 503 else None
+    )
+
+
+@pytest.mark.parametrize(("said", "wait"), [(7.5, 7.5), (0, None), ("soon", None), (10**9, None)])
+def test_a_model_that_is_being_loaded_says_for_how_long(tmp_path, said, wait):
+    async def scenario(url):
+        environ = {"HF_TOKEN": "k", "HUGGINGFACE_BASE_URL": f"{url}/v1", "MAX_RETRIES": "0"}
+        async with room(Registry(), tmp_path, environ) as here:
+            return await here.ask()
+
+    loading = {"error": "Model is currently loading", "estimated_time": said}
+    with upstream(lambda *_: as_json(loading, 503)) as url:
+        answer = asyncio.run(scenario(url))
+    (attempt,) = answer.error["attempts"]
+    assert (attempt["error"], attempt.get("retry_after")) == ("Overloaded", wait)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from core.providers.registry import Registry
+from core.types.usage import Usage
+from core.wire.assembly import completion_of
+from core.wire.sse import event
 from tests.contract.cases import NATIVE, OPENAI, Mode
 from tests.contract.cells import PNG, SCHEMA, WEATHER, calls_of, finish_of, image, text, user
 from tests.contract.rooms import fleet, room
@@ -67,6 +70,20 @@ def test_thoughts_come_beside_the_answer(tmp_path, mode):
     else:
         deltas = [choice["delta"] for event in answer.events for choice in event.get("choices") or ()]
         assert "".join(delta.get("reasoning_content") or "" for delta in deltas) == "Simulated thought."
+
+
+@modes
+def test_its_thoughts_go_back_and_another_s_do_not(tmp_path, mode):
+    asked = {"model": f"ollama/{THINKER}", "messages": [user("Hello")], "thinking": {"type": "enabled"}}
+    (first,), _ = talked(tmp_path, asked, mode=mode, route=OPENAI)
+    events = [event(json.dumps(one).encode()) for one in first.events]
+    turn = json.loads(completion_of(events, Usage()) or b"") if events else first.body
+    turn = turn["choices"][0]["message"]
+    foreign = {**turn, "reasoning_details": [{**turn["reasoning_details"][0], "format": "cohere-v2"}]}
+    bodies = [{**asked, "messages": [user("Hello"), one, user("Bye")]} for one in (turn, foreign)]
+    answers, sent = talked(tmp_path, *bodies)
+    assert [one["messages"][1].get("thinking") for one in sent] == ["Simulated thought.", None]
+    assert answers[0].body["warnings"] == [] and "only cohere-v2 can read it" in answers[1].body["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +185,13 @@ def test_an_address_with_v1_keeps_to_that_dialect(tmp_path, mode):
     assert sent["max_tokens"] == 100
     said = answer.headers["x-patchbay-warnings"]
     assert "options was left out: it is not there under /v1" in said and "keep_alive was left out" in said
+
+
+def test_thoughts_have_no_place_there(tmp_path):
+    turn = {"role": "assistant", "content": "Hi", "reasoning_content": "Hm"}
+    (answer,), (sent,) = talked(tmp_path, {"messages": [user("Hello"), turn, user("Bye")]}, path="/v1")
+    assert sent["messages"][1] == {"role": "assistant", "content": "Hi"}
+    assert "messages[].reasoning_content was left out" in answer.body["warnings"][0]
 
 
 def test_strict_there_is_refused_before_it_is_sent(tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import Malformed
 from core.providers import replicate as adapter
 from core.providers.registry import Registry
 from tests.contract.cases import NATIVE, OPENAI
@@ -158,14 +159,19 @@ def test_an_input_that_a_model_lacks_is_that_parameters_fault(tmp_path):
 
 
 def test_pictures(tmp_path):
-    far = "https://example.com/a.png"
-    body: dict[str, Any] = {"messages": [user(text("Look"), image(), image(far))]}
+    body: dict[str, Any] = {"messages": [user(text("Look"), image(), image())]}
     answer, _, requests = asked(tmp_path, model=f"replicate/{SEEING}", **body)
-    assert f"I was given 2 images: image/png of 70 bytes, {far}." in answer.text
-    assert given(requests) == {"prompt": "Look", "image_input": [PNG, far]}
+    assert "I was given 2 images: image/png of 70 bytes, image/png of 70 bytes." in answer.text
+    assert given(requests) == {"prompt": "Look", "image_input": [PNG, PNG]}
     blind, _, requests = asked(tmp_path, model=f"replicate/{LLAMA}", **body)
     assert (blind.status, requests) == (400, [])
     assert "does not take vision" in blind.error["message"]
+    # The server here is not the vendor's, so it is no place to send addresses to.
+    far, _, requests = asked(
+        tmp_path, model=f"replicate/{SEEING}", messages=[user(text("Look"), image("http://127.0.0.1:9999/a.png"))]
+    )
+    assert (far.status, requests) == (400, [])
+    assert "there is no such host, or it is not allowed" in far.error["message"]
 
 
 def test_tools_are_declared_absent(tmp_path):
@@ -276,8 +282,45 @@ def test_a_failed_prediction_is_a_failure(tmp_path, mode, error):
     assert {one["error"] for one in receipt["attempts"]} == {error}
     assert all("CUDA out of memory" in one["why"] for one in receipt["attempts"])
     assert all(len(one["request_id"]) == 26 for one in receipt["attempts"])
-    assert any("may be billed" in words for words in receipt["warnings"])
+    assert receipt["usage"]["source"] == "reported" and receipt["usage"]["output_tokens"] > 0
+    assert receipt["usage"]["run_ms"] == 1250 * len(receipt["attempts"])
     assert "cancel" not in steps(requests)
+
+
+@modes
+def test_a_failed_prediction_that_is_billed_by_time_costs_that(tmp_path, mode):
+    failed = {
+        "id": "x" * 26, "status": "failed", "error": "CUDA out of memory", "output": None,
+        "metrics": {"predict_time": 2.5},
+    }  # fmt: skip
+    sold = "{capability: chat, features: [stream], usd_per_second: '0.001'}"
+    settings = tmp_path / "patchbay.yaml"
+    settings.write_text(f"models:\n  replicate/simulated/dear: {sold}\n")
+
+    async def scenario(url):
+        environ = {"REPLICATE_API_TOKEN": KEY, "REPLICATE_BASE_URL": url, "MAX_RETRIES": "0"}
+        async with room(Registry(), tmp_path, {**environ, "PATCHBAY_CONFIG": str(settings)}) as gateway:
+            answer = await gateway.ask(mode=mode, model="replicate/simulated/dear", fallback=False)
+            return (await gateway.http.get(f"/api/ai/decisions/{answer.decision}")).json()
+
+    with upstream(lambda path, *_: as_json(failed, 200 if path.endswith("x") else 201)) as url:
+        receipt = asyncio.run(scenario(url))
+    assert (receipt["usage"]["source"], receipt["usage"]["run_ms"]) == ("estimated", 2500)
+    assert receipt["cost"]["nano_usd"] == 2_500_000
+
+
+@pytest.mark.parametrize("content", [{}, [], {"error": "x"}, {"models": 3}])
+def test_a_list_of_models_that_is_none_is_malformed(tmp_path, content):
+    """It is what shows whether a provider is well."""
+
+    async def scenario(url):
+        environ = {"REPLICATE_API_TOKEN": KEY, "REPLICATE_BASE_URL": url}
+        async with room(Registry(), tmp_path, environ) as gateway:
+            await gateway.http.get("/health")
+            await gateway.service.gateway.registry.adapter("replicate", "default").models()
+
+    with upstream(lambda *_: as_json(content)) as url, pytest.raises(Malformed):
+        asyncio.run(scenario(url))
 
 
 @pytest.mark.parametrize(

@@ -333,7 +333,7 @@ def test_a_stream_that_fails_before_its_first_word_is_another_s_to_answer(client
     [
         ({"input": []}, "input"),
         ({"input": [{"role": "nobody", "content": "x"}]}, "input[0].role"),
-        ({"instructions": "x", "input": [{"role": "user", "content": [BROKEN]}]}, "input[0].content[0].image_url.url"),
+        ({"instructions": "x", "input": [{"role": "user", "content": [BROKEN]}]}, "input[0].content[0].image_url"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"temperature": "hot"}, "temperature"),
         ({"background": True}, "background"),

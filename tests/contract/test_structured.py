@@ -10,8 +10,8 @@ from typing import Any
 import pydantic
 import pytest
 
-import core.execution.structured
 from core.capabilities import Capability, Feature
+from core.execution import apart
 from core.providers.registry import Registry
 from core.providers.table import TABLE, Row
 from tests.contract import talk
@@ -39,6 +39,7 @@ MUTE = Row(
 )  # fmt: skip
 MEANS = {"openai": "native", "deepseek": "json_mode", "smith": "tool"}
 MEANLESS = {"replicate"}  # has no formats and no functions
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 _serial = count()
 
 modes = pytest.mark.parametrize("mode", ["plain", "stream"])
@@ -186,14 +187,12 @@ def test_mended_before_a_word_of_it_is_streamed(tmp_path, route):
 
 @modes
 def test_who_is_wrong_twice_gives_way(tmp_path, mode):
-    heard, kept, script = ask(
-        tmp_path, ["deepseek", "smith", "openai"], mode=mode, deepseek=[WRONG], smith=[PROSE], openai=[RIGHT]
-    )
+    heard, kept, script = ask(tmp_path, ["deepseek", "openai"], mode=mode, deepseek=[WRONG], openai=[RIGHT])
     assert heard.text == RIGHT
     assert [(one["provider"], one["then"]) for one in kept["attempts"]] == [
-        ("deepseek", "again"), ("deepseek", "next"), ("smith", "again"), ("smith", "next"), ("openai", "done"),
+        ("deepseek", "again"), ("deepseek", "next"), ("openai", "done"),
     ]  # fmt: skip
-    assert kept["usage"]["total_tokens"] == 550
+    assert kept["usage"]["total_tokens"] == 330
     assert heard.headers["x-patchbay-provider"] == "openai"
     (body,) = script.by("openai")
     assert body["messages"] == HELLO["messages"], "what others got wrong is not told to the next one"
@@ -204,6 +203,22 @@ def test_a_failure_while_mending_is_no_end_of_it(tmp_path):
     assert heard.text == RIGHT
     assert [one["then"] for one in kept["attempts"]] == ["again", "again", "done"]
     assert script.by("deepseek")[1]["messages"] == script.by("deepseek")[2]["messages"]
+
+
+@modes
+def test_what_three_answers_miss_is_not_paid_for_everywhere(tmp_path, mode):
+    chain = ["deepseek", "smith", "openai"]
+    heard, kept, script = ask(tmp_path, chain, mode=mode, deepseek=[WRONG], smith=[PROSE], openai=[RIGHT])
+    assert heard.error["type"] == "all_targets_failed"
+    assert (
+        "3 answers missed it, so nobody else is asked" in heard.error["message"]
+        and "Simplify" in heard.error["message"]
+    )
+    assert [(one["provider"], one["then"]) for one in kept["attempts"]] == [
+        ("deepseek", "again"), ("deepseek", "next"), ("smith", "stop"),
+    ]  # fmt: skip
+    assert [name for name, _ in script.asked] == ["deepseek", "deepseek", "smith"]
+    assert kept["usage"]["total_tokens"] == 330
 
 
 def test_nobody_gets_it_right(tmp_path):
@@ -359,9 +374,9 @@ def test_no_retries_are_no_mending(tmp_path, monkeypatch):
     assert heard.status == 502 and len(script.asked) == 1
 
 
-def test_a_check_without_an_end_ends(tmp_path, monkeypatch):
+def test_a_check_without_an_end_ends_and_holds_up_nobody(tmp_path, monkeypatch):
     """Each of many values goes thousands of ways that all lead nowhere."""
-    monkeypatch.setattr(core.execution.structured, "_PATIENCE", 0.01)
+    monkeypatch.setattr(apart, "_PATIENCE", 0.5)
     parts = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(14)}
     schema = {
         "$defs": {**parts, "a14": {"type": "string"}},
@@ -369,10 +384,71 @@ def test_a_check_without_an_end_ends(tmp_path, monkeypatch):
         "additionalProperties": {"items": {"oneOf": [{"type": "integer"}, {"$ref": "#/$defs/a0"}]}},
     }
     wanted = {"type": "json_schema", "json_schema": {"name": "many", "schema": schema}}
-    heard, kept, _ = ask(tmp_path, ["openai"], wanted=wanted, openai=[json.dumps({"all": [1] * 3000})])
+    said = json.dumps({"all": [1] * 30_000})
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def scenario():
+        async with scripted(tmp_path, ["openai"], openai=[said]) as (here, script):
+            task, before = asyncio.create_task(others()), turns
+            heard = await here.ask(response_format=wanted)
+            task.cancel()
+            return heard, turns - before, script
+
+    heard, went_on, script = asyncio.run(scenario())
     assert heard.status == 400
     assert (heard.error["code"], heard.error["param"]) == ("schema_too_complex", "response_format")
-    assert kept["outcome"] == "error"
+    assert "could not be checked within 0.5 s" in heard.error["message"]
+    assert went_on > 500 and len(script.asked) == 1
+
+
+def test_what_is_checked_apart_is_mended_too(tmp_path):
+    """Expressions are within one another by two ways."""
+    pair = {"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]}
+    leaf = {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}
+    schema = {"anyOf": [pair, {**pair, "required": ["right"]}, leaf]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "sum", "schema": schema}}
+    right = '{"left":{"value":1},"right":{"value":2}}'
+    heard, kept, _ = ask(tmp_path, ["openai"], wanted=wanted, openai=['{"left":{"value":"one"}}', right])
+    assert heard.text == right
+    assert [(one.get("error"), one["then"]) for one in kept["attempts"]] == [("SchemaMissed", "again"), (None, "done")]
+
+
+def test_a_process_that_cannot_be_started_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(apart.sys, "executable", str(tmp_path / "nothing"))
+    schema = {"type": "object", "additionalProperties": {"$ref": "#"}, "properties": {"c": {"$ref": "#"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "many", "schema": schema}}
+    heard, _, _ = ask(tmp_path, ["openai"], wanted=wanted, openai=["{}"])
+    assert heard.error["code"] == "schema_too_complex" and "no process could be started" in heard.error["message"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"$ref": "#/$defs/a", "$defs": {"a": {"type": "array"}}}, {"anyOf": [{"type": "array"}, {"type": "string"}]}],
+)
+def test_what_refers_to_a_list_is_one(tmp_path, schema):
+    wanted = {"type": "json_schema", "json_schema": {"name": "words", "schema": schema}}
+    chain = ["deepseek", "smith", "openai"]
+    heard, kept, script = ask(tmp_path, chain, wanted=wanted, deepseek=["[]"], smith=["[]"], openai=["[1]"])
+    assert heard.text == "[1]" and [name for name, _ in script.asked] == ["openai"]
+    assert {one["reason"] for one in kept["excluded"] if one["provider"] in {"deepseek", "smith"}} == {
+        "gives json_schema only by JSON mode, which gives objects only",
+        "gives json_schema only by a function call, which gives objects only",
+    }
+
+
+@each_means
+@pytest.mark.parametrize("said", ["\ufeff" + RIGHT, f"\ufeff```json\n{RIGHT}\n```"])
+def test_a_byte_order_mark_is_taken_off(tmp_path, provider, said):
+    heard, kept, _ = ask(tmp_path, [provider], **{provider: [said]})
+    assert heard.text == RIGHT
+    assert len(kept["attempts"]) == 1
+    assert any("byte order mark" in one for one in kept["warnings"])
 
 
 # Everybody who is simulated, in his own dialect.
@@ -429,6 +505,52 @@ def test_a_body_that_only_its_own_api_understands_is_sent_again_as_it_is(gateway
     assert before.path == after.path == "/v1/responses"
     assert json.loads(before.body) == json.loads(after.body)
     assert json.loads(after.body)["previous_response_id"] == first["id"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("route", "provider", "fields"),
+    [
+        ("/v1/responses", "openai", {"input": "Who?", "store": True, "truncation": "auto"}),
+        ("/v1/messages", "anthropic", {"messages": HELLO["messages"], "max_tokens": 99, "container": "c_1"}),
+    ],
+)
+def test_what_only_the_callers_own_dialect_says_is_not_lost_in_silence(gateways, route, provider, fields, strict):
+    gateway = gateways("quick", provider)
+    form = {"type": "json_schema", "schema": {**PERSON, "properties": {"name": {}, "age": {"type": "integer"}}}}
+    wanted = {"text": {"format": {**form, "name": "person"}}, "output_config": {"format": form}}
+    fields = {
+        **fields,
+        **({"text": wanted["text"]} if provider == "openai" else {"output_config": wanted["output_config"]}),
+    }
+    gateway.fault(provider, "wrong_json", times=1)
+    answer = gateway.http.post(route, json={"model": f"{provider}/auto", **fields, "strict": strict})
+    assert answer.status_code == 200, answer.text
+    before, after = gateway.fleet.requests(provider)[-2:]
+    kept = gateway.receipt(answer.headers["x-patchbay-decision"])
+    assert [one["then"] for one in kept["attempts"]] == ["again", "done"]
+    own = fields.keys() & {"store", "truncation", "container"}
+    assert own <= json.loads(before.body).keys()
+    if strict:
+        assert (before.path, json.loads(before.body)) == (after.path, json.loads(after.body))
+    else:
+        assert "cannot be used" in after.body.decode()
+    told = {one.partition(" was left out")[0] for one in kept["warnings"] if "was left out" in one}
+    assert told & own == (set() if strict else own)
+
+
+@pytest.mark.parametrize("fields", [{"response_format": {"type": "json_object"}}, {"tools": [WEATHER]}])
+def test_nobody_is_told_of_a_choice_that_he_did_not_make(gateways, fields):
+    gateway = gateways("quick", "anthropic")
+    asked = {"provider": "anthropic", "response_format": {"type": "json_object"}, **fields}
+    heard = talk.ask(gateway, NATIVE, **asked)
+    assert heard.status == 200, heard.body
+    kept = gateway.receipt(heard.decision)
+    assert kept["candidates"][0]["means"] == "tool"
+    assert not [one for one in kept["warnings"] if "tool_choice" in one]
+    asked |= {"tools": [WEATHER], "tool_choice": "required"}
+    kept = gateway.receipt(talk.ask(gateway, NATIVE, **asked).decision)
+    assert [one for one in kept["warnings"] if "tool_choice became auto" in one]
 
 
 # The official client.

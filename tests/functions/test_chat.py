@@ -19,7 +19,7 @@ from core.types.request import Request
 from tests.functions.helpers import CHAT_ROUTES, calls, has_receipt_headers, problem, said, sse
 from tests.harness import HELLO, Server, server
 
-PIXEL = "data:image/png;base64,aGVsbG8="
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
 WEATHER = {
     "type": "function",
     "function": {

@@ -163,9 +163,18 @@ def test_images_by_their_first_bytes(patchbay, asked, tmp_path, how, raw, kind):
     ]
 
 
-def test_an_image_by_its_address(patchbay, asked):
-    assert patchbay("chat", "What?", "--image", "https://example.org/a.png").exit_code == 0
+@pytest.mark.parametrize("url", ["https://example.org/a.png", "HTTPS://example.org/a.png"])
+def test_an_image_by_its_address(patchbay, asked, url):
+    assert patchbay("chat", "What?", "--image", url).exit_code == 0
     assert asked()["messages"][0]["content"][1]["image_url"] == {"url": "https://example.org/a.png"}
+
+
+def test_an_image_that_not_everybody_takes(patchbay, tmp_path):
+    """What is an image here is one for the gateway, too: it finds who takes it."""
+    (tmp_path / "photo").write_bytes(b"\0\0\0\x18ftypheic")
+    said = patchbay("chat", "What?", "--image", "photo")
+    assert said.exit_code == 0
+    assert "image/heic of 12 bytes" in said.output
 
 
 @pytest.mark.parametrize(

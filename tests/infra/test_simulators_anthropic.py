@@ -29,6 +29,7 @@ CUP: Any = {
     "title": "Cup",
     "citations": {"enabled": True},
 }
+SCHEMA: Any = {"type": "json_schema", "schema": {"type": "object", "properties": {}, "additionalProperties": False}}
 EPHEMERAL = {"type": "ephemeral"}
 THINKING: Any = {"type": "enabled", "budget_tokens": 1024}
 
@@ -156,6 +157,32 @@ def test_without_its_thought_a_loop_is_refused():
     assert ask(messages=loop(), model=HAIKU, tools=[WEATHER]).stop_reason == "end_turn"
 
 
+@pytest.mark.parametrize("spoiled", ["swapped", "joined", "dropped"])
+def test_a_turn_that_thinks_in_steps_comes_back_unchanged(spoiled):
+    """But for texts of blanks, which are refused themselves."""
+
+    async def act(sdk):
+        how = {"model": HAIKU, "max_tokens": 2000, "tools": [WEATHER], "thinking": THINKING}
+        ask = user(text("get_weather in steps"))
+        first = await sdk.messages.create(messages=[ask], **how)
+        blocks = [one for one in first.content if one.type != "text" or one.text.strip()]
+        result = user({"type": "tool_result", "tool_use_id": first.content[-1].id, "content": "12"})
+        said = [ask, {"role": "assistant", "content": blocks}, result]
+        assert (await sdk.messages.create(messages=said, **how)).stop_reason == "end_turn"
+        head, words, second, third, more, last, call = blocks
+        said[1]["content"] = {
+            "swapped": [head, second, words, third, more, last, call],
+            "joined": [head, text(words.text + more.text), second, third, last, call],
+            "dropped": [head, second, third, last, call],
+        }[spoiled]
+        with pytest.raises(anthropic.BadRequestError, match="cannot be modified"):
+            await sdk.messages.create(messages=said, **how)
+        return [one.type for one in first.content]
+
+    kinds = "thinking text thinking text thinking text thinking tool_use"
+    assert with_client(act) == kinds.split()
+
+
 def test_it_sees_pictures_and_cites_documents():
     far = {"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}
     answer = ask([user(CUP, PIXEL, far, text("Who won?"))])
@@ -231,6 +258,11 @@ def test_tokens_are_counted_and_models_listed():
         ({"messages": []}, 'first message must use the "user" role'),
         ({"messages": loop()[:2] + HELLO}, "without `tool_result` blocks immediately after: toolu_1"),
         ({"messages": loop()[2:]}, "unexpected `tool_use_id`"),
+        ({"messages": loop(id="functions.f:0")}, "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"),
+        (
+            {"messages": [user(CUP, text("Who?"))], "output_config": {"format": SCHEMA}},
+            "citations cannot be enabled together with structured outputs",
+        ),
         ({"messages": [user({**PIXEL, "source": {**PIXEL["source"], "media_type": "image/tiff"}})]}, "media_type"),
         ({"messages": [user(text("a", cache_control=EPHEMERAL))] * 5}, "A maximum of 4 blocks with cache_control"),
         ({"messages": [user(text("a", citations=[{}]))]}, "citations: Extra inputs are not permitted"),

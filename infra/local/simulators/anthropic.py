@@ -14,6 +14,7 @@ from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 from infra.local.simulators.samples import SchemaError
 
 THOUGHT = "Simulated thought."
+IN_STEPS = "in steps"  # by these words the model thinks again between what it says
 SHRED = 8
 ENDS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 TOLD = re.compile(r"\{([^{}]*)\}$")
@@ -179,9 +180,13 @@ def _text(content: Any) -> str:
 def _blocks(body: dict[str, Any], answer: Answer) -> list[Block]:
     blocks: list[Block] = []
     thinking = body.get("thinking") or {}
-    if thinking.get("type") in ("enabled", "adaptive"):
-        thought = "" if thinking.get("display") == "omitted" else THOUGHT
-        blocks.append({"type": "thinking", "thinking": thought, "signature": signature(thought)})
+    thinks = thinking.get("type") in ("enabled", "adaptive")
+    thought = {"type": "thinking", "thinking": "" if thinking.get("display") == "omitted" else THOUGHT}
+    if thinks:
+        blocks.append(dict(thought))
+    if thinks and answer.tool_calls and IN_STEPS in _last_words(body):
+        steps = ["First I look.", "", "Then I ask."]
+        blocks += [block for text in steps for block in ({"type": "text", "text": text}, dict(thought))]
     if answer.text is not None:
         cited = _citations(body)
         blocks.append({"type": "text", "text": answer.text, **({"citations": cited} if cited else {})})
@@ -192,7 +197,15 @@ def _blocks(body: dict[str, Any], answer: Answer) -> list[Block]:
             given = {}  # the limit struck amid the arguments
         name = "toolu_" + call.id.removeprefix("call_")
         blocks.append({"type": "tool_use", "id": name, "name": call.name, "input": given})
+    for place, block in enumerate(blocks):
+        if block["type"] == "thinking":
+            block["signature"] = signature(block["thinking"], blocks[:place])
     return blocks
+
+
+def _last_words(body: dict[str, Any]) -> str:
+    said = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    return _text(said[-1]) if said else ""
 
 
 def _citations(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -249,6 +262,7 @@ def _usage(body: dict[str, Any], answer: Answer, *, thought: bool) -> dict[str, 
         "output_tokens": answer.tokens + spent,
         "output_tokens_details": {"thinking_tokens": spent},
         "service_tier": "standard",
+        **({"speed": body["speed"]} if body.get("speed") else {}),
     }
 
 

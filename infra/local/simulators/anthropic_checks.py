@@ -1,9 +1,10 @@
 """What Anthropic's Messages API turns away before any model sees it, in its own words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 
 from infra.local.simulators.checks import RequestError
@@ -24,7 +25,9 @@ IN_USER = frozenset({"text", "image", "document", "search_result", "tool_result"
 IN_ASSISTANT = frozenset({"text", "thinking", "redacted_thinking", "tool_use", "document"})
 IN_RESULT = frozenset({"text", "image", "document", "search_result"})
 THOUGHTS = frozenset({"thinking", "redacted_thinking"})
+CALL_NAMES = {"tool_use": "id", "tool_result": "tool_use_id"}
 MARKERS = 4
+TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 # Those that run there and those that are only described there: both have their version in the name.
 OWN_TOOL = re.compile(
@@ -61,8 +64,19 @@ class Line:
         return 32_000 if self.version >= (4,) else 64_000 if self.version >= (3, 7) else 8192
 
 
-def signature(thought: str) -> str:
-    return "sim" + blake2b(thought.encode(), digest_size=24).hexdigest()
+def signature(thought: str, before: Sequence[dict[str, Any]] = ()) -> str:
+    """Of a thought and of all that its turn had before it, but texts of blanks, which cannot be handed in again."""
+    seen = []
+    for kind, group in groupby((block for block in before if _told(block)), key=lambda block: block["type"]):
+        told = [_told(block) for block in group]
+        seen += ["".join(told).strip()] if kind == "text" else told
+    return "sim" + blake2b("\0".join([*seen, thought]).encode(), digest_size=24).hexdigest()
+
+
+def _told(block: dict[str, Any]) -> str:
+    kept = {"text": "text", "thinking": "thinking", "redacted_thinking": "data", "tool_use": "id"}.get(block["type"])
+    words = str(block.get(kept)) if kept else ""
+    return words if words.strip() or block["type"] != "text" else ""
 
 
 def check(body: dict[str, Any], version: str | None, *, counting: bool = False) -> None:
@@ -197,6 +211,10 @@ def _config(body: dict[str, Any], line: Line) -> None:
         if wanted.get("type") != "json_schema" or not isinstance(wanted.get("schema"), dict):
             raise RequestError("output_config.format.schema: Field required")
         _compile(wanted["schema"])
+        contents = [message.get("content") for message in body["messages"]]
+        blocks = [block for content in contents if isinstance(content, list) for block in content]
+        if any((block.get("citations") or {}).get("enabled") for block in blocks if block.get("type") == "document"):
+            raise RequestError("output_config.format: citations cannot be enabled together with structured outputs")
 
 
 def _compile(schema: Any) -> None:
@@ -251,6 +269,7 @@ def _messages(body: dict[str, Any], line: Line, version: str) -> None:
             raise RequestError(f"{at}: {role} messages must have non-empty content")
         for j, block in enumerate(blocks):
             _block(block, role, f"{at}.content.{j}", version)
+        _unchanged(blocks, at)
         _follows(turns[-1] if turns else None, role, blocks, i)
         if turns and turns[-1][0] == role:
             turns[-1] = (role, turns[-1][1] + blocks)
@@ -275,15 +294,30 @@ def _block(block: Any, role: str, at: str, version: str) -> None:
         if version == NEW and role == "assistant":
             raise RequestError(f"{at}: Input tag 'document' is not permitted in assistant messages")
         _source(block.get("source") or {}, kind, f"{at}.{kind}.source")
-    elif kind == "thinking" and block.get("signature") != signature(str(block.get("thinking"))):
+    elif kind == "thinking" and not str(block.get("signature")).startswith("sim"):
         raise RequestError(f"{at}: Invalid `signature` in `thinking` block")
     elif kind == "tool_use" and not isinstance(block.get("input"), dict):
         raise RequestError(f"{at}.tool_use.input: Input should be a valid dictionary")
-    elif kind == "tool_result" and isinstance(block.get("content"), list):
+    if kind in CALL_NAMES and not TOOL_ID.fullmatch(str(block.get(CALL_NAMES[kind]))):
+        pattern = "String should match pattern '^[a-zA-Z0-9_-]+$'"
+        raise RequestError(f"{at}.{kind}.{CALL_NAMES[kind]}: {pattern}")
+    if kind == "tool_result" and isinstance(block.get("content"), list):
         for i, part in enumerate(block["content"]):
             if part.get("type") not in IN_RESULT:
                 raise RequestError(f"{at}.tool_result.content.{i}: Input tag does not match any of the expected tags")
             _block(part, "user", f"{at}.tool_result.content.{i}", version)
+
+
+def _unchanged(blocks: list[dict[str, Any]], at: str) -> None:
+    """A thought is what it was, after what it came after."""
+    for j, block in enumerate(blocks):
+        if block["type"] != "thinking" or block["signature"] == signature(str(block.get("thinking")), blocks[:j]):
+            continue
+        if j == 0:
+            raise RequestError(f"{at}.content.0: Invalid `signature` in `thinking` block")
+        words = "These blocks must remain as they were in the original response."
+        found = "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified."
+        raise RequestError(f"{at}.content.{j}: {found} {words}")
 
 
 def _source(source: dict[str, Any], kind: str, at: str) -> None:

@@ -72,7 +72,7 @@ class Prediction:
             "output": output, "data_removed": False, "error": FAILED if failed else None,
             "source": "api", "status": self.status, "created_at": at,
             "started_at": None if self.status == "starting" else at, "completed_at": at if self.is_done else None,
-            "urls": urls, "metrics": self._metrics() if self.status == "succeeded" else {},
+            "urls": urls, "metrics": self._metrics() if self.status in ("succeeded", "failed") else {},
         }  # fmt: skip
 
     def _metrics(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from core.errors import (
     CredentialRefused,
     DeadlinePassed,
     Malformed,
+    MediaUnavailable,
     NoTarget,
     QuotaExhausted,
     RateLimited,
@@ -109,8 +110,10 @@ class Scene:
             raise act
         return act
 
+    ready: Any = None
+
     async def first(self):
-        return await self.walk.first(self.plan, self.attempt, self.deadline, self.observed.append)
+        return await self.walk.first(self.plan, self.attempt, self.deadline, self.observed.append, self.ready)
 
     def wins(self):
         return run(self.first())
@@ -329,6 +332,15 @@ class TestDeadline:
         assert error.status == 504
         assert [type(one) for one in error.errors] == [AttemptTimeout, AttemptTimeout]
 
+    @pytest.mark.parametrize(("seconds", "words"), [(0.0123456, "within 12 ms,"), (0.4, "within 400 ms,")])
+    def test_a_time_is_told_in_whole_milliseconds(self, seconds, words):
+        assert words in Scene({"a": [lambda _: hang()]}, seconds=seconds).fails(AllTargetsFailed).errors[0].message
+
+    def test_in_too_short_a_time_nobody_is_asked_and_nothing_billed(self):
+        scene = Scene({"a": ["hello"]}, seconds=0.00055)
+        scene.fails(DeadlinePassed)
+        assert (scene.tried, scene.observed) == ([], [])
+
     def test_a_timeout_of_the_adapters_own_is_a_failure_too(self):
         scene = Scene({"a": [TimeoutError()], "b": ["hello"]})
         assert scene.wins().candidate.target.provider == "b"
@@ -460,3 +472,32 @@ class TestMending:
     def test_it_has_the_targets_share_of_what_is_left(self):
         scene = Scene({"a": [after(4, SchemaMissed("x")), "right"], "b": ["other"]}, seconds=10)
         assert scene.wins().value == "right"
+
+
+class TestReady:
+    """What an attempt needs before it begins."""
+
+    def scene(self, *unready, **does):
+        scene = Scene(does)
+
+        async def ready(candidate):
+            if candidate.target.provider in unready:
+                raise MediaUnavailable("its server answered 404").at(candidate.target.provider)
+
+        scene.ready = ready
+        return scene
+
+    def test_who_does_not_get_it_is_not_asked(self):
+        scene = self.scene("a", a=["no"], b=["hello"])
+        assert scene.wins().value == "hello"
+        assert (scene.tried, scene.gate.asked, scene.observed) == (["b"], ["b"], [])
+
+    def test_when_nobody_does_that_is_the_error(self):
+        scene = self.scene("a", "b", a=["no"], b=["no"])
+        error = scene.fails(MediaUnavailable)
+        assert (error.param, scene.tried, scene.observed) == ("a", [], [])
+
+    def test_who_was_asked_and_failed_is_named_first(self):
+        scene = self.scene("a", a=["no"], b=[ServerFault("broken")])
+        error = scene.fails(AllTargetsFailed)
+        assert [one.target.provider for one in error.attempts] == ["b"] * 3

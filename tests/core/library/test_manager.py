@@ -246,14 +246,23 @@ def test_strategies(house):
 
 def test_pictures_go_to_who_sees(house, tmp_path):
     picture = tmp_path / "cat.jpg"
-    picture.write_bytes(b"jpeg")
+    picture.write_bytes(b"\xff\xd8\xff\xe0")
     said = run(OpenAIProvider().vision_completion(VisionRequest("What is it?", image_path=picture, max_tokens=9)))
     text, image = house.sent("openai")["messages"][0]["content"]
     assert said.provider == "openai" and text["text"] == "What is it?"
-    assert image["image_url"]["url"] == "data:image/jpeg;base64,anBlZw=="
+    assert image["image_url"]["url"] == "data:image/jpeg;base64,/9j/4A=="
     run(OpenAIProvider().vision_completion(VisionRequest("?", image_url="https://example.com/a.png")))
     with pytest.raises(BadRequest, match="cannot be read"):
         run(OpenAIProvider().vision_completion(VisionRequest("?", image_path=tmp_path / "none.png")))
+    for wrong, words in (
+        ({"image_url": "/etc/passwd"}, "image_url must be an https:// or data: address"),
+        ({"image_data": "iVBORw0KGgo="}, "image_data must be bytes, not str"),
+        ({"image_data": b"hello"}, "image_data does not begin as image/png does"),
+        ({"image_data": b"%PDF-1.7"}, "image_data is application/pdf, not an image"),
+        ({"image_path": __file__, "media_type": "image/png"}, "image_path does not begin as image/png does"),
+    ):
+        with pytest.raises(BadRequest, match=words):
+            run(OpenAIProvider().vision_completion(VisionRequest("?", **wrong)))
     with pytest.raises(BadRequest, match="name a picture"):
         run(OpenAIProvider().vision_completion(VisionRequest("?")))
 

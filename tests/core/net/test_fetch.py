@@ -1,9 +1,14 @@
 """The guarded fetch against real servers on loopback: what it brings, where it stops, whom it never asks."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
+import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver
@@ -172,6 +177,80 @@ class TestLimits:
         with pytest.raises(MediaUnavailable, match="too large"):
             run(work())
         assert taken < 200_000
+
+    @pytest.mark.parametrize(
+        "packed",
+        [gzip.compress(PICTURE), zlib.compress(PICTURE)[:2] + b"\0\0\0\xff\xff" * 20_000],
+        ids=["after its end", "of nothing"],
+    )
+    def test_a_body_that_unpacks_to_nothing_has_an_end(self, packed):
+        """What follows the end of a packed file, and blocks without content, come to no bytes of a file."""
+
+        def answer(_):
+            yield OK + b"content-encoding: gzip\r\n\r\n" + packed
+            while True:
+                yield b"\0\0\0\xff\xff" * 13_000
+
+        error, _ = fetched(answer, most=100_000)
+        assert error.message in {"it cannot be unpacked", "too large"}
+
+    def test_what_comes_counts_where_it_is_more_than_what_is_in_it(self):
+        taken: list[int] = []
+
+        async def work():
+            packed = zlib.compress(PICTURE)[:2] + b"\0\0\0\xff\xff" * 20_000
+            async with peer(says(packed, b"content-encoding: deflate")) as server:
+                await Fetch((HERE,)).get(server.url + "/", taken.append)
+
+        with pytest.raises(MediaUnavailable):
+            run(work())
+        assert sum(taken) == 100_002
+
+    def test_names_that_take_long_hold_up_no_provider(self, monkeypatch):
+        """Providers' names are looked up in the loop's own threads."""
+        real, closed = socket.getaddrinfo, threading.Event()
+        loop: Any = None
+        held = asyncio.Event()
+
+        def slow(host, *rest, **more):
+            if host.endswith(".slow.example"):
+                loop.call_soon_threadsafe(held.set)
+                closed.wait(15)
+                raise socket.gaierror("no such name")
+            return real(host, *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+        async def work():
+            nonlocal loop
+            loop = asyncio.get_running_loop()
+            loop.set_default_executor(ThreadPoolExecutor(1))
+            fetches = [asyncio.create_task(Fetch().get(f"http://{n}.slow.example/", room())) for n in range(8)]
+            await held.wait()
+            found = await asyncio.wait_for(loop.getaddrinfo(HERE, 80), 10)
+            closed.set()
+            return found, await asyncio.gather(*fetches, return_exceptions=True)
+
+        found, ended = run(work())
+        assert found[0][4] == (HERE, 80)
+        assert {one.message for one in ended} == {NOT_ALLOWED}
+
+    def test_a_server_that_never_lets_us_in_is_not_waited_for(self, monkeypatch):
+        monkeypatch.setattr("core.net.fetch._CONNECT_SECONDS", 0.05)
+
+        async def work():
+            with socket.socket() as full, contextlib.ExitStack() as others:
+                full.bind((HERE, 0))
+                full.listen(0)
+                for _ in range(2):  # nobody accepts them, and there is no room for more
+                    other = others.enter_context(socket.socket())
+                    other.setblocking(False)
+                    other.connect_ex(full.getsockname())
+                with pytest.raises(MediaUnavailable) as caught:
+                    await Fetch((HERE,)).get(f"http://{HERE}:{full.getsockname()[1]}/", room())
+                return caught.value.message
+
+        assert run(work()) == "its server could not be reached in time"
 
     @pytest.mark.parametrize("packed", [gzip.compress(PICTURE)[:-9], b"nothing of the kind", gzip.compress(b"a") * 2])
     def test_what_cannot_be_unpacked_is_not_half_given(self, packed):
@@ -352,11 +431,16 @@ class TestNeverAsked:
         assert requests == []
 
     def test_a_proxy_of_the_environment_is_not_asked(self, monkeypatch):
+        """Though it may be connected to: the proxy would look the name up by itself."""
+
         async def work():
             async with peer(says(PICTURE)) as proxy:
-                monkeypatch.setenv("HTTP_PROXY", proxy.url)
+                for name in ("HTTP_PROXY", "http_proxy"):
+                    monkeypatch.setenv(name, proxy.url)
+                for name in ("NO_PROXY", "no_proxy"):
+                    monkeypatch.delenv(name, raising=False)
                 with pytest.raises(MediaUnavailable):
-                    await Fetch((), resolver=Names(a_example=["10.0.0.1"])).get("http://a.example/", room())
+                    await Fetch((HERE,), resolver=Names(a_example=["10.0.0.1"])).get("http://a.example/", room())
                 return proxy.requests
 
         assert run(work()) == []

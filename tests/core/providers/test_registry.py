@@ -107,6 +107,37 @@ class TestPlugIns:
             Registry.with_plugins()
 
 
+class TestImages:
+    """An address goes to the vendor alone: any other server may stand where it reaches what users must not."""
+
+    @pytest.mark.parametrize(
+        ("provider", "environ", "sent"),
+        [
+            ("openai", {}, True),
+            ("openai", {"OPENAI_BASE_URL": "https://api.openai.com/v1/"}, True),
+            ("openai", {"OPENAI_BASE_URL": "https://eu.api.openai.com/v1"}, True),
+            ("openai", {"OPENAI_BASE_URL": "http://10.0.0.5:8000/v1"}, False),
+            ("openai", {"OPENAI_BASE_URL": "https://api.openai.com.example.com/v1"}, False),
+            ("openai", {"OPENAI_BASE_URL": "http://10.0.0.5:8000/v1", "openai.simulated": "true"}, True),
+            ("azure", {"AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com"}, True),
+            ("azure", {"AZURE_OPENAI_ENDPOINT": "https://proxy.example.com"}, False),
+            ("anthropic", {"ANTHROPIC_BASE_URL": "http://litellm:4000"}, False),
+            ("local", {"LOCAL_BASE_URL": "http://10.0.0.5:8000"}, False),
+            ("gemini", {}, False),
+        ],
+    )
+    def test_who_is_sent_addresses(self, provider, environ, sent):
+        takes = connected(**environ).images(provider, "default")
+        assert (takes.urls, takes.documents and not sent) == (sent, False)
+
+    def test_who_says_no_address_of_a_vendor_s_has_none(self):
+        """Who speaks the dialect by address, and a program's own object."""
+        registry = Registry([Row(name="mine", title="Mine", needs=())])
+        for account in (Account(base_url="https://llm.example.com/v1"), Account()):
+            registry.connect({"mine": (account,)}, Transport())
+            assert not registry.images("mine", "default").urls
+
+
 class TestMissing:
     @pytest.mark.parametrize(
         ("provider", "environ", "names"),

@@ -57,7 +57,7 @@ LINK = "https://example.com/a.png"
         ([png(100), png(2000), png(50)],
          {"together": "takes at most 2 images, not 3", "groq": "takes images of at most 1000 bytes, not 2000"}),
         ([png(40, WEBP)], {"huggingface": "does not take image/webp as an image"}),
-        ([png(40, b"%PDF-")], {"huggingface": "does not take application/pdf as an image"}),
+        ([png(40, b"BM", "image/bmp")], {"huggingface": "does not take image/bmp as an image"}),
         ([png(40, b"<svg", "image/svg+xml")], {"huggingface": "does not take image/svg+xml as an image"}),
     ],
 )  # fmt: skip

@@ -120,11 +120,16 @@ class TestMeans:
     def test_strict_takes_a_providers_own_means_only(self):
         made = plan(None, {"response_format": PERSON}, compatibility="strict")
         assert [one.target.provider for one in made.candidates] == ["azure", "openai"]
-        assert excluded(made)["together"] == ("features", "does not take json_schema")
+        assert excluded(made)["together"] == (
+            "features",
+            "gives json_schema only by JSON mode, which strict forbids",
+        )
 
     def test_what_is_no_object_needs_schemas(self):
         assert self.means(WORDS) == {"azure": "native", "openai": "native"}
         assert self.means(PERSON)["together"] == "json_mode", "equal but for their schemas' types"
+        words = "gives json_schema only by JSON mode, which gives objects only"
+        assert excluded(plan(None, {"response_format": WORDS}))["together"] == ("features", words)
 
     def test_json_mode_is_everybodys_here(self):
         assert set(self.means({"type": "json_object"}).values()) == {"native"}

@@ -90,6 +90,7 @@ def turns(draw):
         made.append({"role": "user", "content": [*results, *said]})
         thinking = draw(st.lists(thoughts | redacted, max_size=2))
         text = draw(st.lists(texts, max_size=1))
+        between = draw(st.lists(thoughts | redacted, max_size=1))
         calls = [
             draw(
                 marked(
@@ -105,7 +106,7 @@ def turns(draw):
             )
             for index in range(draw(st.integers(0 if text else 1, 2)))
         ]
-        made.append({"role": "assistant", "content": [*thinking, *text, *calls]})
+        made.append({"role": "assistant", "content": [*thinking, *text, *between, *calls]})
     calls = [block for block in made[-1]["content"] if block["type"] == "tool_use"]
     results = [{"type": "tool_result", "tool_use_id": call["id"], "content": draw(results_of)} for call in calls]
     return [*made, {"role": "user", "content": [*results, *([] if results else [draw(texts)])]}]
@@ -149,6 +150,8 @@ def requests(draw):
     if body["thinking"]:
         schema = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
         format_ = {"format": {"type": "json_schema", "schema": schema}}
+        cited = any("citations" in block for turn in body["messages"] for block in turn["content"])
+        format_ = {} if cited else format_
         body["output_config"] = draw(st.sampled_from([{}, {"effort": "high"}, {"effort": "max", **format_}]))
     return {name: value for name, value in body.items() if value}
 
@@ -235,6 +238,7 @@ def messages(draw):
             [[], [{"type": "text", "text": plain_text}], [{"type": "text", "text": plain_text}, cited], [cited]]
         )
     )
+    between = draw(st.lists(thoughts | redacted, max_size=1))
     calls = [
         {"type": "tool_use", "id": f"toolu_{index}", "name": draw(names), "input": draw(inputs)}
         for index in range(draw(st.integers(0, 2)))
@@ -247,7 +251,7 @@ def messages(draw):
         "type": "message",
         "role": "assistant",
         "model": MODEL,
-        "content": [*thinking, *text, *calls],
+        "content": [*thinking, *text, *calls[:1], *between, *calls[1:]],
         "stop_reason": reason,
         "stop_sequence": "x" if reason == "stop_sequence" else None,
         "usage": {
@@ -417,17 +421,89 @@ def test_another_provider_s_reasoning_is_left_out_and_said():
     assert lost == []
 
 
-def test_thoughts_between_calls_keep_their_place():
-    content = [
-        {"type": "thinking", "thinking": "a", "signature": "1"}, {"type": "text", "text": "b"},
-        {"type": "thinking", "thinking": "", "signature": "2"},
-        {"type": "tool_use", "id": "c", "name": "f", "input": {}},
-    ]  # fmt: skip
-    canonical, _ = request_from(
-        {"model": MODEL, "messages": [user("Go"), {"role": "assistant", "content": content}, user("On")]}
-    )
-    again, _ = request_to(canonical)
-    assert again["messages"][1]["content"] == content
+def blocks(kinds):
+    """A turn: t is a thought, r a redacted one, c a call, any other word a text."""
+    made = []
+    for number, kind in enumerate(kinds):
+        made.append(
+            {
+                "t": {"type": "thinking", "thinking": f"thought {number}", "signature": f"s{number}"},
+                "r": {"type": "redacted_thinking", "data": f"d{number}"},
+                "c": {"type": "tool_use", "id": f"c{number}", "name": "f", "input": {}},
+            }.get(kind, {"type": "text", "text": kind})
+        )
+    return made
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    ["t A t B t c", "t t c", "c B t c", "t c", "t A r c t c", "t c B", "r c B c D", "t A c t B c t", "A", "A t"],
+)
+def test_thoughts_come_back_to_their_place(kinds):
+    content = blocks(kinds.split())
+    answer = {"id": "msg_1", "content": content, "stop_reason": "tool_use"}
+    message = json.loads(json.dumps(completion_from(orjson.dumps(answer)).message))
+    again, lost = to(user("Go"), message, user("On"))
+    assert again["messages"][1]["content"] == ("A" if kinds == "A" else content)
+    assert lost == []
+    assert completion_to({"choices": [{"message": message, "finish_reason": "tool_calls"}]})["content"] == content
+
+
+def test_texts_of_blanks_between_thoughts_are_not_sent_and_move_nothing():
+    content = blocks(["t", "", "t", "A", "t", "\n\n", "t", "B", "c"])
+    message = completion_from(orjson.dumps({"id": "msg_1", "content": content, "stop_reason": "tool_use"})).message
+    again, lost = to(user("Go"), message, user("On"))
+    assert again["messages"][1]["content"] == [one for one in content if one["type"] != "text" or one["text"].strip()]
+    assert lost == []
+
+
+def test_thoughts_between_what_is_cited_come_back_to_their_place():
+    place = {"type": "char_location", "cited_text": "The reds", "document_index": 0}
+    content = [*blocks(["t", "A"]), {"type": "text", "text": "B", "citations": [place]}, *blocks(["t", "C", "c"])]
+    message = completion_from(orjson.dumps({"id": "msg_1", "content": content, "stop_reason": "tool_use"})).message
+    assert to(user("Go"), message, user("On"))[0]["messages"][1]["content"] == content
+
+
+def test_thoughts_whose_words_are_not_there_any_more_are_told_of():
+    content = blocks(["t", "Some words", "t", "c"])
+    message = completion_from(orjson.dumps({"id": "msg_1", "content": content, "stop_reason": "tool_use"})).message
+    again, lost = to(user("Go"), {**message, "content": "Some"}, user("On"))
+    assert [one["type"] for one in again["messages"][1]["content"]] == ["thinking", "text", "thinking", "tool_use"]
+    (said,) = lost
+    assert said.startswith("messages[1]'s reasoning stands elsewhere")
+
+
+def test_ids_of_calls_are_in_the_letters_that_are_taken_here():
+    calls = [
+        {"id": ident, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for ident in ("functions.f:0", "functions_f_0", "functions.f:1")
+    ]
+    results = [{"role": "tool", "tool_call_id": one["id"], "content": one["id"]} for one in calls]
+    body, lost = to(user("Go"), {"role": "assistant", "content": None, "tool_calls": calls}, *results)
+    made = [one["id"] for one in body["messages"][1]["content"]]
+    assert made[1] == "functions_f_0"
+    assert len(set(made)) == 3
+    assert all(set(one) <= set("abcdefghijklmnopqrstuvwxyz_0123456789") for one in made)
+    assert [one["tool_use_id"] for one in body["messages"][2]["content"]] == made
+    assert lost == []
+    answer = {"choices": [{"message": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}
+    assert [one["id"] for one in completion_to(answer)["content"]] == made
+
+
+def test_system_messages_in_a_row_stay_together():
+    said = [{"role": "system", "content": "C"}, {"role": "developer", "content": "D"}]
+    body, lost = to(user("Hello"), *said, user("On"))
+    assert (body.get("system"), lost) == (None, [])
+    assert body["messages"][1] == {
+        "role": "system", "content": [{"type": "text", "text": "C"}, {"type": "text", "text": "D"}],
+    }  # fmt: skip
+
+
+def test_documents_are_not_cited_in_an_answer_that_keeps_to_a_schema():
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "properties": {}}}}
+    body, lost = to(user("Who won?"), documents=["The blues", "The reds"], response_format=wanted)
+    assert not any("citations" in one for one in body["messages"][0]["content"])
+    assert lost == ["citations of 2 documents are off: they do not go with response_format"]
 
 
 @pytest.mark.parametrize(
@@ -450,16 +526,30 @@ def test_thoughts_between_calls_keep_their_place():
         (
             "claude-opus-4-5",
             {"reasoning_effort": "high"},
-            {"type": "enabled", "budget_tokens": 16384},
+            {"type": "enabled", "budget_tokens": 16000},
             {"effort": "high"},
         ),
         ("claude-haiku-4-5", {"reasoning_effort": "low"}, {"type": "enabled", "budget_tokens": 2048}, None),
         (
             "claude-haiku-4-5",
             {"reasoning_effort": "high", "max_tokens": 2000},
-            {"type": "enabled", "budget_tokens": 1999},
+            {"type": "enabled", "budget_tokens": 1024},
             None,
         ),
+        (
+            "claude-haiku-4-5",
+            {"reasoning_effort": "xhigh", "max_tokens": 8000},
+            {"type": "enabled", "budget_tokens": 4000},
+            None,
+        ),
+        (
+            "claude-haiku-4-5",
+            {"thinking": {"type": "enabled", "budget_tokens": 20000}, "max_tokens": 3000},
+            {"type": "enabled", "budget_tokens": 2999},
+            None,
+        ),
+        ("claude-haiku-4-5", {"reasoning_effort": "xhigh"}, {"type": "enabled", "budget_tokens": 24576}, None),
+        ("claude-haiku-4-5", {"reasoning_effort": "low", "max_tokens": 1200}, None, None),
         ("claude-haiku-4-5", {"reasoning_effort": "high", "max_tokens": 1000}, None, None),
         ("claude-3-5-sonnet-20241022", {"reasoning_effort": "high"}, None, None),
     ],
@@ -467,9 +557,22 @@ def test_thoughts_between_calls_keep_their_place():
 def test_each_model_thinks_as_it_can(model, fields, thinking, config):
     body, lost = request_to({"model": model, "messages": [user("Hello")], **fields})
     assert (body.get("thinking"), body.get("output_config")) == (thinking, config)
-    lossless = {("claude-opus-5-5", "none"), ("claude-haiku-4-5", "high"), ("claude-3-5-sonnet-20241022", "high")}
-    told = (model, fields.get("reasoning_effort")) in lossless or "budget_tokens" in fields.get("thinking", {})
-    assert bool(lost) == (told and fields.get("max_tokens") != 2000), lost
+    changed = {
+        ("claude-opus-5-5", "none"), ("claude-opus-5-5", "minimal"), ("claude-haiku-5-5", "max"),
+        ("claude-sonnet-4-6", "xhigh"), ("claude-3-5-sonnet-20241022", "high"),
+    }  # fmt: skip
+    told = "budget_tokens" in fields.get("thinking", {}) or "max_tokens" in fields
+    assert len(lost) == (told or (model, fields.get("reasoning_effort")) in changed), lost
+
+
+def test_an_effort_that_goes_with_thinking_alone_is_lowered_and_that_is_said():
+    fields = {"reasoning_effort": "xhigh", "tools": [TOOL], "tool_choice": "required"}
+    body, lost = request_to({"model": "claude-opus-5", "messages": [user("Go")], **fields})
+    assert (body["thinking"], body["output_config"]) == ({"type": "disabled"}, {"effort": "high"})
+    assert lost == [
+        "thinking is off this time: it does not go with a tool_choice that demands a call",
+        "reasoning_effort xhigh became high: no more goes without thinking",
+    ]
 
 
 def test_a_turn_of_tools_begun_without_thinking_goes_on_without_it():
@@ -738,7 +841,7 @@ FORCED = {"tools": [{"name": "f", "input_schema": {"type": "object"}}], "tool_ch
         ("claude-opus-4-6", {"output_config": {"effort": "xhigh"}},
          {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, ["output_config.effort"]),
         ("claude-haiku-4-5", {"thinking": {"type": "adaptive"}},
-         {"thinking": {"type": "enabled", "budget_tokens": 8192}}, []),
+         {"thinking": {"type": "enabled", "budget_tokens": 4500}}, ["thinking"]),
         ("claude-haiku-4-5", {"temperature": 1.5, "top_p": 0.5}, {"temperature": 1, "top_p": None},
          ["temperature", "top_p"]),
         ("claude-haiku-4-5", {"max_tokens": 10**6}, {"max_tokens": 64_000}, ["max_tokens"]),
@@ -814,9 +917,39 @@ def test_why_it_ended():
     answer = {"id": "msg_1", "content": [], "stop_reason": "refusal", "stop_details": {"explanation": "No."}}
     (choice,) = completion_from(orjson.dumps(answer)).body["choices"]
     assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", "No.")
-    for reason, finish in (("pause_turn", "stop"), ("model_context_window_exceeded", "length"), ("new_one", "stop")):
+    for reason, finish, told in (
+        ("pause_turn", "stop", 1), ("model_context_window_exceeded", "length", 0), ("new_one", "stop", 1),
+    ):  # fmt: skip
         found = completion_from(orjson.dumps({**answer, "stop_reason": reason}))
-        assert found.finish_reason == finish
+        assert (found.finish_reason, found.message["content"], len(found.losses)) == (finish, "", told)
+
+
+def test_what_of_an_answer_a_chat_cannot_say_is_said():
+    content = [{"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, *blocks(["A"])]
+    raw = orjson.dumps({"id": "msg_1", "content": content, "stop_reason": "end_turn"})
+    assert completion_from(raw).losses == (
+        "content[0] was left out: server_tool_use has no counterpart in a chat message",
+    )
+    assert completion_from(raw, native=True).losses == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "extras"),
+    [
+        ({"service_tier": "standard", "speed": "standard", "inference_geo": "global"}, 0),
+        ({"server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 3}}, 0),
+        ({"server_tool_use": {"web_search_requests": 2}}, 1),
+        ({"service_tier": "priority", "speed": "fast"}, 2),
+        ({"inference_geo": "us"}, 1),
+    ],
+)
+def test_what_is_billed_beside_tokens_is_said(more, extras):
+    usage = {"input_tokens": 5, "output_tokens": 2, **more}
+    raw = orjson.dumps({"id": "msg_1", "content": [], "stop_reason": "end_turn", "usage": usage})
+    for native in (True, False):
+        found = completion_from(raw, native=native)
+        assert found.usage == Usage("reported", 5, output=2, extras=extras)
+        assert len(found.losses) == bool(extras)
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"{}", b'{"content": "x"}', b'{"content": [], "stop_reason": null}'])

@@ -11,6 +11,7 @@ from core.errors import Malformed, Overloaded, StreamCut, StreamFailed, TargetEr
 from core.types.frame import Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.anthropic import completion_from
+from core.wire.anthropic_request import request_to
 from core.wire.anthropic_stream import MessagesStream, PassedStream
 from core.wire.assembly import completion_of
 from tests.core.wire.mutations import changed
@@ -163,8 +164,69 @@ def test_a_long_passage_is_passed_on_without_a_look():
     assert (frame.raw, frame.kind, stream.outputs) == (block, Kind.OUTPUT, 101)
 
 
+# A turn that thinks again between what it says and calls, with words after a call, which chats have before it.
+TURNS = [
+    {"type": "thinking", "thinking": "One.", "signature": "s1"},
+    {"type": "text", "text": "A"},
+    {"type": "thinking", "thinking": "", "signature": "s2"},
+    {"type": "tool_use", "id": "t1", "name": "f", "input": {}},
+    {"type": "text", "text": "B"},
+    {"type": "redacted_thinking", "data": "Zm9v"},
+    {"type": "tool_use", "id": "t2", "name": "f", "input": {}},
+]
+
+
+def turn(content):
+    """The events of such blocks."""
+    for index, block in enumerate(content):
+        kind = block["type"]
+        if kind == "thinking":
+            yield begun(index, type=kind, thinking="", signature="")
+            if block["thinking"]:
+                yield delta(index, "thinking_delta", thinking=block["thinking"])
+            yield delta(index, "signature_delta", signature=block["signature"])
+        elif kind == "text":
+            yield begun(index, type=kind, text="") + delta(index, "text_delta", text=block["text"])
+        else:
+            yield begun(index, **block)
+        yield ended(index)
+
+
+def test_a_turn_in_a_stream_comes_back_as_it_was():
+    _, frames = read([START, *turn(TURNS), *END])
+    message = whole_of(frames)["choices"][0]["message"]
+    assert message == completion_from(orjson.dumps({**MESSAGE, "content": TURNS})).message
+    theirs, lost = request_to({"model": "claude-opus-4-8", "messages": [{"role": "user", "content": "x"}, message]})
+    assert theirs["messages"][1]["content"] == TURNS
+    assert lost == ["a user's turn was put last: this model does not go on with a turn of its own"]
+
+
+def test_what_a_chat_cannot_say_is_kept_for_the_receipt():
+    search = begun(0, type="server_tool_use", id="s", name="web_search", input={}) + ended(0)
+    used = {"output_tokens": 30, "server_tool_use": {"web_search_requests": 1}}
+    end = [event("message_delta", delta={"stop_reason": "pause_turn"}, usage=used), event("message_stop")]
+    stream, _ = read([START, search, *end])
+    assert [one.partition(":")[0] for one in stream.losses] == [
+        "content[0] was left out", "finish_reason stop stands for pause_turn", "the cost is not known",
+    ]  # fmt: skip
+    assert stream.usage.extras == 1
+    stream, _ = read([START, search, *end], reader(PassedStream))
+    assert [one.partition(":")[0] for one in stream.losses] == ["the cost is not known"]
+
+
 @pytest.mark.parametrize("kind", [MessagesStream, PassedStream])
 class TestEnds:
+    def test_until_the_end_what_was_said_is_an_estimate(self, kind):
+        stream = reader(kind)
+        stream.feed(START)
+        assert stream.usage == Usage("estimated", 9, 4, 3, 1, cache_write_1h=2)
+        stream.feed(begun(0, type="text", text=""))
+        for _ in range(80):
+            stream.feed(delta(0, "text_delta", text="a") * 10)
+        assert stream.usage == Usage("estimated", 9, 4, 3, 800, cache_write_1h=2)
+        stream.feed(END[0])
+        assert stream.usage == Usage("reported", 9, 4, 3, 18, 12, 2)
+
     def test_only_closing_words_are_missing(self, kind):
         stream, frames = read(EVENTS[:-1], reader(kind))
         assert stream.complete

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BrokenOff, Malformed, StreamCut, StreamFailed
+from core.errors import BrokenOff, Malformed, ParameterRefused, StreamCut, StreamFailed
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
@@ -122,7 +122,7 @@ OTHER = {"type": "function", "function": {"name": "tides", "strict": True}}
 
 def test_a_request_in_its_words():
     made, losses = to(
-        max_completion_tokens=7, stop="END", top_p=0.5, n=1, parallel_tool_calls=True, store=False, user=None,
+        max_completion_tokens=7, stop="END", top_p=0.5, user=None,
         tools=[TOOL, OTHER], tool_choice={"type": "function", "function": {"name": "tides"}},
         documents=["a", {"id": "d", "text": "b"}], stream_options={"include_usage": True}, stream=True,
     )  # fmt: skip
@@ -146,6 +146,7 @@ def test_a_request_in_its_words():
 AUDIO = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
 FOREIGN = {"type": "reasoning.text", "text": "Hm", "format": "anthropic-claude-v1", "index": 0}
 CALL = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "rain"}
 
 
 @pytest.mark.parametrize(
@@ -176,20 +177,28 @@ CALL = {"id": "c", "type": "function", "function": {"name": "weather", "argument
             ["messages[0].content[0].cache_control was left out: not known here"],
         ),
         (
-            {"messages": [{"role": "assistant", "content": "a", "reasoning_details": [FOREIGN]}]},
+            {"messages": [{"role": "assistant", "content": "a", "reasoning_details": [FOREIGN]}, *HELLO]},
             ["messages[0].reasoning_details was left out: anthropic-claude-v1 cannot be read here"],
         ),
         (
-            {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "Hm"}]},
+            {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "Hm"}, *HELLO]},
             ["messages[0].reasoning_content was left out: nobody says whose it is"],
         ),
         (
-            {"messages": [{"role": "assistant", "content": None, "tool_calls": [{**CALL, "extra_content": {}}]}]},
+            {"messages": [{"role": "assistant", "tool_calls": [{**CALL, "extra_content": {}}]}, RESULT]},
             ["messages[0].tool_calls[0].extra_content was left out: not known here"],
         ),
         (
-            {"messages": [{"role": "assistant", "content": "a", "citations": [{"sources": [{"type": "web"}]}]}]},
+            {"messages": [{"role": "assistant", "content": "a", "citations": [{"sources": [{"type": "a"}]}]}, *HELLO]},
             ["messages[0].citations[0] was left out: no such sources here"],
+        ),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "content": "a"}]},
+            ["a user's turn was put last: no model goes on with a turn of its own here"],
+        ),
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "clock"}}},
+            ["tool_choice was left out: no tool is called clock"],
         ),
     ],
 )  # fmt: skip
@@ -197,10 +206,39 @@ def test_losses_say_where_and_why(fields, losses):
     assert to(**fields)[1] == losses
 
 
-def test_what_was_thought_before_a_call_is_its_plan():
-    turn = {"role": "assistant", "content": None, "reasoning_content": "Ask.", "tool_calls": [CALL]}
-    made, losses = to(messages=[*HELLO, turn])
-    assert made["messages"][1] == {"role": "assistant", PLAN: "Ask.", "tool_calls": [CALL]} and losses == []
+@pytest.mark.parametrize("details", [{}, {"reasoning_details": [FOREIGN]}])
+def test_what_another_thought_before_a_call_is_no_plan(details):
+    turn = {"role": "assistant", "content": None, "reasoning_content": "Ask.", "tool_calls": [CALL], **details}
+    made, losses = to(messages=[*HELLO, turn, RESULT])
+    assert made["messages"][1] == {"role": "assistant", "tool_calls": [CALL]}
+    (loss,) = losses
+    assert loss.startswith(f"messages[1].{next(iter(details), 'reasoning_content')} was left out: ")
+
+
+def test_a_conversation_that_ends_with_the_assistant_goes_on():
+    made, _ = to(messages=[*HELLO, {"role": "assistant", "content": "a"}, {"role": "system", "content": "Be kind"}])
+    assert [one["role"] for one in made["messages"]] == ["system", "user", "assistant", "user"]
+    assert made["messages"][-1]["content"] == "Continue."
+
+
+def test_a_tool_that_is_not_there_is_not_demanded():
+    made, _ = to(tools=[TOOL, OTHER], tool_choice={"type": "function", "function": {"name": "clock"}})
+    assert "tool_choice" not in made and len(made["tools"]) == 2
+
+
+def test_arguments_that_are_no_object_go_in_one():
+    broken = {**CALL, "function": {"name": "weather", "arguments": "not json"}}
+    made, losses = to(messages=[*HELLO, {"role": "assistant", "tool_calls": [broken]}, RESULT])
+    assert made["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"arguments":"not json"}'
+    assert losses == [
+        "messages[1].tool_calls[0].function.arguments are no JSON object and were passed on as a text in one"
+    ]
+
+
+def test_a_result_that_nobody_called_for_is_for_another_provider():
+    with pytest.raises(ParameterRefused, match="no tool call before it has this id") as caught:
+        to(messages=[*HELLO, RESULT])
+    assert caught.value.param == "messages[1].tool_call_id"
 
 
 def test_documents_of_tools_come_as_text():
@@ -238,12 +276,13 @@ def answers(draw):
     if cited := turn.get("citations"):
         message["citations"] = [{"type": "TEXT_CONTENT", "content_index": len(content) - 1, **cited[0]}]
     reasons = ["TOOL_CALL"] if calls else ["COMPLETE", "MAX_TOKENS"]
-    units = {"input_tokens": float(draw(st.integers(1, 9))), "output_tokens": float(draw(st.integers(1, 9)))}
+    units = {"input_tokens": float(draw(st.integers(3, 9))), "output_tokens": float(draw(st.integers(1, 9)))}
+    cached = {"cached_tokens": draw(st.sampled_from([1.0, 3.0]))} if draw(st.booleans()) else {}
     return {
         "id": "a1",
         "finish_reason": draw(st.sampled_from(reasons)),
         "message": message,
-        "usage": {"billed_units": units},
+        "usage": {"billed_units": units, **cached},
     }
 
 
@@ -341,6 +380,51 @@ def test_a_stream_that_breaks():
             reader().feed(sent(wrong))
 
 
+def streamed_calls(*events):
+    stream = reader()
+    frames = stream.feed(sent({"type": "message-start", "id": "a"}, *events, ENDED))
+    whole = completion_of([frame.raw for frame in frames], stream.usage)
+    assert whole is not None
+    return [one["function"]["arguments"] for one in orjson.loads(whole)["choices"][0]["message"]["tool_calls"]]
+
+
+def about_call(kind, index, function):
+    place = {} if index is None else {"index": index}
+    return {"type": f"tool-call-{kind}", **place, "delta": {"message": {"tool_calls": {"function": function}}}}
+
+
+ENDED = {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}}
+
+
+def test_pieces_of_arguments_go_to_the_call_that_they_name():
+    starts = [about_call("start", index, {"name": "f", "arguments": ""}) for index in (0, 1)]
+    pieces = [
+        about_call("delta", index, {"arguments": piece})
+        for index, piece in ((0, '{"a":'), (1, '{"b":'), (0, "1}"), (1, "2}"))
+    ]
+    assert streamed_calls(*starts, *pieces) == ['{"a":1}', '{"b":2}']
+    unnamed = [about_call(one["type"][10:], None, one["delta"]["message"]["tool_calls"]["function"])
+               for one in (starts[0], pieces[0], pieces[2], starts[1], pieces[1], pieces[3])]  # fmt: skip
+    assert streamed_calls(*unnamed) == ['{"a":1}', '{"b":2}']
+
+
+@pytest.mark.parametrize("end", [{"type": "tool-call-end", "index": 0}, {"type": "tool-call-end"}, {"type": "later"}])
+def test_a_call_without_arguments_has_empty_ones(end):
+    assert streamed_calls(about_call("start", 0, {"name": "f", "arguments": ""}), end) == ["{}"]
+
+
+def test_what_is_billed_for_a_broken_answer_counts():
+    billed = {"usage": {"billed_units": {"input_tokens": 1000.0, "output_tokens": 800.0}}}
+    with pytest.raises(BrokenOff) as caught:
+        completion_from({"id": "a", "finish_reason": "ERROR", "message": {}, **billed}, "m", 0)
+    assert caught.value.usage == Usage("reported", 1000, output=800)
+    for ended in ({"finish_reason": "ERROR"}, {"finish_reason": "ERROR", "error": "no room"}):
+        stream = reader()
+        with pytest.raises((BrokenOff, StreamFailed)):
+            stream.feed(sent({"type": "message-end", "delta": {**ended, **billed}}))
+        assert stream.usage == Usage("reported", 1000, output=800)
+
+
 def test_citations_are_placed_in_the_whole_text():
     blocks = [
         {"type": "text", "text": "One. "},
@@ -387,7 +471,8 @@ def test_calls_without_an_id_get_one():
             {"billed_units": {"input_tokens": 3.0, "output_tokens": 2.0}, "tokens": {"input_tokens": 60.0}},
             Usage("reported", input=3, output=2),
         ),
-        ({"billed_units": {"input_tokens": 2.2}, "cached_tokens": 2.0}, Usage("reported", input=3)),
+        ({"billed_units": {"input_tokens": 2.2}, "cached_tokens": 2.0}, Usage("reported", 1, 2)),
+        ({"billed_units": {"input_tokens": 3.0}, "cached_tokens": 60.0}, Usage("reported", 0, 3)),
         ({"tokens": {"input_tokens": 60, "output_tokens": 2}}, Usage("reported", input=60, output=2)),
         ({"billed_units": {"search_units": 1}}, Usage()),
         (None, Usage()),

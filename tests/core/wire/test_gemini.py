@@ -26,7 +26,7 @@ from core.errors import (
 from core.types.usage import Usage
 from core.wire.gemini import embed_to, request_from, request_to
 from core.wire.gemini_answers import completion_from, completion_to, read_embeddings, read_error, read_usage
-from core.wire.gemini_contents import SKIP
+from core.wire.gemini_turns import SKIP
 
 NEW, OLD, PRO = "gemini-3.8-flash", "gemini-2.5-flash", "gemini-3.1-pro-preview"
 FORMAT = "google-gemini-v1"
@@ -197,13 +197,24 @@ class TestWhatIsSent:
         ]
 
     def test_a_tool_that_nobody_called(self):
-        with pytest.raises(RequestRefused, match="no tool call before it has this id"):
+        """Another provider may make something of it."""
+        with pytest.raises(ParameterRefused, match="no tool call before it has this id") as caught:
             sent(HELLO, {"role": "tool", "tool_call_id": "call_1", "content": "12 degrees"})
+        assert caught.value.param == "messages[1].tool_call_id"
 
-    def test_arguments_that_are_no_object(self):
-        broken = {**CALL, "function": {"name": "weather", "arguments": '{"city":'}}
-        with pytest.raises(RequestRefused, match="not an object in JSON"):
-            sent(HELLO, {"role": "assistant", "tool_calls": [broken]})
+    @pytest.mark.parametrize("arguments", ['{"city":', "not json", "[1]"])
+    def test_arguments_that_are_no_object(self, arguments):
+        broken = {**CALL, "function": {"name": "weather", "arguments": arguments}}
+        body, losses = sent(HELLO, {"role": "assistant", "tool_calls": [broken]}, model=OLD)
+        assert body["contents"][1]["parts"][0]["functionCall"]["args"] == {"arguments": arguments}
+        (loss,) = losses
+        assert loss.startswith("messages[1].tool_calls[0].function.arguments are no JSON object")
+
+    def test_texts_of_a_tool_are_one(self):
+        said = [{"type": "text", "text": text} for text in ("12 ", "degrees")]
+        talk = (HELLO, {"role": "assistant", "tool_calls": [CALL]})
+        body, _ = sent(*talk, {"role": "tool", "tool_call_id": "call_1", "content": said}, model=OLD)
+        assert body["contents"][2]["parts"][0]["functionResponse"]["response"] == {"output": "12 degrees"}
 
     def test_what_a_tool_shows_goes_along_where_it_can(self):
         shown = [
@@ -337,6 +348,32 @@ class TestSignatures:
         assert thought == {"text": "Hm", "thought": True, "thoughtSignature": "dGhvdWdodA=="}
         assert said == {"text": "Let me see", "thoughtSignature": "dGV4dA=="}
         assert called["thoughtSignature"] == "c2ln"
+
+    def test_without_their_places_that_is_said(self):
+        details = [
+            {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index, **more}
+            for index, (data, more) in enumerate([("b25l", {}), ("dHdv", {})])
+        ]
+        message = {"role": "assistant", "content": "xy", "reasoning_details": details}
+        body, losses = sent(HELLO, message)
+        assert [one.get("thoughtSignature") for one in body["contents"][1]["parts"]] == ["b25l", "dHdv"]
+        assert losses == ["messages[1].reasoning_details: what was signed is not as it was, or not where"]
+        for place in ({"calls": 0, "start": 0, "end": 9}, {"calls": 1, "start": 0, "end": 0}, "x", {"start": -1}):
+            message["reasoning_details"] = [{**details[0], "place": place}]
+            body, losses = sent(HELLO, message)
+            assert body["contents"][1]["parts"] == [{"text": "xy", "thoughtSignature": "b25l"}]
+            assert losses == ["messages[1].reasoning_details: what was signed is not as it was, or not where"]
+
+    def test_its_own_turn_is_not_let_through_as_another_s(self):
+        parts = [
+            {"text": "x", "thoughtSignature": "b25l"},
+            {"text": "y", "thoughtSignature": "dHdv"},
+            {"text": "Hm", "thought": True},
+            {"functionCall": {"id": "call_1", "name": "weather", "args": {}}},
+        ]
+        made, _ = read(answer(*parts))
+        body, losses = sent(HELLO, made.message)
+        assert (body["contents"][1]["parts"], losses) == (parts, [])
 
     def test_another_s_calls_are_let_through_and_that_is_said(self):
         talk = (HELLO, {"role": "assistant", "tool_calls": [CALL, {**CALL, "id": "call_2"}]})
@@ -550,10 +587,12 @@ TEXT = st.text(min_size=1, max_size=12)
 NAMES = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | TEXT
 ARGUMENTS = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=3), max_size=3)
-BYTES = st.binary(min_size=1, max_size=9).map(lambda raw: b64encode(raw).decode())
+# No kind of file begins like that: bytes say what they are.
+BYTES = st.binary(min_size=1, max_size=9).map(lambda raw: b64encode(b"~" + raw).decode())
+PICTURES = st.binary(max_size=9).map(lambda raw: b64encode(b"\x89PNG\r\n\x1a\n" + raw).decode())
 PARTS = st.one_of(
     TEXT.map(lambda text: {"type": "text", "text": text}),
-    BYTES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
+    PICTURES.map(lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}),
     BYTES.map(lambda data: {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}),
     BYTES.map(lambda data: {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{data}"}}),
 )
@@ -648,6 +687,34 @@ def test_an_answer_comes_back_as_it_was(model, text, thought, called):
     for one in (back, body):
         one["choices"][0]["message"] = meant(one["choices"][0]["message"])
     assert back == body
+
+
+def test_the_way_back_reads_both_ways_to_write_names():
+    theirs = {
+        "system_instruction": {"parts": [{"text": "Be kind"}]},
+        "contents": [
+            {"role": "user", "parts": [{"inline_data": {"mime_type": "image/png", "data": DATA}}]},
+            {"role": "model", "parts": [
+                {"function_call": {"id": "c", "name": "f", "args": {"a_b": 1}}, "thought_signature": "c2ln"},
+            ]},
+            {"role": "user", "parts": [{"function_response": {"id": "c", "name": "f", "response": {"c_d": 2}}}]},
+        ],
+        "generation_config": {"max_output_tokens": 7, "top_p": 0.5, "thinking_config": {"thinking_budget": 5}},
+        "tools": [{"function_declarations": [
+            {"name": "f", "parameters_json_schema": {"type": "object", "properties": {"a_b": {}}}},
+        ]}],
+        "tool_config": {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["f"]}},
+    }  # fmt: skip
+    body, losses = request_from(theirs)
+    assert losses == []
+    system, shown, called, answered = body["messages"]
+    assert (system["content"], shown["content"][0]["type"]) == ("Be kind", "image_url")
+    assert called["tool_calls"][0]["extra_content"]["google"]["thought_signature"] == "c2ln"
+    assert called["tool_calls"][0]["function"]["arguments"] == '{"a_b":1}'
+    assert answered["content"] == '{"c_d":2}'
+    assert (body["max_completion_tokens"], body["top_p"], body["thinking"]["budget_tokens"]) == (7, 0.5, 5)
+    assert body["tools"][0]["function"]["parameters"]["properties"] == {"a_b": {}}
+    assert body["tool_choice"]["function"]["name"] == "f"
 
 
 def test_the_way_back_finds_calls_without_ids_by_name_and_says_what_is_lost():

@@ -3,14 +3,19 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import BrokenOff, ContentRefused, Malformed, Overloaded, StreamCut
 from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
+from core.wire.gemini import request_to
+from core.wire.gemini_answers import completion_from
 from core.wire.gemini_stream import GeminiStream
 
+SEALS = st.sampled_from(["AAAA", "BBBB", "CCCC"])
 FORMAT = "google-gemini-v1"
 
 
@@ -71,7 +76,13 @@ def test_pieces_of_any_size(size):
     assert (message["content"], message["reasoning_content"]) == ("Let me see", "Hm, yes")
     assert message["reasoning_details"] == [
         {"type": "reasoning.text", "text": "Hm, yes", "format": FORMAT, "index": 0},
-        {"type": "reasoning.encrypted", "data": "ZW5k", "format": FORMAT, "index": 1},
+        {
+            "type": "reasoning.encrypted",
+            "data": "ZW5k",
+            "format": FORMAT,
+            "index": 1,
+            "place": {"calls": 2, "start": 10, "end": 10},
+        },
     ]
     first, second = message["tool_calls"]
     assert (first["id"], first["function"]) == ("call_r1_0", {"name": "a", "arguments": '{"b":1}'})
@@ -90,6 +101,99 @@ def test_choices_that_come_in_turns():
     assert [(index, choice["finish_reason"]) for index, choice in said if choice["finish_reason"]] == [
         (0, "stop"), (1, "length"),
     ]  # fmt: skip
+
+
+def test_a_choice_that_is_cut_is_not_whole_because_another_is():
+    made = stream()
+    made.feed(event({"text": "a"}, finish="STOP") + event({"text": "b"}, index=1))
+    assert not made.complete
+    with pytest.raises(StreamCut):
+        made.finish()
+
+
+TEXTS, THOUGHTS = st.sampled_from(["a", "bc"]), st.sampled_from(["Hm", "So"])
+PIECES = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"text": TEXTS}, optional={"thoughtSignature": SEALS}),
+        st.fixed_dictionaries({"text": st.just(""), "thoughtSignature": SEALS}),
+        st.fixed_dictionaries({"text": THOUGHTS, "thought": st.just(True)}, optional={"thoughtSignature": SEALS}),
+        st.fixed_dictionaries({"functionCall": st.just({"name": "f", "args": {}}), "thoughtSignature": SEALS}),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(PIECES)
+def test_a_turn_goes_back_as_it_came(parts):
+    """Whole and in a stream: each signature in its part, each part in its place."""
+    parts = placed(parts)
+    candidate = {"content": {"parts": parts}, "finishReason": "STOP"}
+    whole, losses = completion_from({"candidates": [candidate]}, "m", 0)
+    made = stream()
+    frames = made.feed(b"".join(event(part) for part in parts) + event(finish="STOP")) + made.finish()
+    streamed = json.loads(completion_of([frame.raw for frame in frames], made.usage) or b"")
+    for message in (whole.message, streamed["choices"][0]["message"]):
+        body, lost = request_to({"messages": [{"role": "user", "content": "?"}, message]}, "gemini-3.8-flash")
+        assert joined(body["contents"][1]["parts"]) == joined(parts)
+        assert losses == lost == []
+
+
+def placed(parts):
+    """With ids, and without what has no place: a text behind a call, unless something between them has one."""
+    made = []
+    for number, part in enumerate(parts):
+        if "functionCall" in part:
+            made.append({**part, "functionCall": {**part["functionCall"], "id": f"c{number}"}})
+        elif not made or "functionCall" not in made[-1] or part.keys() != {"text"}:
+            made.append(part)
+    return made
+
+
+def joined(parts):
+    """What was cut is one part."""
+    made = []
+    for part in parts:
+        if made and continues(made[-1], part):
+            made[-1] = {**made[-1], **part, "text": made[-1]["text"] + part["text"]}
+        else:
+            made.append(part)
+    return made
+
+
+def continues(last, part):
+    if "functionCall" in last.keys() | part.keys() or "thoughtSignature" in last:
+        return False
+    return last.get("thought") == part.get("thought") and ("thought" in part or "thoughtSignature" not in part)
+
+
+def test_what_has_no_place_in_a_stream_is_said_once():
+    made = stream()
+    blob = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
+    frames = made.feed(
+        event(blob) + event(blob, {"executableCode": {"code": "1"}}) + event({"text": "a"}, finish="STOP")
+    )
+    assert deltas(frames)[1:] == [{"content": "a"}, {}]
+    assert made.losses == [
+        "candidates[0] has inlineData, which was left out", "candidates[0] has executableCode, which was left out",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, ContentRefused),
+        ({"candidates": [{"content": {"parts": []}, "finishReason": "MALFORMED_FUNCTION_CALL"}]}, BrokenOff),
+    ],
+)
+def test_what_comes_to_nothing_is_counted(data, error):
+    data = {**data, "usageMetadata": {"promptTokenCount": 100_000, "thoughtsTokenCount": 9}}
+    made = stream()
+    with pytest.raises(error):
+        made.feed(raw(data))
+    with pytest.raises(error) as caught:
+        completion_from(data, "m", 0)
+    assert made.usage == caught.value.usage == Usage("reported", 100_000, reasoning=9)
 
 
 def test_a_stream_without_a_reason_is_cut():

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadRequest
+from core.providers.table import TABLE
 from core.wire.chat import chat_facts
-from core.wire.media import kind_of, kind_within, read_data_url
+from core.wire.media import SCHEMES, kind_of, kind_within, read_data_url, scheme_of
 from tests.core.fakes import examples
 
 BEGINNINGS = [
@@ -67,6 +68,7 @@ def url_of(data, kind="image/png"):
 @examples()
 @given(st.binary(min_size=1, max_size=400))
 def test_its_size_is_that_of_the_file(data):
+    data = b"\x89PNG\r\n\x1a\n" + data
     found = read_data_url(url := url_of(data), "here")
     assert (found.size, base64.b64decode(url[found.start :])) == (len(data), data)
 
@@ -74,7 +76,7 @@ def test_its_size_is_that_of_the_file(data):
 def test_its_first_bytes_go_over_its_words():
     assert read_data_url(url_of(BEGINNINGS[1][0], "image/png"), "here").type == "image/jpeg"
     assert read_data_url(url_of(b"hello", "Image/SVG+xml;charset=utf-8"), "here").type == "image/svg+xml"
-    assert read_data_url(url_of(b"hello", ""), "here").type == "text/plain"
+    assert read_data_url(url_of(b"\0\0\0\x18ftypheis", "image/heic"), "here").type == "image/heic"
 
 
 @pytest.mark.parametrize(
@@ -139,3 +141,61 @@ def test_addresses_of_other_files_are_seen(part, links):
 def test_a_file_is_an_object(kind):
     with pytest.raises(BadRequest, match=rf"messages\[0\]\.content\[0\]\.{kind} must be an object"):
         chat_facts({"messages": [{"role": "user", "content": [{"type": kind, kind: "x"}]}]})
+
+
+@pytest.mark.parametrize(
+    ("data", "declared", "words"),
+    [
+        (b"hello", "image/png", "does not begin as image/png does"),
+        (b"hello", "IMAGE/JPG", "does not begin as image/jpg does"),
+        (b"hello", "", "is text/plain, not an image"),
+        (b"hello", "text/plain", "is text/plain, not an image"),
+        (b"%PDF-1.7", "image/png", "is application/pdf, not an image"),
+        (b"OggS", "image/svg+xml", "is audio/ogg, not an image"),
+    ],
+)
+def test_what_is_known_to_be_no_image_is_refused(data, declared, words):
+    with pytest.raises(BadRequest, match=words) as caught:
+        read_data_url(url_of(data, declared), "here")
+    assert (caught.value.param, caught.value.code) == ("here", "invalid_image")
+
+
+def asked(kind, field, text):
+    return {"messages": [{"role": "user", "content": [{"type": kind, kind: {field: text}}]}]}
+
+
+PLACES = [("image_url", "url"), ("video_url", "url"), ("audio_url", "url"), ("file", "file_url")]
+
+
+@pytest.mark.parametrize(("kind", "field"), PLACES)
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/y", "", "/etc/passwd", "//x/y", " https://x/y", "x.png"]
+)
+def test_no_other_addresses_are_taken(kind, field, url):
+    with pytest.raises(BadRequest, match="must be an https:// or data: address") as caught:
+        chat_facts(asked(kind, field, url))
+    assert caught.value.param == f"messages[0].content[0].{kind}.{field}"
+
+
+@pytest.mark.parametrize(("kind", "field"), [("input_audio", "data"), ("file", "file_data")])
+def test_nor_in_the_place_of_a_file(kind, field):
+    with pytest.raises(BadRequest, match="must be an https:// or data: address"):
+        chat_facts(asked(kind, field, "file:///etc/passwd"))
+    assert not chat_facts(asked(kind, field, "aGVsbG8=")).links
+
+
+@pytest.mark.parametrize(("kind", "field"), PLACES)
+def test_a_scheme_may_be_written_large(kind, field):
+    body = asked(kind, field, "HTTPS://Example.com/A.png")
+    assert chat_facts(body).links
+    assert body == asked(kind, field, "https://Example.com/A.png")  # for all who look at it next
+    body = asked(kind, field, "DATA:image/png;base64,iVBORw0KGgo=")
+    assert not chat_facts(body).links
+    assert body == asked(kind, field, "data:image/png;base64,iVBORw0KGgo=")
+    with pytest.raises(BadRequest, match="does not begin as image/png"):
+        chat_facts(asked("image_url", "url", "DATA:image/png;base64,aGVsbG8="))
+
+
+def test_what_only_one_provider_reads_is_known_here():
+    """The schemes of all rows' own addresses."""
+    assert {scheme_of(own) for row in TABLE for own in row.images.own} <= SCHEMES

@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.wire.ollama import context_for, request_from, request_to
+from core.wire.ollama import FORMAT, context_for, request_from, request_to
 from tests.core.fakes import JSON, examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 NAME = st.sampled_from(["get_weather", "get_time", "look"])
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
 PICTURE: dict[str, Any] = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+DETAIL = {"type": "reasoning.text", "text": "hm"}
 ARGUMENTS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
+
+
+def thought(text):
+    """As its own answers have it."""
+    return {"reasoning_content": text, "reasoning_details": [{**DETAIL, "text": text, "format": FORMAT, "index": 0}]}
 
 
 @st.composite
@@ -32,7 +38,7 @@ def conversations(draw):
         if role != "calls":
             messages.append({"role": role, "content": draw(contents() if role == "user" else TEXT)})
             if role == "assistant" and draw(st.booleans()):
-                messages[-1]["reasoning_content"] = draw(TEXT)
+                messages[-1] |= thought(draw(TEXT))
             continue
         calls = []
         for _ in range(draw(st.integers(1, 3))):
@@ -110,8 +116,8 @@ def test_in_their_words():
         "messages": [
             {"role": "developer", "content": "Be short"},
             {"role": "user", "content": [{"type": "text", "text": "Look"}, PICTURE]},
-            {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [call]},
-            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "rain"}]},
+            {"role": "assistant", "content": None, **thought("hm"), "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": t} for t in ("ra", "in")]},
         ],
         "tools": [{"type": "function", "function": {"name": "get_weather", "parameters": {}}}],
     })  # fmt: skip
@@ -158,14 +164,13 @@ def said(message):
         (said({"cache_control": {"type": "ephemeral"}}), "messages[0].cache_control "),
         (said({"reasoning_details": [{"type": "reasoning.encrypted", "format": "anthropic-claude-v1"}]}),
          "messages[0].reasoning_details was left out: only anthropic-claude-v1 "),
+        (said({"reasoning_content": "Hm"}), "messages[0].reasoning_content was left out: nobody says whose"),
+        (said({"reasoning_content": "Hm", "reasoning_details": [{**DETAIL, "format": "cohere-v2"}]}),
+         "messages[0].reasoning_details was left out: only cohere-v2 "),
         (said({"name": "Ada"}), "messages[0].name "),
         (said({"prefix": True}), "messages[0].prefix "),
         (said({"refusal": "no"}), "messages[0].refusal "),
         (said({"tool_calls": [{"id": "c", "type": "custom", "custom": {}}]}), "messages[0].tool_calls[0] "),
-        (said({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "[1]"}}]}),
-         "messages[0].tool_calls[0].function.arguments "),
-        (said({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{half"}}]}),
-         "messages[0].tool_calls[0].function.arguments "),
         ({"tools": [FUNCTION], "tool_choice": "required"}, "tool_choice "),
         ({"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice "),
         ({"tools": [FUNCTION], "parallel_tool_calls": False}, "parallel_tool_calls "),
@@ -184,6 +189,24 @@ def test_what_it_cannot_say_is_told(body, where):
     assert "was left out: " in losses[0]
 
 
+@pytest.mark.parametrize("arguments", ["[1]", "{half", "not json"])
+def test_arguments_that_are_no_object_go_in_one(arguments):
+    theirs, losses = request_to(said({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": arguments}}]}))
+    assert theirs["messages"][0]["tool_calls"][0]["function"]["arguments"] == {"arguments": arguments}
+    (loss,) = losses
+    assert loss.startswith("messages[0].tool_calls[0].function.arguments are no JSON object")
+
+
+def test_another_s_thoughts_are_not_its_own():
+    theirs, _ = request_to(said({"reasoning_content": "Hm", "reasoning_details": [{**DETAIL, "format": "cohere-v2"}]}))
+    assert theirs["messages"][0] == {"role": "assistant", "content": "x"}
+
+
+def test_less_thinking_than_little_is_little_and_that_is_said():
+    theirs, losses = request_to({"reasoning_effort": "minimal"})
+    assert (theirs["think"], losses) == ("low", ["reasoning_effort minimal was sent as low: it has no less"])
+
+
 def test_a_choice_of_no_tool_sends_none():
     assert request_to({"tools": [FUNCTION], "tool_choice": "none"}) == ({"messages": []}, [])
     assert "tools" in request_to({"tools": [FUNCTION], "tool_choice": "auto"})[0]
@@ -193,6 +216,8 @@ def test_a_choice_of_one_function_sends_that_one_alone():
     other = {"type": "function", "function": {"name": "g"}}
     choice = {"type": "function", "function": {"name": "f"}}
     assert request_to({"tools": [FUNCTION, other], "tool_choice": choice})[0]["tools"] == [FUNCTION]
+    choice = {"type": "function", "function": {"name": "h"}}
+    assert request_to({"tools": [FUNCTION, other], "tool_choice": choice})[0]["tools"] == [FUNCTION, other]
 
 
 def test_their_own_words_go_through():

@@ -12,6 +12,7 @@ from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
+from core.wire.ollama import FORMAT
 from core.wire.ollama_answers import Lines, OllamaStream, completion_from, completion_to
 from tests.core.fakes import PLACES, cut, examples
 
@@ -46,31 +47,41 @@ def chunks(frames):
 
 
 def test_a_whole_answer():
-    made = completion_from(whole({"content": "Hi", "thinking": "hm"}), asked=1)
-    assert made.message == {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
+    made = completion_from(whole({"content": "Hi", "thinking": "hm"}), "m", asked=1)
+    details = [{"type": "reasoning.text", "text": "hm", "format": FORMAT, "index": 0}]
+    assert made.message == {
+        "role": "assistant", "content": "Hi", "reasoning_content": "hm", "reasoning_details": details,
+    }  # fmt: skip
     assert (made.finish_reason, made.usage) == ("stop", Usage("reported", 7, output=5))
     assert (made.body["model"], made.body["created"]) == ("m", 1767225600)
     assert made.body["usage"]["total_tokens"] == 12
     assert json.loads(made.raw) == made.body
 
 
+def test_an_answer_without_a_model_is_of_the_one_that_was_asked():
+    raw = whole({"content": "Hi"}, model=None)
+    assert completion_from(raw, "llama3.2:3b", asked=1).body["model"] == "llama3.2:3b"
+    frames, _ = read(lines({"content": "Hi"}).replace(b'"model": "m", ', b""))
+    assert {one["model"] for one in chunks(frames)} == {"m"}
+
+
 def test_calls_end_an_answer_and_have_ids():
     call = {"function": {"name": "f", "arguments": {"a": [1]}}}
     raw = whole({"tool_calls": [call, {"id": "own", **call}, call]})
-    made = completion_from(raw, asked=1)
+    made = completion_from(raw, "m", asked=1)
     assert (made.finish_reason, made.message["content"]) == ("tool_calls", None)
     ids = [one["id"] for one in made.message["tool_calls"]]
     mark = made.body["id"].removeprefix("chatcmpl-")
     assert ids == [f"call_{mark}_0", "own", f"call_{mark}_2"]
     assert json.loads(made.message["tool_calls"][0]["function"]["arguments"]) == {"a": [1]}
-    assert completion_from(raw, asked=1).body == made.body
+    assert completion_from(raw, "m", asked=1).body == made.body
 
 
 @pytest.mark.parametrize(
     ("reason", "finish"), [("stop", "stop"), ("length", "length"), ("load", "stop"), ("", "stop"), (None, "stop")]
 )
 def test_why_it_ended(reason, finish):
-    assert completion_from(whole({}, done_reason=reason), asked=1).finish_reason == finish
+    assert completion_from(whole({}, done_reason=reason), "m", asked=1).finish_reason == finish
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,7 @@ def test_why_it_ended(reason, finish):
     ],
 )
 def test_a_prompt_that_nobody_counted_is_estimated(counts, usage):
-    made = completion_from(whole({"content": "x"}, **counts), asked=42)
+    made = completion_from(whole({"content": "x"}, **counts), "m", asked=42)
     assert made.usage == usage
     assert "usage" not in made.body
 
@@ -97,7 +108,7 @@ def test_a_prompt_that_nobody_counted_is_estimated(counts, usage):
 )  # fmt: skip
 def test_what_is_no_answer(raw, error):
     with pytest.raises(error):
-        completion_from(raw, asked=1)
+        completion_from(raw, "m", asked=1)
 
 
 @st.composite
@@ -131,7 +142,7 @@ def test_a_stream_adds_up_to_the_whole_answer(answer, places):
         frames += made.feed(part)
     assert made.ended and made.finish() == []
     added = orjson.loads(completion_of([frame.raw for frame in frames], made.usage) or b"")
-    told = completion_from(whole(message, done_reason=reason), asked=3)
+    told = completion_from(whole(message, done_reason=reason), "m", asked=3)
     assert made.usage == told.usage
     assert added["usage"] == told.body["usage"]
     (one,), (other,) = added["choices"], told.body["choices"]
@@ -144,9 +155,9 @@ def test_a_stream_adds_up_to_the_whole_answer(answer, places):
 @given(answers())
 def test_an_answer_comes_back(answer):
     message, reason = answer
-    first = completion_from(whole(message, done_reason=reason), asked=1)
+    first = completion_from(whole(message, done_reason=reason), "m", asked=1)
     theirs = completion_to(first.body)
-    again = completion_from(json.dumps(theirs).encode(), asked=1)
+    again = completion_from(json.dumps(theirs).encode(), "m", asked=1)
     assert {**again.body, "id": ""} == {**first.body, "id": ""}
 
 

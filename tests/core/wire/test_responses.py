@@ -160,15 +160,34 @@ class TestRequests:
                 {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file_1"}]}]},
                 "input[0].content[0].file_id",
             ),
-            (
-                {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x"}]}]},
-                "input[0].content[0].file_url",
-            ),
         ],
         ids=lambda given: given if isinstance(given, str) else "",
     )
     def test_what_only_this_api_can_do_binds(self, theirs, bound):
         assert request_from({"input": "Hello", **theirs}).bound == (bound,)
+
+    def test_a_document_s_address_can_be_said_to_anybody(self):
+        part = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
+        made = request_from({"input": [{"role": "user", "content": [part]}]})
+        assert made.bound == made.losses == ()
+        assert made.body["messages"][0]["content"] == [
+            {"type": "file", "file": {"file_url": "https://example.com/a.pdf"}}
+        ]
+        assert chat_facts(made.body).links
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs"),
+        [
+            ("messages[1].content[2].image_url.url", "input[0].content[2].image_url"),
+            ("messages[1].content[0].file.file_url", "input[0].content[0].file_url"),
+            ("messages[0].content", "instructions.content"),
+            ("messages[9].content", "messages[9].content"),
+            ("temperature", "temperature"),
+        ],
+    )
+    def test_a_place_has_the_name_that_its_caller_knows(self, ours, theirs):
+        made = request_from({"instructions": "x", "input": [{"role": "user", "content": "y"}]})
+        assert made.place(ours) == theirs
 
     def test_what_was_kept_needs_no_input(self):
         made = request_from({"previous_response_id": "resp_1"})

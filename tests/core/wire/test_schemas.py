@@ -70,6 +70,35 @@ class TestSchemas:
         assert "ways through" in refused(doubling(30))
         assert schema_of(doubling(4)).misses("x") == []
 
+    @pytest.mark.parametrize("pattern", ["(?=x)y", "a(?!b)", "(?<=a)b", "(?<!a)b", r"(a)\1", r"(?<n>a)\k<n>"])
+    @pytest.mark.parametrize("place", ["properties/a/pattern", "patternProperties"])
+    def test_a_pattern_without_a_bound_is_named_with_its_place(self, pattern, place):
+        inner = {pattern: {}} if place == "patternProperties" else {"a": {"pattern": pattern}}
+        message = refused({place.partition("/")[0]: inner})
+        assert f"cannot be used at {place}" in message and "looks ahead or back" in message
+
+    def test_patterns_that_would_take_long_to_prepare_never_are(self):
+        many = {f"p{n}": {"pattern": rf"\pL{{60}}{n}"} for n in range(300)}
+        message = refused({"properties": many})
+        assert "regular expressions that are too large" in message and r"\\pL{60}" in message
+        for pattern in ("(a{1000}){1000}", "a{1000}{1000}", "(?:[ab]|c){999999999999}", "a" * 5000, "(" * 5000):
+            assert "too large" in refused({"pattern": pattern})
+
+    @pytest.mark.parametrize(
+        "pattern", [r"^\d{4}-\d{2}-\d{2}$", r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "^.{1,200}$", r"^[\p{L} ]+$", r"^\(?=?$"]
+    )
+    def test_usual_patterns_are_taken(self, pattern):
+        assert schema_of({"pattern": pattern}).misses("=\n")
+
+    def test_what_is_ready_is_kept_within_a_bound(self, monkeypatch):
+        monkeypatch.setattr(schemas, "_KEPT", 10_000)
+        monkeypatch.setattr(schemas, "_ready", type(schemas._ready)())
+        first, second = ({"description": text * 300} for text in "ab")
+        before = schema_of(first)
+        assert schema_of(first) is before
+        schema_of(second)
+        assert schema_of(first) is not before and len(schemas._ready) == 1
+
     def test_the_same_one_is_prepared_once(self):
         assert schema_of({**PERSON}) is schema_of({**PERSON})
 
@@ -78,7 +107,12 @@ class TestSchemas:
         [
             (PERSON, True), (TREE, True), ({}, True), ({"type": ["object", "null"]}, True),
             ({"type": "array"}, False), ({"type": ["string", "null"]}, False), ({"enum": ["a"]}, False),
-            ({"anyOf": [PERSON, TREE]}, True),
+            ({"anyOf": [PERSON, TREE]}, True), ({"anyOf": [{"type": "array"}, PERSON]}, True),
+            ({"anyOf": [{"type": "array"}]}, False), ({"oneOf": [{"type": "string"}, {"enum": [1]}]}, False),
+            ({"allOf": [PERSON, {"type": "array"}]}, False), ({"allOf": [PERSON, {}]}, True),
+            ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array"}}}, False), ({"$ref": "elsewhere"}, False),
+            ({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"$ref": "#/$defs/c"}, "c": PERSON}}, True),
+            ({"$ref": "#"}, False), ({"not": {"type": "object"}}, False), ({**PERSON, "not": {"type": "null"}}, True),
         ],
     )  # fmt: skip
     def test_whether_an_answer_may_be_an_object(self, schema, expected):
@@ -103,15 +137,13 @@ class TestAnswers:
 
     def test_one_that_contains_itself(self):
         schema = schema_of(TREE)
-        assert schema.is_long(1)
         assert schema.misses({"value": 1, "next": {"value": 2, "next": None}}) == []
         found = schema.misses({"value": 1, "next": {"value": "two", "next": None}})
         assert found and found[0].where.endswith("anyOf")
 
     def test_a_chain_of_references_without_an_end(self):
         loop = {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}
-        assert schema_of(loop).is_long(1)
-        schema_of(loop).misses({})
+        assert schema_of(loop).misses({}) == []
 
     def test_what_would_take_long_to_list_is_not_listed(self):
         """Each level of alternatives doubles a list of what is wrong, which costs far more than a yes or no."""
@@ -123,12 +155,47 @@ class TestAnswers:
         assert [miss.where for miss in found] == ["items/properties/name/type"]
 
     def test_an_evil_pattern_ends(self):
-        for pattern in ("^(a+)+$", "^(?=a)(a|a)*$", "^(?!x)(a|aa)+$"):
-            assert schema_of({"type": "string", "pattern": pattern}).misses("a" * 60 + "!")
+        assert schema_of({"type": "string", "pattern": "^(a+)+$"}).misses("a" * 100_000 + "!")
+
+    def test_one_too_deep_to_be_quoted(self):
+        """Each level of alternatives has its own copy of all that is within it."""
+        value = "x"
+        for _ in range(400):
+            value = {"value": 1, "next": value}
+        assert [miss.where for miss in schema_of(TREE).misses(value)] == ["its root"]
+
+    def test_one_too_large_to_be_copied_for_each_alternative(self):
+        schema = schema_of({"anyOf": [{"type": "object", "required": [f"p{n}"]} for n in range(100)]})
+        assert [miss.where for miss in schema.misses({"a": [1] * 5000})] == ["its root"]
 
     def test_what_can_take_long_is_known_beforehand(self):
-        assert not schema_of(PERSON).is_long(100_000)
-        assert schema_of(doubling(14)).is_long(1000) and not schema_of(doubling(14)).is_long(100)
+        assert not schema_of(PERSON).is_long({}, 100_000)
+        assert not schema_of(TREE).is_long({"value": 1}, 1000), "it meets itself once for each value"
+        values = [1] * 500
+        assert schema_of(doubling(13)).is_long(values, 1000)
+        assert not schema_of(doubling(13)).is_long(values[:5], 1000), "few values, though they are long"
+
+    @pytest.mark.parametrize(
+        "schema",
+        [
+            {"anyOf": [{"properties": {"c": {"$ref": "#"}, name: {}}} for name in "ab"]},
+            {"properties": {"c": {"$ref": "#"}}, "additionalProperties": {"$ref": "#"}},
+            {"properties": {"c": {"$ref": "#"}}, "unevaluatedProperties": False},
+            {"$anchor": "x", "properties": {"c": {"$ref": "#x"}}},
+            {"properties": {"c": {"$id": "http://example.com/c", "$ref": "#/$defs/d", "$defs": {"d": {}}}}},
+        ],
+    )
+    def test_what_doubles_or_is_not_seen_through_is_long(self, schema):
+        assert schema_of(schema).is_long({}, 2)
+
+    def test_long_texts_and_large_patterns_are(self):
+        schema = schema_of({"type": "string", "pattern": "(a?){500}b"})
+        assert schema.is_long("a", 10_000) and not schema.is_long("a", 500)
+
+    def test_names_are_no_keywords(self):
+        wide = {"anyOf": [{"type": "string"}] * 3000}
+        schema = schema_of({"dependentSchemas": {"$defs": wide}, "properties": {"default": wide}})
+        assert schema.is_long([1] * 1000, 5000)
 
     def test_levels_and_values_are_counted(self):
         assert schemas._extent(1) == (0, 1)
