@@ -89,7 +89,7 @@ def item(receipt: Receipt) -> Item:
         "simulated": receipt.simulated,
         "ms": round(receipt.ms, 2),
         "first_ms": receipt.first_ms and round(receipt.first_ms, 2),
-        "warnings": receipt.warnings,
+        "warnings": receipt.told,
         "error": receipt.error,
         "error_message": receipt.error_message,
     }

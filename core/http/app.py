@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from inspect import isfunction
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -43,7 +44,7 @@ def make_app(title: str, routes: Sequence[BaseRoute], operations: Operations, se
         await service.close()
 
     loopback = is_loopback(service.settings.host) and not on_lambda()
-    busy = {route.path: route.endpoint for route in routes if type(route) is Route}
+    busy = {route.path: route.endpoint for route in routes if type(route) is Route and not isfunction(route.endpoint)}
     app = Door(
         title=title,
         version=__version__,

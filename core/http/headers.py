@@ -28,7 +28,7 @@ def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
     attempts = len(receipt.attempts) + (1 if streaming else 0)
     again = receipt.again
     repeats = [(b"x-patchbay-cached-decision", again.decision.encode())] if again else []
-    warnings = [(b"x-patchbay-warnings", _printable("; ".join(receipt.warnings)))] if receipt.warnings else []
+    warnings = [(b"x-patchbay-warnings", _printable("; ".join(receipt.told)))] if receipt.warnings else []
     return [
         *warnings,
         *repeats,

@@ -4,7 +4,7 @@ import orjson
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import Malformed, PatchbayError
+from core.errors import BadRequest, Malformed, PatchbayError
 from core.http import options
 from core.http.problems import stream_error_object
 from core.http.surfaces import Body, OpenAIChat, StreamFace, summary
@@ -28,6 +28,9 @@ class LLM(OpenAIChat):
         if metadata is not None:
             check_type("metadata", metadata, (dict,))
         facts = chat_facts(body)
+        if facts.answers > 1:
+            words = "n must be 1: an LLMResponse holds one answer (/v1/chat/completions gives several)"
+            raise BadRequest(words, param="n", code="unsupported_value")
         return Request(
             Capability.CHAT, body, chosen, facts, bool(body.get("stream")), route=route, timeout=timeout,
             defaults=_DEFAULTS, keeps=True, context=metadata,
@@ -92,5 +95,5 @@ def llm_response(content: str, receipt: Receipt, more: Body) -> Body:
         "cost_estimate": receipt.cost.usd,
         "response_time_ms": round(receipt.ms, 1),
         "timestamp": receipt.at,
-        "metadata": {**(receipt.request.context or {}), **more, **facts},
+        "metadata": {**more, **facts, **(receipt.request.context or {})},  # the caller's own names stay the caller's
     }

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import BadRequest, MediaUnavailable, NotFound, PatchbayError
+from core.errors import BadRequest, NotFound, PatchbayError
 from core.http import options
 from core.http.problems import Problem, stream_error_object
 from core.http.surfaces import Body, OpenAIChat, PassingStream, StreamFace, marked
@@ -19,15 +19,17 @@ from core.types.request import Native, Request
 from core.wire.chat import chat_facts
 from core.wire.openai import Completion
 from core.wire.responses import DIALECT, request_from
-from core.wire.responses_answers import completion_to, response_of
-from core.wire.responses_events import ResponsesEvents, broken
-from core.wire.responses_stream import left_off
+from core.wire.responses_answers import completion_to, response_of, usage_to
+from core.wire.responses_events import ResponsesEvents, broken, event
+from core.wire.responses_stream import LeftOff
+
+_LONGEST_RECORDING = 8 * 2**20  # bytes; of a longer stream that breaks nothing is said again
 
 
 class Responses(OpenAIChat):
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         chosen = options.take(body)
-        translated = request_from(body)
+        translated = request_from(body, strict=chosen.strict)
         stream = bool(body.get("stream"))
         if body.get("background") and not stream:
             words = "background needs stream: a response cannot be fetched here later"
@@ -36,10 +38,10 @@ class Responses(OpenAIChat):
             facts = chat_facts(translated.body)
         except BadRequest as error:
             raise translated.in_theirs(error) from None
-        native = Native(DIALECT, body, losses=translated.losses, bound=translated.bound)
+        native = Native(DIALECT, body, losses=translated.losses, bound=translated.bound, names=translated.names)
         return Request(
             Capability.CHAT, translated.body, chosen, facts, stream, wants_usage=True, route=route, timeout=timeout,
-            native=native, context=translated,
+            native=native,
         )  # fmt: skip
 
     def answer(self, answer: Answer[Completion]) -> bytes:
@@ -49,9 +51,10 @@ class Responses(OpenAIChat):
         return marked(raw.rstrip()) if receipt.simulated else raw
 
     def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        if isinstance(error, MediaUnavailable) and error.receipt is not None and error.param is not None:
-            error = error.at(error.receipt.request.context.place(error.param))
-        return super().problem(error, simulated=simulated)
+        status, headers, raw = super().problem(error, simulated=simulated)
+        if error.receipt is not None:
+            raw = orjson.dumps(_in_theirs(orjson.loads(raw), error.receipt))
+        return status, headers, raw
 
     def stream(self, receipt: Receipt, dialect: str) -> StreamFace:
         return PassedOn(receipt.simulated) if dialect == DIALECT else Translated(receipt)
@@ -71,7 +74,8 @@ class Translated:
         return self._shown(self._events.end())
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return self._shown(self._events.broken(stream_error_object(error, receipt), limited=error.status == 429))
+        said = _in_theirs(stream_error_object(error, receipt), receipt)
+        return self._shown(self._events.broken(said, receipt.usage, limited=error.status == 429))
 
     def _shown(self, raw: bytes) -> bytes:
         return marked(raw) if self._simulated and raw else raw
@@ -80,30 +84,57 @@ class Translated:
 class PassedOn(PassingStream):
     """A provider's own events; what is needed of them should the stream break is looked up then."""
 
-    _first = _last = b""
+    def __init__(self, simulated: bool) -> None:  # noqa: FBT001 - as above it
+        super().__init__(simulated)
+        self._raws: list[bytes] = []
+        self._size = 0
 
     def frames(self, batch: list[Frame]) -> bytes:
         raw = super().frames(batch)
-        self._first, self._last = self._first or raw, raw or self._last
+        self._size += len(raw)
+        if self._size <= _LONGEST_RECORDING:
+            self._raws.append(raw)
+        else:  # its beginning and its latest event are enough to say that it broke
+            self._raws = [*self._raws[:1], raw]
         return raw
 
     def end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - the contract; others show it
         return b""
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        begun, number = left_off(self._first, self._last)
-        begun = begun or response_of(*_about(receipt), _model(receipt))
-        raw = broken(stream_error_object(error, receipt), begun, number, limited=error.status == 429)
+        left = LeftOff(self._raws)
+        whole = self._size <= _LONGEST_RECORDING
+        endings, output = (left.endings(), left.output) if whole else ([], [])
+        begun = left.response or response_of(*_about(receipt), _model(receipt))
+        made = [event(kind, left.number + place, fields) for place, (kind, fields) in enumerate(endings)]
+        under_way = {**begun, "output": output, "usage": usage_to(receipt.usage, estimates=True)}
+        said, number = stream_error_object(error, receipt), left.number + len(made)
+        raw = b"".join([*made, broken(said, under_way, number, limited=error.status == 429)])
         return marked(raw) if receipt.simulated else raw
 
 
 async def not_stored(request: Question) -> Response:
-    """What is done with a response that was kept."""
+    """What is done with a response that was kept, or without making one."""
+    where, asked = f"{request.method} {request.url.path}", request.path_params["response_id"]
+    if asked in _WITHOUT_ONE:
+        raise NotFound(f"{where} is not there: {_WITHOUT_ONE[asked]}.", code="unknown_route")
     words = (
-        f"{request.method} /v1/responses/...: no response is kept here. Send the whole conversation as input, or go on"
-        " with previous_response_id, which goes to the provider that has it."
+        f"{where}: no response is kept here. Send the whole conversation as input, or go on with"
+        " previous_response_id, which goes to the provider that has it."
     )
     raise NotFound(words, param="response_id", code="response_not_stored")
+
+
+_WITHOUT_ONE = {
+    "input_tokens": "input is counted by POST /v1/messages/count_tokens, in the form of the Messages API",
+    "compact": "a conversation is shortened by who keeps it; send what is left of it as input",
+}
+
+
+def _in_theirs(said: Any, receipt: Receipt) -> Any:
+    """What is said of a request, by the names that its caller knows."""
+    native = receipt.request.native
+    return said if native is None or native.names is None else native.names.inside(said)
 
 
 def _about(receipt: Receipt) -> tuple[Mapping[str, Any], str, int]:

@@ -159,7 +159,7 @@ def summary(receipt: Receipt) -> Body:
         "simulated": receipt.simulated,
         "decision_id": receipt.id,
         "attempts": [ledger.attempt(attempt) for attempt in receipt.attempts],
-        "warnings": receipt.warnings,
+        "warnings": receipt.told,
     }
 
 

@@ -47,6 +47,14 @@ class Receipt:
     error_message: str | None = None
 
     @property
+    def told(self) -> list[str]:
+        """The warnings, by the names that the caller knows."""
+        native = self.request.native
+        if not self.warnings or native is None or native.names is None:
+            return self.warnings
+        return [native.names(words) for words in self.warnings]
+
+    @property
     def doubts(self) -> list[str]:
         """Which attempts may cost what nobody reported."""
         return [

@@ -1,9 +1,18 @@
 """A decoded call: what goes to the provider, and what the caller told us about who should answer."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from core.capabilities import Capability, Feature
+
+
+class Names(Protocol):
+    """Texts that name parts of a translation, by the names that its caller knows."""
+
+    def __call__(self, text: str) -> str: ...
+    def inside(self, value: Any) -> Any:
+        """The same for all texts in a JSON value."""
+        ...
 
 
 class Options(NamedTuple):
@@ -54,7 +63,9 @@ class Native(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()  # of that dialect, for the provider
     losses: tuple[str, ...] = ()  # what its translation does not say
     bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
-    named: Callable[[str], str] | None = None  # words about its translation, by the names that the caller knows
+    names: Names | None = None  # what its translation calls things → what the caller does
+    # The same where both call things alike (messages[0]), and so only of words about the translation.
+    named: Callable[[str], str] | None = None
 
 
 class Request(NamedTuple):

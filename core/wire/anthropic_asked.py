@@ -9,6 +9,7 @@ from core.errors import BadRequest
 from core.wire.anthropic_blocks import Body, listed, marked, part_from
 from core.wire.anthropic_turns import turn_from
 from core.wire.chat import check_type
+from core.wire.shapes import texts_and_files
 
 # What both sides call alike and mean alike.
 _SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", "cache_control")
@@ -17,7 +18,6 @@ _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 THINKING: Final = frozenset({"enabled", "disabled", "adaptive", "between_tools"})
 _SAID: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})  # what a turn of a chat has, too
 _LONGEST_USER: Final = 64
-_ATTACHED: Final = "The result is at the beginning of the next message."
 _READ: Final = frozenset(
     {*_SAME, "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "output_config",
      "service_tier"}
@@ -204,13 +204,9 @@ def _said_from(content: Any, message: str, losses: list[str]) -> tuple[list[Body
 
 
 def _result_from(content: Any, where: str, losses: list[str]) -> tuple[str | list[Body], list[Body]]:
-    """A result's text, and its pictures and files for the message that follows: hardly anybody takes them in one."""
+    """A result's text, and its pictures and files."""
     said = _plain(content, where, losses)
-    if isinstance(said, str):
-        return said, []
-    texts = [part for part in said if part["type"] == "text"]
-    files = [part for part in said if part not in texts]
-    return texts or (_ATTACHED if files else ""), files
+    return (said, []) if isinstance(said, str) else texts_and_files(said)
 
 
 def _tools_from(tools: Any, losses: list[str]) -> Body:

@@ -23,7 +23,22 @@ COMPLETIONS_PARAMS: dict[str, tuple[type, ...]] = {
     "logprobs": (int,), "echo": (bool,), "suffix": (str,), "best_of": (int,),
 }  # fmt: skip
 _MOST_PROMPTS = 64
+_MOST_TEXTS = 128
 _OURS = frozenset({"prompt", "echo", "suffix", "best_of", "logprobs"})
+# What a chat takes and texts cannot answer, or what the prompt stands for.
+_OF_CHATS = (
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "functions",
+    "function_call",
+    "response_format",
+    "modalities",
+    "audio",
+    "documents",
+    "web_search_options",
+)
 
 
 def chats_of(theirs: Mapping[str, Any]) -> list[Body]:
@@ -32,8 +47,15 @@ def chats_of(theirs: Mapping[str, Any]) -> list[Body]:
     for name, kinds in COMPLETIONS_PARAMS.items():
         if name in given:
             check_type(name, given[name], kinds)
+    for name in _OF_CHATS:
+        if name in given:
+            words = f"{name} is for chats (/v1/chat/completions); this API takes a prompt and gives texts"
+            raise BadRequest(words, param=name, code="unsupported_parameter")
     prompts = prompts_of(given)
     n = given.get("n", 1)
+    if len(prompts) * n > _MOST_TEXTS:
+        words = f"prompt and n must not ask for more than {_MOST_TEXTS} texts together"
+        raise BadRequest(words, param="n" if len(prompts) == 1 else "prompt", code="invalid_value")
     if given.get("suffix"):
         words = "suffix cannot be had over chat, which every model answers; leave it out"
         raise BadRequest(words, param="suffix", code="unsupported_parameter")
@@ -61,8 +83,24 @@ def prompts_of(given: Mapping[str, Any]) -> list[str]:
     return prompts
 
 
+def choices_in(raw: bytes) -> set[int]:
+    """The numbers of the choices that chunks of a chat begin or go on with."""
+    found: set[int] = set()
+    for event in sse.events(raw):
+        data = sse.data_of(event)
+        if data is not None and data != b"[DONE]":
+            try:
+                found |= {choice.get("index") or 0 for choice in orjson.loads(data).get("choices") or ()}
+            except (orjson.JSONDecodeError, AttributeError, TypeError):
+                raise Malformed("a stream event is no chunk of a chat") from None
+    return found
+
+
 class Texts:
-    """The answers to the prompts of one request, whole or in pieces: choices are numbered through all of them."""
+    """The answers to the prompts of one request, whole or in pieces: choices are numbered through all of them.
+
+    A chat may give fewer choices than n says, and be asked again for the rest: then numbers go on.
+    """
 
     def __init__(self, asked: Mapping[str, Any], name: str, created: int, model: str) -> None:
         self._prompts = prompts_of(asked) if asked.get("echo") else []
@@ -70,7 +108,8 @@ class Texts:
         self._name = name
         self._created = created
         self._model = model
-        self._place = 0  # of the prompt that is being answered
+        self._first = 0  # the number of the first choice of the chat that is being answered
+        self._given = 1  # how many choices it has
         self._offsets: dict[int, int] = {}  # of each choice: how much of its text there is
         self._usages: list[Usage] = []
 
@@ -95,8 +134,9 @@ class Texts:
         return b"".join(made)
 
     def next(self) -> None:
-        """What follows answers the next prompt."""
-        self._place += 1
+        """What follows is another chat."""
+        self._first += self._given
+        self._given = 1
 
     def used(self) -> bytes:
         """The chunk with what was used for all of them, if anybody said."""
@@ -119,8 +159,9 @@ class Texts:
         ]
 
     def _choice(self, choice: Mapping[str, Any], message: Mapping[str, Any]) -> Body:
-        index = self._place * self._each + (choice.get("index") or 0)
-        before = self._prompts[self._place] if self._prompts and index not in self._offsets else ""
+        number = choice.get("index") or 0
+        index, self._given = self._first + number, max(self._given, number + 1)
+        before = self._prompts[index // self._each] if self._prompts and index not in self._offsets else ""
         start = self._offsets.get(index, 0) + len(before)
         text = _text(message)
         self._offsets[index] = start + len(text)

@@ -1,12 +1,13 @@
 """OpenAI's Responses API: a request as a canonical chat, and what of it no chat can say. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.errors import BadRequest
 from core.wire.chat import CHAT_PARAMS, check_type
 from core.wire.responses_items import Conversation, own_items
+from core.wire.responses_names import Names
+from core.wire.responses_tools import tools_from
 
 Body = dict[str, Any]
 
@@ -34,32 +35,22 @@ _STATEFUL = ("previous_response_id", "conversation", "prompt", "background")
 # What says nothing to a model, or what our own answer says.
 _OURS = frozenset({"metadata", "include", "stream_options", "max_tool_calls"})
 _LOGPROBS = "message.output_text.logprobs"
-_MODES = ("none", "auto", "required")
-_IN_MESSAGE = re.compile(r"messages\[(\d+)\](.*)")
 
 
 class Translation(NamedTuple):
     body: Body  # the canonical chat
     losses: tuple[str, ...]  # what it leaves out, and why
     bound: tuple[str, ...]  # what cannot be left out: only who has this API can answer
-    places: tuple[str, ...]  # where each message begins in what the caller sent
+    names: Names  # from what the chat calls things to what the caller does
 
     def in_theirs(self, error: BadRequest) -> BadRequest:
         """What is wrong with the chat, by the names that the caller knows."""
-        param = error.param or ""
-        place = self.place(param)
-        return BadRequest(error.message.replace(param, place), param=place or None, code=error.code)
-
-    def place(self, ours: str) -> str:
-        """Where the caller said what stands there in the chat. What a part holds lies one level higher with him."""
-        found = _IN_MESSAGE.fullmatch(ours)
-        if found is None or int(found[1]) >= len(self.places):
-            return ours
-        return self.places[int(found[1])] + found[2].replace(".image_url.url", ".image_url").replace(".file.", ".")
+        param = None if error.param is None else self.names(error.param)
+        return BadRequest(self.names(error.message), param=param, code=error.code)
 
 
-def request_from(theirs: Mapping[str, Any]) -> Translation:
-    """The chat that a request for a response means."""
+def request_from(theirs: Mapping[str, Any], *, strict: bool = False) -> Translation:
+    """The chat that a request for a response means. Who is strict had rather be answered by who has this API."""
     if "messages" in theirs:
         words = "messages is what the chat API has (/v1/chat/completions); here they are items of input"
         raise BadRequest(words, param="messages", code="unsupported_parameter")
@@ -69,18 +60,23 @@ def request_from(theirs: Mapping[str, Any]) -> Translation:
     given = {name: value for name, value in theirs.items() if value is not None}
     losses: list[str] = []
     bound = [name for name in _STATEFUL if given.get(name)]
-    conversation = Conversation(losses, bound)
+    conversation = Conversation(losses, bound, strict=strict)
     _read_input(given, conversation)
     body: Body = {"messages": conversation.messages}
     for name, value in given.items():
         if name in _SAME or name not in RESPONSES_PARAMS:
             body[name] = value
     _read_lengths(given, body)
-    _read_tools(given, body, bound)
+    tools = tools_from(given, losses, bound, strict=strict)
+    body.pop("tool_choice", None)
+    body |= tools.chat
+    if not tools.places:
+        body.pop("parallel_tool_calls", None)
     _read_text(given, body)
     _read_reasoning(given, body, losses)
     _lose(given, losses)
-    return Translation(body, tuple(losses), tuple(bound), tuple(conversation.places))
+    names = Names(conversation.messages, conversation.origins, tools.places, given)
+    return Translation(body, tuple(losses), tuple(bound), names)
 
 
 def request_to(theirs: Mapping[str, Any], chat: Mapping[str, Any]) -> tuple[Body, list[str]]:
@@ -110,12 +106,14 @@ def _read_input(given: Mapping[str, Any], conversation: Conversation) -> None:
         conversation.begin({"role": "system", "content": given["instructions"]}, "instructions")
     asked = given.get("input")
     if isinstance(asked, str):
-        asked = [{"role": "user", "content": asked}]
-    if not asked and not conversation.bound:
+        conversation.begin({"role": "user", "content": asked}, "input")
+    elif not asked and not conversation.bound:
         words = "input must be a text or a list with at least one item"
         raise BadRequest(words, param="input", code="missing")
-    for place, item in enumerate(asked or ()):
-        conversation.add(item, f"input[{place}]")
+    else:
+        for place, item in enumerate(asked or ()):
+            conversation.add(item, f"input[{place}]")
+    conversation.end()
     if not conversation.messages:
         conversation.begin({"role": "user", "content": ""}, "input")  # all there is lies at the provider
 
@@ -128,54 +126,6 @@ def _read_lengths(given: Mapping[str, Any], body: Body) -> None:
     if given.get("top_logprobs") is not None or _LOGPROBS in given.get("include", ()):
         body["logprobs"] = True
         body["top_logprobs"] = given.get("top_logprobs", 0)
-
-
-def _read_tools(given: Mapping[str, Any], body: Body, bound: list[str]) -> None:
-    tools = []
-    for place, tool in enumerate(given.get("tools", ())):
-        where = f"tools[{place}]"
-        if type(tool) is not dict or type(tool.get("type")) is not str:
-            raise BadRequest(f"{where} must be an object with a type", param=where, code="invalid_type")
-        if tool["type"] != "function":
-            bound.append(f"{where} ({tool['type']})")
-            continue
-        if type(tool.get("name")) is not str:
-            raise BadRequest(f"{where}.name must be a string", param=f"{where}.name", code="missing")
-        about = {name: tool[name] for name in _OF_A_FUNCTION if tool.get(name) is not None}
-        tools.append({"type": "function", "function": about})
-    choice = given.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        tools, choice = _allowed(tools, choice, bound)
-    if isinstance(choice, dict):
-        if choice.get("type") != "function":
-            bound.append(f"tool_choice ({choice.get('type')})")
-            choice = None
-        elif type(choice.get("name")) is not str:
-            raise BadRequest("tool_choice.name must be a string", param="tool_choice.name", code="missing")
-        else:
-            choice = {"type": "function", "function": {"name": choice["name"]}}
-    elif choice is not None and choice not in _MODES:
-        words = f"tool_choice must be an object or one of {', '.join(_MODES)}"
-        raise BadRequest(words, param="tool_choice", code="invalid_value")
-    body.pop("tool_choice", None)
-    if tools:
-        body["tools"] = tools
-        body |= {} if choice is None else {"tool_choice": choice}
-    else:
-        body.pop("parallel_tool_calls", None)
-
-
-_OF_A_FUNCTION = ("name", "description", "parameters", "strict")
-
-
-def _allowed(tools: list[Body], choice: Mapping[str, Any], bound: list[str]) -> tuple[list[Body], Any]:
-    """The tools that may be used now, which a chat says by giving no others."""
-    named = choice.get("tools")
-    if type(named) is not list or not all(type(one) is dict for one in named):
-        raise BadRequest("tool_choice.tools must be a list of tools", param="tool_choice.tools", code="invalid_type")
-    bound += [f"tool_choice ({one.get('type')})" for one in named if one.get("type") != "function"]
-    names = {one.get("name") for one in named}
-    return [tool for tool in tools if tool["function"]["name"] in names], choice.get("mode", "auto")
 
 
 def _read_text(given: Mapping[str, Any], body: Body) -> None:

@@ -10,6 +10,7 @@ from core.types.usage import Usage
 from core.wire.assembly import usage_body
 from core.wire.openai import Completion, read_error, read_json, read_usage
 from core.wire.responses_items import Conversation, items_of
+from core.wire.responses_tools import texts_asked
 
 Body = dict[str, Any]
 
@@ -48,7 +49,9 @@ def completion_to(chat: Mapping[str, Any], asked: Mapping[str, Any], name: str, 
     choice = chat["choices"][0]
     finish = choice.get("finish_reason")
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
-    output = items_of(choice["message"], name, "incomplete" if finish in CUT_SHORT else "completed", logprobs)
+    output = items_of(
+        choice["message"], name, "incomplete" if finish in CUT_SHORT else "completed", logprobs, texts_asked(asked)
+    )
     return ended(response_of(asked, name, created, chat.get("model") or ""), output, finish, chat.get("usage"))
 
 
@@ -89,7 +92,7 @@ def completion_from(theirs: Mapping[str, Any]) -> Body:
     }  # fmt: skip
 
 
-_SAID = frozenset({"message", "function_call", "reasoning"})
+_SAID = frozenset({"message", "function_call", "custom_tool_call", "reasoning"})
 
 
 def usage_from(theirs: Any) -> Usage:
@@ -106,8 +109,8 @@ def usage_from(theirs: Any) -> Usage:
     )
 
 
-def usage_to(usage: Usage) -> Body | None:
-    if usage.source != "reported":
+def usage_to(usage: Usage, *, estimates: bool = False) -> Body | None:
+    if usage.source == "unknown" or (usage.source == "estimated" and not estimates):
         return None
     written = usage.cache_write + usage.cache_write_1h
     return {

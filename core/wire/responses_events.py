@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 import orjson
 
 from core.errors import Malformed
+from core.types.usage import Usage
 from core.wire import sse
-from core.wire.responses_answers import CUT_SHORT, ended, response_of
+from core.wire.responses_answers import CUT_SHORT, ended, response_of, usage_to
 from core.wire.responses_items import annotation, call_item, message_item, reasoning_item, text_part
+from core.wire.responses_tools import texts_asked
 
 Body = dict[str, Any]
 Emit = Callable[..., None]
@@ -42,6 +44,10 @@ class _Item:
 
     def end(self, status: str) -> Body:
         raise NotImplementedError
+
+    def left(self) -> tuple[Body, bool]:
+        """What there is of it when the stream breaks, and whether it is ended: half a call must not be carried out."""
+        return self.end("incomplete"), True
 
     def tell(self, kind: str, **fields: Any) -> None:
         self.emit(kind, item_id=self.name, output_index=self.place, **fields)
@@ -138,17 +144,20 @@ class _Thought(_Item):
 
 
 class _Call(_Item):
-    """A function that is called, whose arguments come in pieces."""
+    """A tool that is called, whose arguments come in pieces. A text is only known when all of them are there."""
 
-    def __init__(self, emit: Emit, name: str, place: int, first: Body) -> None:
-        super().__init__(emit, f"fc_{name}", place)
+    def __init__(self, emit: Emit, name: str, place: int, first: Body, texts: frozenset[str]) -> None:
+        super().__init__(emit, name, place)
+        self._called = name
         self._first = first
+        self._tools = texts
+        self._is_text = (first.get("function") or {}).get("name") in texts
         self._texts: list[str] = []
         self._done: Body | None = None
 
     def begin(self) -> None:
-        function = {**(self._first.get("function") or {}), "arguments": ""}
-        item = call_item(self.name, {**self._first, "function": function}, "in_progress")
+        item = self._item("", "in_progress")
+        self.name = item["id"]
         self.emit("response.output_item.added", output_index=self.place, item=item)
 
     def continues(self, piece: Body) -> bool:
@@ -161,16 +170,28 @@ class _Call(_Item):
         if not text:
             return
         self._texts.append(text)
-        self.tell("response.function_call_arguments.delta", delta=text)
-        if self._done is not None:
-            self._done["arguments"] += text  # a vendor who mixes his calls; the last event has them whole
+        if not self._is_text:
+            self.tell("response.function_call_arguments.delta", delta=text)
+        if self._done is not None:  # a vendor who mixes his calls; the last event has them whole
+            self._done |= self._item("".join(self._texts), self._done["status"])
 
     def end(self, status: str) -> Body:
-        text = "".join(self._texts)
-        function = {**(self._first.get("function") or {}), "arguments": text}
-        self._done = call_item(self.name, {**self._first, "function": function}, status)
-        self.tell("response.function_call_arguments.done", arguments=text)
+        arguments = "".join(self._texts)
+        self._done = self._item(arguments, status)
+        if self._is_text:
+            if text := self._done["input"]:
+                self.tell("response.custom_tool_call_input.delta", delta=text)
+            self.tell("response.custom_tool_call_input.done", input=text)
+        else:
+            self.tell("response.function_call_arguments.done", arguments=arguments)
         return self._done
+
+    def left(self) -> tuple[Body, bool]:
+        return self._item("".join(self._texts), "incomplete"), False
+
+    def _item(self, arguments: str, status: str) -> Body:
+        function = {**(self._first.get("function") or {}), "arguments": arguments}
+        return call_item(self._called, {**self._first, "function": function}, self._tools, status)
 
 
 T = TypeVar("T", bound=_Item)
@@ -181,6 +202,7 @@ class ResponsesEvents:
 
     def __init__(self, asked: Mapping[str, Any], name: str, created: int, model: str) -> None:
         self._response = response_of(asked, name, created, model)
+        self._texts = texts_asked(asked)
         self._name = name
         self._number = 0
         self._made: list[bytes] = []
@@ -209,10 +231,16 @@ class ResponsesEvents:
         self._emit(f"response.{whole['status']}", response=whole)
         return self._taken()
 
-    def broken(self, error: Body, *, limited: bool) -> bytes:
-        """What came is not whole; the items that are whole are shown once more."""
+    def broken(self, error: Body, usage: Usage, *, limited: bool) -> bytes:
+        """What came is not whole: what is open is ended where it stands, and all of it is shown once more."""
         self._begin()
-        under_way = {**self._response, "output": self._output}
+        if self._open is not None:
+            item, is_over = self._open.left()
+            if is_over:
+                self._emit("response.output_item.done", output_index=self._open.place, item=item)
+            self._output.append(item)
+            self._open = None
+        under_way = {**self._response, "output": self._output, "usage": usage_to(usage, estimates=True)}
         return self._taken() + broken(error, under_way, self._number, limited=limited)
 
     def _begin(self) -> None:
@@ -267,7 +295,9 @@ class ResponsesEvents:
         found = self._calls.get(index)
         if found is None or not found.continues(piece):
             place = self._next()
-            found = self._calls[index] = self._start(_Call(self._emit, f"{self._name}_{place}", place, piece))
+            found = self._calls[index] = self._start(
+                _Call(self._emit, f"{self._name}_{place}", place, piece, self._texts)
+            )
         return found
 
     def _next(self) -> int:

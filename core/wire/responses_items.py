@@ -8,6 +8,8 @@ import orjson
 
 from core.errors import BadRequest
 from core.wire.chat import check_type
+from core.wire.responses_tools import arguments_of, text_of
+from core.wire.shapes import texts_and_files
 
 Body = dict[str, Any]
 
@@ -17,22 +19,45 @@ _OURS = "patchbay.v1:"
 _ROLES = frozenset({"user", "assistant", "system", "developer"})
 _BESIDE = frozenset({"extra_content", "citations"})  # what our items have beside the API's own facts
 _DETAILS = {"original": "high"}  # an image's size, where a chat has no such word
+# What tools did that providers run: the answer they led to says it, too.
+_HOSTED = frozenset({
+    "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_list_tools",
+    "mcp_call",
+})  # fmt: skip
 
 
 class Conversation:
     """Messages out of items. All that an assistant said and did in one turn is one message."""
 
-    def __init__(self, losses: list[str], bound: list[str]) -> None:
+    def __init__(self, losses: list[str], bound: list[str], *, strict: bool = False) -> None:
         self.messages: list[Body] = []
-        self.places: list[str] = []  # of each message: where it begins in what the caller sent
+        # Where each message begins in what the caller sent, and where each part and call of one stands.
+        self.origins: list[tuple[Body, str]] = []
         self.losses = losses
         self.bound = bound
+        self._strict = strict
         self._turn: Body | None = None
+        self._files: list[Body] = []  # of results, for the message that follows: hardly anybody takes them in one
+        self._files_from = ""
 
     def begin(self, message: Body, where: str) -> None:
         self._turn = None
+        if self._files and message["role"] != "tool":
+            files, self._files = self._files, []
+            if message["role"] == "user":
+                said = message["content"]
+                own = said if isinstance(said, list) else [{"type": "text", "text": said}]
+                message["content"] = [*files, *own]
+            else:
+                self.begin({"role": "user", "content": files}, self._files_from)
         self.messages.append(message)
-        self.places.append(where)
+        self.origins.append((message, where))
+
+    def end(self) -> None:
+        """What results left for a message that did not follow."""
+        if self._files:
+            files, self._files = self._files, []
+            self.begin({"role": "user", "content": files}, self._files_from)
 
     def add(self, item: Any, where: str) -> None:
         if type(item) is not dict:
@@ -40,12 +65,14 @@ class Conversation:
         kind = item.get("type") or ("message" if "role" in item else None)
         if kind == "message":
             self._message(item, where)
-        elif kind == "function_call":
+        elif kind in {"function_call", "custom_tool_call"}:
             self._call(item, where)
-        elif kind == "function_call_output":
+        elif kind in {"function_call_output", "custom_tool_call_output"}:
             self._output(item, where)
         elif kind == "reasoning":
             self._reasoning(item, where)
+        elif kind in _HOSTED and not self._strict:
+            self.losses.append(f"{where} was left out: a {kind} is read by who has this API alone")
         elif type(kind) is str:
             self.bound.append(f"{where} ({kind})")
         else:
@@ -81,25 +108,30 @@ class Conversation:
             turn["content"] = [*earlier, *parts]
 
     def _call(self, item: Body, where: str) -> None:
-        for name in ("call_id", "name", "arguments"):
+        said = "input" if item["type"] == "custom_tool_call" else "arguments"
+        for name in ("call_id", "name", said):
             if type(item.get(name)) is not str:
                 raise BadRequest(f"{where}.{name} must be a string", param=f"{where}.{name}", code="missing")
-        function = {"name": item["name"], "arguments": item["arguments"]}
+        arguments = arguments_of(item[said]) if said == "input" else item[said]
+        function = {"name": item["name"], "arguments": arguments}
         call = {"id": item["call_id"], "type": "function", "function": function}
         if item.get("extra_content"):
             call["extra_content"] = item["extra_content"]
         self._assistant(where).setdefault("tool_calls", []).append(call)
+        self.origins.append((call, where))
 
     def _output(self, item: Body, where: str) -> None:
         if type(item.get("call_id")) is not str:
             raise BadRequest(f"{where}.call_id must be a string", param=f"{where}.call_id", code="missing")
-        output = item.get("output")
+        output, files = item.get("output"), list[Body]()
         if type(output) is list:
-            output = self._parts(output, f"{where}.output")
+            output, files = texts_and_files(self._parts(output, f"{where}.output"))
         elif type(output) is not str:
             words = f"{where}.output must be a string or a list of parts"
             raise BadRequest(words, param=f"{where}.output", code="invalid_type")
         self.begin({"role": "tool", "tool_call_id": item["call_id"], "content": output} | _marker(item), where)
+        self._files += files
+        self._files_from = where
 
     def _reasoning(self, item: Body, where: str) -> None:
         for name in ("summary", "content"):
@@ -128,8 +160,13 @@ class Conversation:
         return self._turn
 
     def _parts(self, parts: list[Any], where: str) -> list[Body]:
-        found = [self._part(part, f"{where}[{place}]") for place, part in enumerate(parts)]
-        return [part for part in found if part is not None]
+        found = []
+        for place, part in enumerate(parts):
+            made = self._part(part, at := f"{where}[{place}]")
+            if made is not None:
+                found.append(made)
+                self.origins.append((made, at))
+        return found
 
     def _part(self, part: Any, where: str) -> Body | None:
         kind = part.get("type") if type(part) is dict else None
@@ -165,9 +202,16 @@ class Conversation:
 
 
 def items_of(
-    message: Mapping[str, Any], name: str, status: str = "completed", logprobs: Iterable[Body] = ()
+    message: Mapping[str, Any],
+    name: str,
+    status: str = "completed",
+    logprobs: Iterable[Body] = (),
+    texts: frozenset[str] = frozenset(),
 ) -> list[Body]:
-    """What a message of the assistant is as output; `name` makes ids of its items, `status` is that of the last."""
+    """What a message of the assistant is as output; `name` makes ids of its items, `status` is that of the last.
+
+    `texts` are the tools whose input is a text.
+    """
     items: list[Body] = []
     if thought := reasoning_item(message, f"rs_{name}"):
         items.append(thought)
@@ -178,7 +222,7 @@ def items_of(
         if message.get("citations"):
             items[-1]["citations"] = message["citations"]
     for number, call in enumerate(calls):
-        items.append(call_item(f"fc_{name}_{number}", call))
+        items.append(call_item(f"{name}_{number}", call, texts))
     items[-1]["status"] = status
     return items
 
@@ -191,12 +235,15 @@ def text_part(text: str) -> Body:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def call_item(name: str, call: Mapping[str, Any], status: str = "completed") -> Body:
+def call_item(name: str, call: Mapping[str, Any], texts: frozenset[str], status: str = "completed") -> Body:
     function = call.get("function") or {}
-    made = {
-        "id": name, "type": "function_call", "call_id": call.get("id") or name, "name": function.get("name") or "",
-        "arguments": function.get("arguments") or "", "status": status,
-    }  # fmt: skip
+    called, arguments = function.get("name") or "", function.get("arguments") or ""
+    ident = f"ctc_{name}" if called in texts else f"fc_{name}"
+    made = {"id": ident, "type": "function_call", "call_id": call.get("id") or ident, "name": called}
+    if called in texts:
+        made |= {"type": "custom_tool_call", "input": text_of(arguments) if arguments else "", "status": status}
+    else:
+        made |= {"arguments": arguments, "status": status}
     return made | ({"extra_content": call["extra_content"]} if call.get("extra_content") else {})
 
 

@@ -1,6 +1,6 @@
 """Streams of the Responses API as its own providers send them. Pure."""
 
-import re
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -21,7 +21,6 @@ _BEGINNINGS = frozenset({
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 # What makes a block of events worth decoding after commit.
 _MARKS = (b"response.completed", b"response.incomplete", b"response.failed", b'"error"', b"event: error")
-_NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 
 
 class ResponsesStream:
@@ -111,14 +110,82 @@ class ResponsesStream:
         return Frame(raw, Kind.OUTPUT)
 
 
-def left_off(first: bytes, last: bytes) -> tuple[Body | None, int]:
-    """Of a stream that broke: the response as its first events have it, and the number after its last one."""
-    numbers = _NUMBER.findall(last)
-    begun = None
-    for event in sse.events(first):
-        data = sse.data_of(event)
-        said = orjson.loads(data) if data else {}
-        if type(said.get("response")) is dict:
-            begun = said["response"]
-            break
-    return begun, int(numbers[-1]) + 1 if numbers else 0
+class LeftOff:
+    """A stream that broke, read again from its beginning: what of it was said, and how its events have to end."""
+
+    def __init__(self, raws: Sequence[bytes]) -> None:
+        self.response: Body | None = None  # as its first events have it
+        self.number = 0  # of the next event
+        self._items: dict[int, Body] = {}
+        self._open: dict[int, int] = {}  # of the items under way: which part of its content is open
+        for event in sse.events(b"".join(raws)):
+            try:
+                said = orjson.loads(sse.data_of(event) or b"{}")
+                if type(said) is dict and type(said.get("type")) is str:
+                    self._read(said)
+            except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+                continue  # what could be sent on, and cannot be read, adds nothing
+
+    @property
+    def output(self) -> list[Body]:
+        return [self._items[place] for place in sorted(self._items)]
+
+    def endings(self) -> list[tuple[str, Body]]:
+        """The events that end what is open. Half a call is left open, lest it be carried out."""
+        made: list[tuple[str, Body]] = []
+        for place, part_place in self._open.items():
+            item = self._items[place]
+            item["status"] = "incomplete"
+            if item.get("type") != "message":
+                continue
+            if part_place >= 0:
+                part = item["content"][part_place]
+                where = {"item_id": item.get("id"), "output_index": place, "content_index": part_place}
+                kind = "text" if part.get("type") == "output_text" else "refusal"
+                more: Body = {"logprobs": []} if kind == "text" else {}
+                done = f"response.{'output_text' if kind == 'text' else kind}.done"
+                made.append((done, {**where, kind: part.get(kind, ""), **more}))
+                made.append(("response.content_part.done", {**where, "part": part}))
+            made.append(("response.output_item.done", {"output_index": place, "item": item}))
+        return made
+
+    def _read(self, said: Body) -> None:
+        number, response, item = said.get("sequence_number"), said.get("response"), said.get("item")
+        self.number = number + 1 if type(number) is int else self.number
+        if self.response is None and type(response) is dict:
+            self.response = response
+        place, kind = said.get("output_index"), said["type"].removeprefix("response.")
+        if type(place) is not int:
+            return
+        if kind in {"output_item.added", "output_item.done"} and type(item) is dict:
+            self._items[place] = item
+            if kind == "output_item.added":
+                self._open[place] = -1
+            else:
+                self._open.pop(place, None)
+        elif place in self._open:
+            self._go_on(place, kind, said)
+
+    def _go_on(self, place: int, kind: str, said: Body) -> None:
+        item, number = self._items[place], said.get("content_index", said.get("summary_index")) or 0
+        name, _, step = kind.rpartition(".")
+        if name in _IN_ITEMS and step == "delta":
+            item[_IN_ITEMS[name]] = (item.get(_IN_ITEMS[name]) or "") + said["delta"]
+        elif name in _LISTS and step == "added":
+            item.setdefault(_LISTS[name], []).append(said["part"])
+            self._open[place] = number if name == "content_part" else -1
+        elif name == "content_part":
+            item["content"][number] = said["part"]
+            self._open[place] = -1
+        elif name in _IN_PARTS and step == "delta":
+            field, inner = _IN_PARTS[name]
+            part = item[field][number]
+            part[inner] = (part.get(inner) or "") + said["delta"]
+
+
+_IN_ITEMS = {"function_call_arguments": "arguments", "custom_tool_call_input": "input"}
+_LISTS = {"content_part": "content", "reasoning_summary_part": "summary"}
+_IN_PARTS = {
+    "output_text": ("content", "text"), "refusal": ("content", "refusal"), "reasoning_text": ("content", "text"),
+    "reasoning_summary_text": ("summary", "text"),
+}  # fmt: skip

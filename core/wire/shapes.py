@@ -1,6 +1,6 @@
 """The shapes of what lies inside a chat body: whoever translates it may count on them. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.errors import BadRequest
@@ -11,6 +11,7 @@ _LIST = (list,)
 _OBJECT = (dict,)
 _JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
                list: "a list", dict: "an object"}  # fmt: skip
+_ATTACHED = "The result is at the beginning of the next message."
 _IN_DETAILS = ("type", "text", "data", "signature", "format")
 
 
@@ -87,3 +88,10 @@ def _function(where: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = table["function"]
     check_type(f"{where}.function.name", found.get("name"), _TEXT)
     return found
+
+
+def texts_and_files(parts: Sequence[dict[str, Any]]) -> tuple[str | list[dict[str, Any]], list[dict[str, Any]]]:
+    """A tool's result as text, and its pictures and files for the message that follows: a chat takes none in it."""
+    texts = [part for part in parts if part["type"] == "text"]
+    files = [part for part in parts if part["type"] != "text"]
+    return texts or (_ATTACHED if files else ""), files

@@ -20,7 +20,8 @@ from core.http.surfaces import NativeChat, OpenAIChat
 ROUTES = [
     Route("/v1/chat/completions", ChatEndpoint(OpenAIChat()), methods=["POST"]),
     Route("/v1/responses", ChatEndpoint(Responses()), methods=["POST"]),
-    Route("/v1/responses/{response_id}", not_stored, methods=["GET", "DELETE"], include_in_schema=False),
+    Route("/v1/responses/{response_id}", not_stored, methods=["GET", "POST", "DELETE"], include_in_schema=False),
+    Route("/v1/responses/{response_id}/{part}", not_stored, methods=["GET", "POST"], include_in_schema=False),
     Route("/v1/completions", CompletionsEndpoint(), methods=["POST"]),
     Route("/v1/messages", MessagesEndpoint(), methods=["POST"]),
     Route("/v1/messages/count_tokens", CountEndpoint(), methods=["POST"]),

@@ -1,10 +1,20 @@
 """Completions of prompts through the official client, whoever answers."""
 
+import asyncio
+import json
+import time
+from typing import Any
+
 import openai
 import pytest
 
+from core.accounting import pricing
+from core.providers.registry import Registry
 from tests.contract.cases import PROVIDERS
 from tests.contract.cells import chatting
+from tests.contract.rooms import room
+from tests.contract.upstream import as_json, upstream
+from tests.core.fakes import FakeClock
 from tests.functions.helpers import calls
 
 ROUTE = "/v1/completions"
@@ -77,6 +87,81 @@ def test_the_prompt_comes_first_when_asked_for(client):
     assert {index: text.partition("Sim")[0] for index, (text, _) in texts(chunks).items()} == {0: "One: ", 1: "Two: "}
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("provider", [row.name for row in chatting()])
+def test_each_prompt_has_as_many_texts_as_n_says_whoever_answers(client, provider, stream):
+    answer = client.completions.create(
+        model=f"{provider}/auto", prompt=["One: ", "Two: "], n=2, echo=True, stream=stream,
+        extra_body={"fallback": False},
+    )  # fmt: skip
+    found = texts(list(answer) if stream else [answer])
+    assert sorted(found) == [0, 1, 2, 3]
+    assert [found[index][0].partition("Sim")[0] for index in range(4)] == ["One: ", "One: ", "Two: ", "Two: "]
+    assert all("Simulated answer" in text and ended == "stop" for text, ended in found.values())
+
+
+def test_every_decision_is_named(client, gateway):
+    raw = client.completions.with_raw_response.create(model="groq/auto", prompt=["One", "Two"], n=2)
+    decisions = raw.headers["x-patchbay-decisions"].split(",")
+    assert decisions[0] == raw.headers["x-patchbay-decision"]
+    assert len(set(decisions)) == 4
+    costs = [gateway.receipt(one)["cost"]["nano_usd"] for one in decisions]
+    assert float(raw.headers["x-patchbay-cost-usd"]) == pytest.approx(sum(costs) / 1e9)
+    body = {"model": "openai/auto", "prompt": ["One", "Two"], "stream": True}
+    told = gateway.http.post(ROUTE, json=body).text
+    (line,) = [line for line in told.splitlines() if line.startswith(": x-patchbay-decisions ")]
+    assert [gateway.receipt(one)["outcome"] for one in line.split()[-1].split(",")] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_max_cost_is_for_all_of_them(gateway, stream):
+    asked: dict[str, Any] = {"model": "openai/auto", "prompt": ["One"] * 8, "n": 2, "stream": stream}
+    before, cap = len(gateway.fleet.requests("openai")), 0.002
+    answer = gateway.http.post(ROUTE, json={**asked, "max_cost": cap, "fallback": False})
+    assert answer.status_code == 200
+    bodies = [json.loads(one.body) for one in gateway.fleet.requests("openai")[before:]]
+    model = gateway.service.gateway.catalog.find("openai", bodies[0]["model"])
+    most = [one["max_completion_tokens"] * one["n"] for one in bodies]
+    worst = sum(pricing.estimate(model, time.time(), 2, tokens) or 0 for tokens in most)
+    assert 0.9 * cap < worst / 1e9 <= cap
+    assert gateway.http.post(ROUTE, json={**asked, "max_cost": 1e-5, "fallback": False}).status_code == 400
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_all_of_them_have_one_deadline(tmp_path, stream):
+    """A clock that each chat moves on by 100 seconds: the fourth begins when the time is over."""
+    clock = FakeClock()
+
+    def speak(path, headers, body):
+        clock.advance(100)
+        return _chunks() if stream else as_json(_WHOLE)
+
+    async def ask(url):
+        environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"{url}/v1"}
+        async with room(Registry(), tmp_path, environ, clock) as here:
+            prompts = [str(number) for number in range(64)]
+            body = {"model": "openai/auto", "prompt": prompts, "stream": stream, "fallback": False}
+            return await here.http.post(ROUTE, json=body, headers={"x-patchbay-timeout-ms": "300000"})
+
+    with upstream(speak) as url:
+        answer = asyncio.run(ask(url))
+    if stream:
+        *_, last = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+        assert answer.text.count('"finish_reason":"stop"') == 3
+    else:
+        assert answer.status_code == 504
+        last = answer.json()
+    assert "the deadline passed" in last["error"]["message"]
+
+
+_WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}]}
+
+
+def _chunks():
+    piece = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}
+    return 200, "text/event-stream", f"data: {json.dumps(piece)}\n\ndata: [DONE]\n\n".encode()
+
+
 def test_one_that_fails_is_an_error_for_all(client, gateway):
     for provider in (row.name for row in chatting()):
         gateway.fault(provider, "503")
@@ -86,7 +171,7 @@ def test_one_that_fails_is_an_error_for_all(client, gateway):
 
 def test_a_stream_whose_second_prompt_cannot_be_answered_says_so(client):
     chunks = []
-    limits = {"max_cost": 0.0001, "fallback": False}
+    limits = {"max_cost": 0.0012, "fallback": False}
     prompts = ["One", "x" * 40_000]
     stream = client.completions.create(model="openai/auto", prompt=prompts, stream=True, extra_body=limits)
     with pytest.raises(openai.APIError, match="No target can serve this request"):
@@ -109,6 +194,13 @@ def test_a_stream_that_is_cut_is_an_error(client, gateway, provider):
         ({"suffix": "end"}, "suffix"),
         ({"best_of": 4}, "best_of"),
         ({"max_tokens": 0}, "max_tokens"),
+        ({"extra_body": {"tools": []}}, "tools"),
+        ({"extra_body": {"tool_choice": "auto"}}, "tool_choice"),
+        ({"extra_body": {"functions": [{"name": "f"}]}}, "functions"),
+        ({"extra_body": {"messages": [{"role": "user", "content": "Hi"}]}}, "messages"),
+        ({"extra_body": {"response_format": {"type": "json_object"}}}, "response_format"),
+        ({"n": 129}, "n"),
+        ({"n": 3, "prompt": ["x"] * 60}, "prompt"),
     ],
     ids=str,
 )

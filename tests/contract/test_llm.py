@@ -51,6 +51,15 @@ def test_its_fields(gateway, provider):
     assert "metadata" not in sent_to(gateway, provider)
 
 
+def test_the_caller_s_names_stay_the_caller_s(gateway):
+    given = {"model": "car", "cost": 7, "usage": None, "finish_reason": "late", "ticket": 1}
+    body = ask(gateway, "Names", metadata=given).json()
+    assert {name: body["metadata"][name] for name in given} == given
+    assert body["metadata"]["decision_id"]
+    last = heard(ask(gateway, "Names", metadata=given, stream=True)).events[-1]
+    assert {name: last["metadata"][name] for name in given} == given
+
+
 def test_its_defaults_go_where_they_are_taken(gateway):
     ask(gateway, "Defaults", provider="together")
     sent = sent_to(gateway, "together")
@@ -152,7 +161,12 @@ def test_the_next_one_answers_and_is_named(gateway):
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"messages": []}, "messages"), ({"metadata": "x"}, "metadata"), ({"temperature": "hot"}, "temperature")],
+    [
+        ({"messages": []}, "messages"),
+        ({"n": 2}, "n"),
+        ({"metadata": "x"}, "metadata"),
+        ({"temperature": "hot"}, "temperature"),
+    ],
     ids=str,
 )
 def test_a_request_that_is_wrong(gateway, fields, param):

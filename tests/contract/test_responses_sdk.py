@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from core.capabilities import Feature
 from tests.contract.cases import BEFORE, named
 from tests.contract.cells import PNG, chatting, model_with
+from tests.functions.helpers import problem
 
 ROUTE = "/v1/responses"
 HAVE_IT = ("openai", "azure")
@@ -20,6 +21,7 @@ WEATHER: Any = {
     "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
     "strict": False,
 }
+ALLOWED: Any = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": ["f"]}]}
 BROKEN = {"type": "input_image", "image_url": "data:x"}
 SEARCH: Any = {"type": "web_search"}
 ORDER = [
@@ -150,7 +152,7 @@ def test_a_schema(client, provider, model):
 
 @pytest.mark.parametrize(
     ("provider", "bound"),
-    [("openai", {}), ("openai", {"tools": [SEARCH]}), ("together", {})],
+    [("openai", {}), ("openai", {"tools": [SEARCH], "tool_choice": SEARCH}), ("together", {})],
     ids=["free", "bound", "chat"],
 )
 def test_json_that_is_wrong_is_mended(gateways, sdk, provider, bound):
@@ -184,9 +186,9 @@ def test_who_has_the_api_gets_the_request_as_it_was_sent(client, gateway):
 
 
 @BOTH
-def test_what_only_the_api_can_do_goes_to_who_has_it(client, gateway, stream):
+def test_who_is_strict_is_answered_by_who_has_the_api(client, gateway, stream):
     answer = client.responses.with_raw_response.create(
-        model="together/auto", input="Hello", tools=[SEARCH], stream=stream
+        model="together/auto", input="Hello", tools=[SEARCH], stream=stream, extra_body={"strict": True}
     )
     assert answer.headers["x-patchbay-provider"] in HAVE_IT
     found = answer.parse()
@@ -196,9 +198,64 @@ def test_what_only_the_api_can_do_goes_to_who_has_it(client, gateway, stream):
 
 def test_and_is_refused_where_nobody_else_may_answer(client):
     with pytest.raises(openai.BadRequestError) as raised:
-        respond(client, "groq", "auto", tools=[WEATHER, SEARCH])
+        respond(client, "groq", "auto", tools=[WEATHER, SEARCH], extra_body={"strict": True})
     assert raised.value.param == "tools[1]"
     assert "has no responses API of its own, which is needed for tools[1] (web_search)" in raised.value.message
+
+
+def test_others_are_told_without_it_and_that_is_said(client):
+    raw = client.responses.with_raw_response.create(
+        model="groq/auto", input="use get_weather", tools=[SEARCH, WEATHER], extra_body={"fallback": False}
+    )
+    assert "tools[0] was left out: web_search is run by" in raw.headers["x-patchbay-warnings"]
+    assert raw.parse().output[-1].type == "function_call"
+
+
+def test_who_demands_it_goes_to_who_has_it(client):
+    raw = client.responses.with_raw_response.create(
+        model="groq/auto", input="Hello", tools=[SEARCH], tool_choice={"type": "web_search"}
+    )
+    assert raw.headers["x-patchbay-provider"] in HAVE_IT
+
+
+PATCH: Any = {
+    "type": "custom", "name": "apply_patch", "description": "Patches files.",
+    "format": {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"},
+}  # fmt: skip
+SHELL: Any = {**WEATHER, "name": "shell"}
+
+
+@everybody(Feature.TOOLS)
+@BOTH
+def test_a_program_that_patches(client, provider, model, stream):
+    """What a coding agent sends: a tool of texts, a function, the search; and everything back to it."""
+    ask = final if stream else respond
+    tools: Any = [SHELL, PATCH, SEARCH]
+    given: list[Any] = [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be brief"}]},
+        {"role": "user", "content": "use apply_patch"},
+    ]
+    asked = ask(client, provider, model, given, tools=tools, parallel_tool_calls=False, store=False)
+    (call,) = [item for item in asked.output if item.type == "custom_tool_call"]
+    assert (call.name, bool(call.input)) == ("apply_patch", True)
+    assert not call.input.startswith("{")
+    given += [item.model_dump(exclude_none=True) for item in asked.output]
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}}
+    given += [] if provider in HAVE_IT else [searched]
+    given.append({"type": "custom_tool_call_output", "call_id": call.call_id, "output": "patched it"})
+    assert "patched it" in ask(client, provider, model, given, tools=tools).output_text
+
+
+@everybody(Feature.VISION, Feature.TOOLS)
+def test_a_picture_that_a_tool_gives(client, provider, model):
+    given: list[Any] = [
+        {"role": "user", "content": "Look"},
+        {"type": "function_call", "call_id": "c1", "name": "get_weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_image", "image_url": PNG}]},
+        {"role": "user", "content": "What is it?"},
+    ]
+    answer = respond(client, provider, model, given, tools=[WEATHER])
+    assert provider in HAVE_IT or "1 image" in answer.output_text
 
 
 def test_a_conversation_goes_on_at_who_kept_it(client, gateway):
@@ -265,7 +322,8 @@ def test_a_dated_azure_has_no_such_path(tmp_path):
         answer = gateway.http.post(ROUTE, json={"model": "azure/auto", "input": "Hello"})
         assert answer.json()["output"][0]["content"][0]["text"].startswith("Simulated answer from azure")
         assert gateway.fleet.requests("azure")[-1].path.endswith("/chat/completions")
-        bound = gateway.http.post(ROUTE, json={"model": "azure/auto", "input": "Hello", "tools": [SEARCH]})
+        strict = {"model": "azure/auto", "input": "Hello", "tools": [SEARCH], "strict": True}
+        bound = gateway.http.post(ROUTE, json=strict)
         assert bound.headers["x-patchbay-provider"] == "openai"
 
 
@@ -310,7 +368,15 @@ def test_a_stream_that_breaks_is_never_taken_for_a_whole_one(client, gateway, pr
     assert [one["type"] for one in told[-2:]] == ["error", "response.failed"]
     assert [one["sequence_number"] for one in told] == list(range(len(told)))
     assert told[-1]["response"]["id"] == told[0]["response"]["id"]
-    assert told[-1]["response"]["status"] == "failed"
+    response = told[-1]["response"]
+    assert response["status"] == "failed"
+    assert response["usage"]["output_tokens"] > 0
+    said = "".join(one["delta"] for one in told if one["type"] == "response.output_text.delta")
+    (item,) = [one for one in response["output"] if one["type"] == "message"]
+    assert (item["status"], item["content"][0]["text"]) == ("incomplete", said)
+    steps = [one["type"].removeprefix("response.") for one in told]
+    ending = ["output_text.done", "content_part.done", "output_item.done", "error", "failed"]
+    assert steps[-5:] == ending
 
 
 @pytest.mark.parametrize("provider", ["openai", "azure", "together", "deepseek"])
@@ -334,6 +400,9 @@ def test_a_stream_that_fails_before_its_first_word_is_another_s_to_answer(client
         ({"input": []}, "input"),
         ({"input": [{"role": "nobody", "content": "x"}]}, "input[0].role"),
         ({"instructions": "x", "input": [{"role": "user", "content": [BROKEN]}]}, "input[0].content[0].image_url"),
+        ({"text": {"format": {"type": "json_schema", "name": "x", "schema": []}}}, "text.format.schema"),
+        ({"tools": [SEARCH, {**WEATHER, "parameters": []}]}, "tools[1].parameters"),
+        ({"tools": [WEATHER], "tool_choice": ALLOWED}, "tool_choice.tools[0].name"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"temperature": "hot"}, "temperature"),
         ({"background": True}, "background"),
@@ -359,6 +428,31 @@ def test_no_response_is_kept_here(client, method):
         getattr(client.responses, method)("resp_1")
     assert raised.value.code == "response_not_stored"
     assert "previous_response_id" in raised.value.message
+
+
+@pytest.mark.parametrize(("path", "instead"), [("input_tokens", "count_tokens"), ("compact", "input")])
+def test_what_is_done_without_a_response_is_not_there(gateway, path, instead):
+    error = problem(gateway.http.post(f"{ROUTE}/{path}", json={"model": "auto", "input": "Hello"}), 404)
+    assert instead in error["message"]
+    problem(gateway.http.post(f"{ROUTE}/resp_1/cancel", json={}), 404)
+
+
+@pytest.mark.parametrize("provider", ["openai", "groq"])
+def test_nothing_may_be_said(client, provider):
+    assert "you said nothing" in respond(client, provider, "auto", "").output_text
+
+
+def test_warnings_and_refusals_have_the_caller_s_names(client, gateway):
+    raw = client.responses.with_raw_response.create(
+        model="groq/auto", input="Hello", text={"verbosity": "low"}, extra_body={"fallback": False}
+    )
+    assert raw.headers["x-patchbay-warnings"].startswith("text.verbosity was not sent")
+    receipt = gateway.receipt(raw.headers["x-patchbay-decision"])
+    assert receipt["warnings"][0].startswith("text.verbosity was not sent")
+    with pytest.raises(openai.BadRequestError) as raised:
+        respond(client, "groq", "auto", text={"verbosity": "low"}, extra_body={"strict": True})
+    assert "text.verbosity (strict)" in raised.value.message
+    assert raised.value.param == "text.verbosity"
 
 
 def test_an_answer_cut_short_says_so(client):

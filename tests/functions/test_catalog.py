@@ -292,7 +292,7 @@ def test_openapi_has_every_route(gateway, app):
     schema = gateway.http.get("/openapi.json").json()
     assert schema["openapi"].startswith("3.") and schema["info"]["title"] and schema["info"]["version"]
     described = {(method.upper(), path) for path, one in schema["paths"].items() for method in one}
-    silent = {("GET", "/v1/responses/{response_id}"), ("DELETE", "/v1/responses/{response_id}")}  # they only say no
+    silent = {one for one in endpoints(app) if "{response_id}" in one[1]}  # they only say no
     assert described == set(endpoints(app)) - silent
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
@@ -366,7 +366,7 @@ def test_a_method_that_is_not_there(gateway, app):
     for path in {path for _, path in known}:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             if (method, path) not in known:
-                answer = gateway.http.request(method, path.format(decision="x", response_id="x"), json={})
+                answer = gateway.http.request(method, path.format(decision="x", response_id="x", part="x"), json={})
                 error = problem(answer, 405)
                 assert method in error["message"] and error["code"] == "method_not_allowed"
                 tried += 1

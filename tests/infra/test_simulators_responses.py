@@ -143,3 +143,48 @@ def test_an_answer_cut_short_says_so():
 )
 def test_what_is_turned_away(options, param):
     assert refused(**options).param == param
+
+
+PATCH = {
+    "type": "custom",
+    "name": "apply_patch",
+    "format": {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"},
+}
+
+
+def test_a_tool_that_takes_a_text():
+    asked = respond(given="use apply_patch", tools=[PATCH])
+    (call,) = asked.output
+    assert (call.type, call.name, call.input) == ("custom_tool_call", "apply_patch", "Simulated input.")
+    came = events(given="use apply_patch", tools=[PATCH])
+    pieces = [event.delta for event in came if event.type == "response.custom_tool_call_input.delta"]
+    assert len(pieces) > 1
+    (done,) = [event for event in came if event.type == "response.custom_tool_call_input.done"]
+    assert "".join(pieces) == done.input == call.input
+    result = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "patched"}
+    history = [{"role": "user", "content": "use apply_patch"}, call.model_dump(exclude_none=True), result]
+    assert "patched" in respond(given=history, tools=[PATCH]).output_text
+    assert refused(given=history[:2], tools=[PATCH]).param == "input"
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({"tools": [{"type": "custom"}]}, "tools[0].name"),
+        ({"tools": [{**PATCH, "format": {"type": "xml"}}]}, "tools[0].format.type"),
+        ({"tools": [{**PATCH, "format": {"type": "grammar", "syntax": "bnf"}}]}, "tools[0].format.syntax"),
+        ({"tools": [{**PATCH, "format": {"type": "grammar", "syntax": "lark"}}]}, "tools[0].format.definition"),
+        ({"tools": [PATCH], "tool_choice": {"type": "function", "name": "apply_patch"}}, "tool_choice"),
+        (
+            {"tools": [PATCH], "tool_choice": {"type": "allowed_tools", "tools": [{"type": "custom", "name": "x"}]}},
+            "tool_choice",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_such_a_tool(options, param):
+    assert refused(**options).param == param
+
+
+def test_nothing_may_be_said():
+    assert "you said nothing" in respond(given="").output_text

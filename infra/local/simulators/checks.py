@@ -162,6 +162,9 @@ def _messages(vendor: Vendor, messages: list[Any]) -> None:
             )
         for j, part in enumerate(content if isinstance(content, list) else ()):
             _part(vendor, f"{at}.content[{j}]", part)
+            if vendor.strict and message["role"] == "tool" and part["type"] != "text":
+                words = f"Invalid '{at}'. Only text is allowed in messages with role 'tool', not {part['type']}."
+                raise RequestError(words, f"{at}.content[{j}]", "invalid_value")
         _pairing(vendor, at, message, called)
 
 

@@ -33,12 +33,17 @@ ITEMS = {
     "message": ("msg_", {"role", "content", "status", "phase"}),
     "function_call": ("fc_", {"call_id", "name", "arguments", "status", "namespace"}),
     "function_call_output": ("fc_", {"call_id", "output", "status"}),
+    "custom_tool_call": ("ctc_", {"call_id", "name", "input", "status", "namespace"}),
+    "custom_tool_call_output": ("ctco_", {"call_id", "output", "status"}),
     "reasoning": ("rs_", {"summary", "content", "encrypted_content", "status"}),
     "web_search_call": ("ws_", {"action", "status"}),
     "item_reference": ("", set()),
 }
+CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+RESULTS = ("function_call_output", "custom_tool_call_output")
 SPOKEN = {"output_text": "text", "refusal": "refusal"}
 GIVEN = {"input_text": "text", "input_image": None, "input_file": None, "input_audio": "input_audio"}
+CALLED = ("function", "custom")
 BUILT_IN = ("web_search", "web_search_preview", "file_search", "code_interpreter", "image_generation", "mcp")
 SEALED = "gAAAA"
 
@@ -73,17 +78,17 @@ def conversation(items: list[Any], body: dict[str, Any]) -> dict[str, Any]:
         match item.get("type", "message"):
             case "message":
                 messages.append({"role": item["role"], "content": _content(item["content"])})
-            case "function_call":
-                function = {"name": item["name"], "arguments": item["arguments"]}
+            case "function_call" | "custom_tool_call":
+                function = {"name": item["name"], "arguments": item[CALLS[item["type"]]]}
                 messages.append({"role": "assistant", "tool_calls": [{"id": item["call_id"], "function": function}]})
-            case "function_call_output":
+            case "function_call_output" | "custom_tool_call_output":
                 messages.append({"role": "tool", "content": _content(item["output"])})
     wanted = (body.get("text") or {}).get("format") or {}
     about = {name: wanted[name] for name in ("name", "schema") if name in wanted}
     choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "function":
+    if isinstance(choice, dict) and choice.get("type") in CALLED:
         choice = {"type": "function", "function": {"name": choice["name"]}}
-    functions = [tool for tool in body.get("tools") or () if tool["type"] == "function"]
+    functions = [tool for tool in body.get("tools") or () if tool["type"] in CALLED]
     return {
         "messages": messages,
         "tools": [{"type": "function", "function": tool} for tool in functions],
@@ -126,9 +131,9 @@ def _items(items: list[Any], *, continued: bool) -> None:
             words = f"Invalid '{at}.id': '{item['id']}'. Expected an ID that begins with '{start[:-1]}'."
             raise RequestError(words, f"{at}.id", "invalid_value")
         _item(at, kind, item)
-        if kind == "function_call":
+        if kind in CALLS:
             called.add(item["call_id"])
-        elif kind == "function_call_output":
+        elif kind in RESULTS:
             if item["call_id"] not in called and not continued:
                 words = f"No tool call found for function call output with call_id {item['call_id']}."
                 raise RequestError(words, "input")
@@ -146,8 +151,8 @@ def _item(at: str, kind: str, item: dict[str, Any]) -> None:
             words = f"The encrypted content for item {item['id']} could not be verified."
             raise RequestError(words, None, "invalid_encrypted_content")
         _required(at, item, "summary")
-    elif kind in ("function_call", "function_call_output"):
-        for name in ("call_id", *(("name", "arguments") if kind == "function_call" else ("output",))):
+    elif kind in CALLS or kind in RESULTS:
+        for name in ("call_id", *(("name", CALLS[kind]) if kind in CALLS else ("output",))):
             _required(at, item, name)
 
 
@@ -181,14 +186,32 @@ def _tools(body: dict[str, Any]) -> None:
     for place, tool in enumerate(body.get("tools") or ()):
         at = f"tools[{place}]"
         kind = tool.get("type") if isinstance(tool, dict) else None
-        if kind not in ("function", *BUILT_IN):
+        if kind not in (*CALLED, *BUILT_IN):
             raise RequestError(f"Invalid value: '{kind}'.", f"{at}.type", "invalid_value")
-        if kind == "function":
+        if kind in CALLED:
             _required(at, tool, "name")
-            names.add(tool["name"])
+            names.add((kind, tool["name"]))
+        if kind == "custom":
+            _grammar(f"{at}.format", tool.get("format"))
     choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") == "function" and choice.get("name") not in names:
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        named = choice.get("tools") or ()
+    else:
+        named = [choice] if isinstance(choice, dict) else ()
+    lost = [one for one in named if one.get("type") in CALLED and (one["type"], one.get("name")) not in names]
+    for choice in lost[:1]:
         raise RequestError(f"Tool choice '{choice.get('name')}' not found in 'tools' parameter.", "tool_choice")
+
+
+def _grammar(at: str, wanted: Any) -> None:
+    typed(at, wanted, (dict,), "an object")
+    if wanted is None or wanted.get("type") == "text":
+        return
+    if wanted.get("type") != "grammar":
+        raise RequestError(f"Invalid value: '{wanted.get('type')}'.", f"{at}.type", "invalid_value")
+    if wanted.get("syntax") not in ("lark", "regex"):
+        raise RequestError(f"Invalid value: '{wanted.get('syntax')}'.", f"{at}.syntax", "invalid_value")
+    _required(at, wanted, "definition")
 
 
 def _format(body: dict[str, Any]) -> None:

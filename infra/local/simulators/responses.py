@@ -17,6 +17,7 @@ from infra.local.simulators.samples import SchemaError
 
 MOST_STORED = 1000
 SEARCHES = ("web_search", "web_search_preview")
+TEXT = "Simulated input."  # of a tool that takes a text
 CITED = "https://example.com/simulated"
 # Conversations by the id of the response that ended them, for who goes on with one of them.
 _stored: OrderedDict[str, list[Any]] = OrderedDict()
@@ -55,8 +56,8 @@ def _decoded(call: Call) -> dict[str, Any]:
 
 def _history(body: dict[str, Any]) -> list[Any]:
     """All items of the conversation, those of earlier responses first."""
-    given = body.get("input") or []
-    own = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    given = body.get("input")
+    own = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
     earlier = body.get("previous_response_id")
     if earlier is None:
         return own
@@ -82,7 +83,14 @@ def _output(call: Call, body: dict[str, Any], said: Answer) -> Iterator[Item]:
         action = {"type": "search", "query": "simulated"}
         yield {"id": f"ws_{call.id}", "type": "web_search_call", "status": "completed", "action": action}
         notes = [{"type": "url_citation", "start_index": 0, "end_index": 9, "title": "Simulated", "url": CITED}]
+    texts = {tool["name"] for tool in body.get("tools") or () if tool["type"] == "custom"}
     for number, one in enumerate(said.tool_calls):
+        if one.name in texts:
+            yield {
+                "id": f"ctc_{call.id}{number}", "type": "custom_tool_call", "status": status, "call_id": one.id,
+                "input": TEXT, "name": one.name,
+            }  # fmt: skip
+            continue
         yield {
             "id": f"fc_{call.id}{number}", "type": "function_call", "status": status, "arguments": one.arguments,
             "call_id": one.id, "name": one.name,
@@ -170,6 +178,11 @@ def _item_events(place: int, item: Item) -> Iterator[tuple[str, dict[str, Any]]]
             for shred in _shreds(item["arguments"]):
                 yield "response.function_call_arguments.delta", {**where, "delta": shred}
             yield "response.function_call_arguments.done", {**where, "arguments": item["arguments"]}
+        case "custom_tool_call":
+            yield "response.output_item.added", {"output_index": place, "item": _begun(item, input="")}
+            for shred in _shreds(item["input"]):
+                yield "response.custom_tool_call_input.delta", {**where, "delta": shred}
+            yield "response.custom_tool_call_input.done", {**where, "input": item["input"]}
         case "reasoning":
             yield "response.output_item.added", {"output_index": place, "item": {**item, "summary": []}}
             for part in item["summary"]:

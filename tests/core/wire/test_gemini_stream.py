@@ -81,7 +81,7 @@ def test_pieces_of_any_size(size):
             "data": "ZW5k",
             "format": FORMAT,
             "index": 1,
-            "place": {"calls": 2, "start": 10, "end": 10},
+            "place": [10, 2, 10],
         },
     ]
     first, second = message["tool_calls"]

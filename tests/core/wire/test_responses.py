@@ -24,11 +24,15 @@ HI = {"role": "user", "content": "Hello"}
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 CALLED = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "id": "fc_1"}
 RESULT = {"type": "function_call_output", "call_id": "c1", "output": "3"}
+PATCH = {
+    "type": "custom", "name": "apply_patch", "description": "Patches files.",
+    "format": {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"},
+}  # fmt: skip
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm"}]}
 
 
 JUNK = st.none() | st.integers(0, 1) | st.text(max_size=2) | st.recursive(
-    st.sampled_from(["function", "auto", "json_schema"]),
+    st.sampled_from(["function", "custom", "allowed_tools", "auto", "json_schema"]),
     lambda inner: st.lists(inner, max_size=2)
     | st.dictionaries(st.sampled_from(["type", "name", "text", "format", "tools"]), inner, max_size=2),
     max_leaves=4,
@@ -38,7 +42,18 @@ PARTS = st.fixed_dictionaries(
     optional=dict.fromkeys(("text", "refusal", "image_url", "file_data", "detail", "prompt_cache_breakpoint"), JUNK),
 )
 ITEMS = st.fixed_dictionaries(
-    {"type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"])},
+    {
+        "type": st.sampled_from(
+            [
+                "message",
+                "function_call",
+                "function_call_output",
+                "custom_tool_call",
+                "custom_tool_call_output",
+                "reasoning",
+            ]
+        )
+    },
     optional={
         "role": st.sampled_from(["user", "assistant"]) | JUNK,
         "content": st.lists(PARTS | JUNK, max_size=2) | JUNK,
@@ -46,6 +61,7 @@ ITEMS = st.fixed_dictionaries(
         "call_id": st.just("c") | JUNK,
         "name": st.just("f") | JUNK,
         "arguments": st.just("{}") | JUNK,
+        "input": st.just("x") | JUNK,
         "summary": st.lists(JUNK | st.just({"type": "summary_text", "text": "x"}), max_size=2) | JUNK,
         "encrypted_content": JUNK | st.sampled_from(["patchbay.v1:", "patchbay.v1:W10=", "patchbay.v1:WzFd"]),
     },
@@ -54,6 +70,10 @@ ITEMS = st.fixed_dictionaries(
 
 def messages(*items, **more):
     return request_from({"input": list(items), **more}).body["messages"]
+
+
+def allowed(name):
+    return {"type": "allowed_tools", "tools": [{"type": "function", "name": name}]}
 
 
 def refused(**theirs):
@@ -153,7 +173,7 @@ class TestRequests:
             ({"conversation": "conv_1"}, "conversation"),
             ({"prompt": {"id": "p"}}, "prompt"),
             ({"background": True}, "background"),
-            ({"tools": [FUNCTION, {"type": "web_search"}]}, "tools[1] (web_search)"),
+            ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tool_choice (required)"),
             ({"tool_choice": {"type": "file_search"}}, "tool_choice (file_search)"),
             ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0] (item_reference)"),
             (
@@ -166,6 +186,112 @@ class TestRequests:
     def test_what_only_this_api_can_do_binds(self, theirs, bound):
         assert request_from({"input": "Hello", **theirs}).bound == (bound,)
 
+    HOSTED = pytest.mark.parametrize(
+        ("theirs", "where", "kind"),
+        [
+            ({"tools": [FUNCTION, {"type": "web_search"}]}, "tools[1]", "web_search"),
+            ({"input": [HI, {"type": "web_search_call", "id": "ws_1"}]}, "input[1]", "web_search_call"),
+        ],
+        ids=["tool", "item"],
+    )
+
+    @HOSTED
+    def test_what_providers_run_is_left_out_and_said(self, theirs, where, kind):
+        made = request_from({"input": "Hello", **theirs})
+        assert made.bound == ()
+        (loss,) = made.losses
+        assert loss.startswith(f"{where} was left out: ")
+        assert kind in loss
+        assert made.body["messages"] == [HI]
+        assert len(made.body.get("tools", ())) == len(theirs.get("tools", ())) // 2
+
+    @HOSTED
+    def test_and_binds_who_is_strict(self, theirs, where, kind):
+        made = request_from({"input": "Hello", **theirs}, strict=True)
+        assert (made.bound, made.losses) == ((f"{where} ({kind})",), ())
+
+    def test_a_tool_of_texts_is_a_function_of_one(self):
+        made = request_from({"input": "x", "tools": [PATCH], "tool_choice": {"type": "custom", "name": "apply_patch"}})
+        (tool,) = made.body["tools"]
+        function = tool["function"]
+        assert (function["name"], function["parameters"]["required"]) == ("apply_patch", ["input"])
+        assert function["description"] == "Patches files.\n\nThe input must match this lark grammar:\nstart: /.+/"
+        assert made.body["tool_choice"] == {"type": "function", "function": {"name": "apply_patch"}}
+        assert made.bound == ()
+        assert [loss.partition(" ")[0] for loss in made.losses] == ["tools[0].format"]
+        chat_facts(made.body)
+        assert request_from({"input": "x", "tools": [{"type": "custom", "name": "f"}]}).losses == ()
+
+    def test_a_call_with_a_text(self):
+        called = {"type": "custom_tool_call", "call_id": "c1", "name": "apply_patch", "input": 'say "x"\n'}
+        result = {"type": "custom_tool_call_output", "call_id": "c1", "output": "done"}
+        _, turn, told = messages(HI, called, result)
+        (one,) = turn["tool_calls"]
+        assert orjson.loads(one["function"]["arguments"]) == {"input": 'say "x"\n'}
+        assert told == {"role": "tool", "tool_call_id": "c1", "content": "done"}
+        items = items_of(turn, "1", texts=frozenset({"apply_patch"}))
+        assert items == [{**called, "id": "ctc_1_0", "status": "completed"}]
+
+    @pytest.mark.parametrize("arguments", ["*** Begin Patch", '{"patch":1}', "[]", ""], ids=repr)
+    def test_a_text_without_its_object_is_the_text(self, arguments):
+        (item,) = items_of({"tool_calls": [call("c1", arguments)]}, "1", texts=frozenset({"f"}))
+        assert (item["type"], item["input"]) == ("custom_tool_call", arguments)
+
+    def test_pictures_of_results_stand_in_the_message_after_them(self):
+        shown = {**RESULT, "output": [{"type": "input_image", "image_url": "https://x/a.png"}]}
+        both = {**RESULT, "call_id": "c2", "output": [{"type": "input_text", "text": "see"}, *shown["output"]]}
+        asked = [HI, CALLED, {**CALLED, "call_id": "c2"}, shown, both]
+        picture = {"type": "image_url", "image_url": {"url": "https://x/a.png"}}
+        _, _, first, second, after = messages(*asked)
+        assert first["content"] == "The result is at the beginning of the next message."
+        assert second["content"] == [{"type": "text", "text": "see"}]
+        assert after == {"role": "user", "content": [picture, picture]}
+        assert messages(*asked, HI)[4:] == [
+            {"role": "user", "content": [picture, picture, {"type": "text", "text": "Hello"}]}
+        ]
+        later = messages(*asked, {"role": "developer", "content": "x"})
+        assert [message["role"] for message in later[2:]] == ["tool", "tool", "user", "developer"]
+
+    def test_what_is_named_in_a_chat_is_found_in_what_was_sent(self):
+        shown = {**RESULT, "output": [{"type": "input_image", "image_url": "https://x/a.png"}]}
+        parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://x/b.png"}]
+        parts.append({"type": "input_file", "file_url": "https://x/c.pdf"})
+        names = request_from(
+            {
+                "instructions": "x",
+                "input": [THOUGHT, CALLED, shown, {"role": "user", "content": parts}],
+                "tools": [{"type": "web_search"}, FUNCTION],
+                "top_logprobs": 1,
+            }
+        ).names
+        for ours, theirs in {
+            "messages[0].content": "instructions",
+            "messages[1].reasoning_content": "input[0].summary",
+            "messages[1].tool_calls[0].function.arguments": "input[1].arguments",
+            "messages[2].content": "input[2].output",
+            "messages[3].content[0].image_url.url": "input[2].output[0].image_url",
+            "messages[3].content[1].text": "input[3].content[0].text",
+            "messages[3].content[2].image_url": "input[3].content[1].image_url",
+            "messages[3].content[3].file.file_url": "input[3].content[2].file_url",
+            "messages[3].role": "input[3].role",
+            "messages": "input",
+            "tools[0].function.parameters": "tools[1].parameters",
+            "response_format.json_schema.schema": "text.format.schema",
+            "response_format.type": "text.format.type",
+            "tool_choice.function.name": "tool_choice.name",
+            "messages[].reasoning_details": "input[].encrypted_content",
+            "verbosity": "text.verbosity",
+            "logprobs": "top_logprobs",
+        }.items():
+            assert names(ours) == theirs
+            assert names(theirs) == theirs
+        words = "max_tokens and reasoning_effort were not sent: x/m takes no max_tokens."
+        theirs = "max_output_tokens and reasoning.effort were not sent: x/m takes no max_output_tokens."
+        assert names(words) == theirs
+        assert (
+            names("the messages do not fit; set OPENAI_MAX_TOKENS") == "the messages do not fit; set OPENAI_MAX_TOKENS"
+        )
+
     def test_a_document_s_address_can_be_said_to_anybody(self):
         part = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
         made = request_from({"input": [{"role": "user", "content": [part]}]})
@@ -174,20 +300,6 @@ class TestRequests:
             {"type": "file", "file": {"file_url": "https://example.com/a.pdf"}}
         ]
         assert chat_facts(made.body).links
-
-    @pytest.mark.parametrize(
-        ("ours", "theirs"),
-        [
-            ("messages[1].content[2].image_url.url", "input[0].content[2].image_url"),
-            ("messages[1].content[0].file.file_url", "input[0].content[0].file_url"),
-            ("messages[0].content", "instructions.content"),
-            ("messages[9].content", "messages[9].content"),
-            ("temperature", "temperature"),
-        ],
-    )
-    def test_a_place_has_the_name_that_its_caller_knows(self, ours, theirs):
-        made = request_from({"instructions": "x", "input": [{"role": "user", "content": "y"}]})
-        assert made.place(ours) == theirs
 
     def test_what_was_kept_needs_no_input(self):
         made = request_from({"previous_response_id": "resp_1"})
@@ -244,6 +356,15 @@ class TestRequests:
             ({"tools": [{"type": "function"}]}, "tools[0].name"),
             ({"tool_choice": "maybe"}, "tool_choice"),
             ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+            ({"tools": [FUNCTION], "tool_choice": {"type": "function", "name": "g"}}, "tool_choice.name"),
+            ({"tools": [FUNCTION], "tool_choice": {"type": "custom", "name": "f"}}, "tool_choice.name"),
+            ({"tools": [FUNCTION], "tool_choice": allowed(["f"])}, "tool_choice.tools[0].name"),
+            ({"tools": [FUNCTION], "tool_choice": allowed("g")}, "tool_choice.tools[0].name"),
+            ({"tools": [FUNCTION], "tool_choice": {**allowed("f"), "mode": ["x"]}}, "tool_choice.mode"),
+            ({"tools": [{**PATCH, "format": "lark"}]}, "tools[0].format"),
+            ({"tools": [{**PATCH, "format": {"type": "grammar", "syntax": "lark"}}]}, "tools[0].format.definition"),
+            ({"tools": [{**PATCH, "description": 3}]}, "tools[0].description"),
+            ({"input": [{"type": "custom_tool_call", "call_id": "c", "name": "f"}]}, "input[0].input"),
             ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
             ({"text": {"format": {"type": "json_schema"}}}, "text.format.name"),
             ({"reasoning": {"effort": 3}}, "reasoning.effort"),

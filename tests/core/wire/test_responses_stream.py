@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 
 from core.errors import Malformed, RateLimited, StreamCut, StreamFailed
 from core.types.frame import Kind
+from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import frames_of
 from core.wire.responses_answers import completion_to
 from core.wire.responses_events import ResponsesEvents
-from core.wire.responses_stream import ResponsesStream, left_off
+from core.wire.responses_stream import LeftOff, ResponsesStream
 from tests.core.fakes import PLACES, cut, examples
 from tests.core.wire.test_responses import MESSAGE, call, chat
 
 OUTPUT = "response.output_text.delta"
 LIMITED = {"code": "rate_limit_exceeded", "message": "x"}
+USED = Usage("estimated", input=3, output=4)
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 
 
@@ -99,9 +101,58 @@ class TestReading:
             read(whole(*WORDS)[:-1])
 
     def test_where_a_broken_stream_left_off(self):
-        first, *rest = whole(*WORDS)
-        assert left_off(first, b"".join(rest[:2])) == ({"id": "r", "status": "in_progress"}, 3)
-        assert left_off(b"", b"") == (None, 0)
+        part = {"type": "output_text", "text": ""}
+        about = {"item_id": "m", "output_index": 1, "content_index": 0}
+        raws = [
+            whole()[0],
+            told(
+                "response.output_item.added", 1, output_index=0, item={"id": "r", "type": "reasoning", "summary": []}
+            ),
+            told("response.output_item.done", 2, output_index=0, item={"id": "r", "type": "reasoning", "summary": []}),
+            told("response.output_item.added", 3, output_index=1, item={"id": "m", "type": "message", "content": []}),
+            told("response.content_part.added", 4, **about, part=part),
+            told(OUTPUT, 5, **about, delta="Hel"),
+            b": still here\n\n",
+            told(OUTPUT, 6, **about, delta="lo"),
+        ]
+        left = LeftOff(raws)
+        assert (left.response, left.number) == ({"id": "r", "status": "in_progress"}, 7)
+        kinds = [kind for kind, _ in left.endings()]
+        assert kinds == [
+            "response.output_text.done", "response.content_part.done", "response.output_item.done",
+        ]  # fmt: skip
+        assert [item.get("status") for item in left.output] == [None, "incomplete"]
+        assert left.output[1]["content"] == [{"type": "output_text", "text": "Hello"}]
+        assert (LeftOff([]).response, LeftOff([]).number, LeftOff([]).endings()) == (None, 0, [])
+
+    @pytest.mark.parametrize(
+        ("kind", "field"), [("function_call_arguments", "arguments"), ("custom_tool_call_input", "input")]
+    )
+    def test_half_a_call_is_shown_and_not_ended(self, kind, field):
+        item = {"id": "c", "type": "x", field: ""}
+        left = LeftOff(
+            [
+                told("response.output_item.added", 1, output_index=0, item=item),
+                told(f"response.{kind}.delta", 2, output_index=0, item_id="c", delta="{"),
+            ]
+        )
+        assert left.endings() == []
+        assert left.output == [{**item, field: "{", "status": "incomplete"}]
+
+    @given(st.lists(st.sampled_from([
+        told(OUTPUT, 1, output_index=0, content_index=0, delta="x"),
+        told(OUTPUT, 1, output_index=0, content_index=7, delta=3),
+        told("response.output_item.added", 1, output_index=0, item={"type": "message"}),
+        told("response.content_part.added", 1, output_index=0, content_index=0, part={"type": "output_text"}),
+        told("response.content_part.done", 1, output_index=0, content_index=0, part={"type": "output_text"}),
+        told("response.output_item.done", 1, output_index=0, item={"type": "message"}),
+        b"data: {half\n\n", b"data: [1]\n\n",
+    ])))  # fmt: skip
+    @examples(60)
+    def test_nothing_that_was_sent_on_breaks_it(self, raws):
+        left = LeftOff(raws)
+        assert len(left.endings()) in {0, 1, 3}
+        assert len(left.output) <= 1
 
 
 def events_of(raw):
@@ -216,11 +267,49 @@ class TestTelling:
     def test_what_breaks_it_is_told_in_both_forms(self):
         made = ResponsesEvents({}, "1", 5, "m")
         raw = made.events(chunk({"content": "Hel"}))
-        last, after = events_of(raw + made.broken({"message": "cut", "code": None}, limited=True))[-2:]
+        events = events_of(raw + made.broken({"message": "cut", "code": None}, USED, limited=True))
+        assert names(events)[4:-2] == [
+            "output_text.delta",
+            "output_text.done",
+            "content_part.done",
+            "output_item.done",
+        ]
+        last, after = events[-2:]
+        (item,) = after["response"]["output"]
+        assert (item["status"], item["content"][0]["text"]) == ("incomplete", "Hel")
+        assert after["response"]["usage"]["total_tokens"] == 7
         assert (last["type"], last["message"], last["error"]["message"]) == ("error", "cut", "cut")
         assert (after["type"], after["response"]["status"]) == ("response.failed", "failed")
         assert after["response"]["error"]["code"] == "rate_limit_exceeded"
         assert after["sequence_number"] == last["sequence_number"] + 1
+
+    @pytest.mark.parametrize("asked", [{}, {"tools": [{"type": "custom", "name": "f"}]}], ids=["function", "text"])
+    def test_half_a_call_of_a_broken_stream_is_not_ended(self, asked):
+        made = ResponsesEvents(asked, "1", 5, "m")
+        raw = made.events(chunk({"tool_calls": [{"index": 0, **call("c1", '{"input":"ab')}]}))
+        events = events_of(raw + made.broken({"message": "cut"}, Usage(), limited=False))
+        assert not [name for name in names(events) if name.endswith(".done")]
+        (item,) = events[-1]["response"]["output"]
+        assert (item["call_id"], item["status"]) == ("c1", "incomplete")
+        assert events[-1]["response"]["usage"] is None
+
+    def test_a_call_of_a_tool_that_takes_a_text(self):
+        asked = {"tools": [{"type": "custom", "name": "f"}]}
+        message = {"content": None, "tool_calls": [call("c1", '{"input":"a\\"b"}'), call("c2", '{"input":"z"}')]}
+        events = tell(chat(message, "tool_calls"), asked)
+        called = [
+            "output_item.added",
+            "custom_tool_call_input.delta",
+            "custom_tool_call_input.done",
+            "output_item.done",
+        ]
+        assert names(events) == ["created", "in_progress", *called, *called, "completed"]
+        assert [event["input"] for event in events if event["type"].endswith("input.done")] == ['a"b', "z"]
+        output = events[-1]["response"]["output"]
+        assert [_bare(item) for item in output] == [
+            _bare(item) for item in completion_to(chat(message), asked, "1", 5)["output"]
+        ]
+        assert {item["id"] for item in output} == {event["item_id"] for event in events if "item_id" in event}
 
     @pytest.mark.parametrize(
         "data", [b"{half", b"[1]", b'{"choices":[3]}', b'{"choices":[{"delta":{"tool_calls":[1]}}]}']
