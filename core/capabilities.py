@@ -29,6 +29,7 @@ class Feature(StrEnum):
     TOOLS = "tools"
     VISION = "vision"
     AUDIO = "audio"
+    FILES = "files"  # PDFs and other documents among what is said
     JSON_MODE = "json_mode"
     JSON_SCHEMA = "json_schema"
     TOKENS = "tokens"  # ids of tokens in place of text

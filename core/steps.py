@@ -128,8 +128,10 @@ class Steps:
         except BaseException:
             await self._settle(receipt, "cancelled")
             raise
-        receipt.warnings += won.candidate.warnings
+        receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
         if request.native is not None:
+            if receipt.cache == "miss" and self._native(won.candidate, request, request.native) is not None:
+                receipt.cache = "off"  # answers in the caller's dialect are not kept
             receipt.warnings += self._uncached(won.candidate, request, request.native)
             receipt.warnings += self._lost(won.candidate, request, request.native)
         substitution = self._substitution(request, won.candidate, plan.named)
@@ -196,6 +198,13 @@ class Steps:
             request.options.strict,
             native,
         )
+
+    def told(self, candidate: Candidate, request: Request, warnings: tuple[str, ...]) -> tuple[str, ...]:
+        """Warnings by the names that the caller knows."""
+        native = request.native
+        if native is None or native.named is None or self._native(candidate, request, native) is not None:
+            return warnings
+        return tuple(map(native.named, warnings))
 
     def images(self, candidate: Candidate, request: Request) -> Images:
         """How an account takes what is named by address. In the vendor's newer dialect that is documents as well."""

@@ -11,8 +11,11 @@ from core.types.caller import Caller
 from core.types.request import Request
 
 _VERSION = 1  # rises when the same key would mean another answer
-# How an answer is sent, not what it says: a stream and a whole answer are one entry.
-_DELIVERY = frozenset({"stream", "stream_options", "encoding_format"})
+# How an answer is sent, not what it says: a stream and a whole answer are one entry. Elsewhere these names are like
+# any other that is not known there: what is told of them is told to who has sent them.
+_DELIVERY = {
+    Capability.CHAT: frozenset({"stream", "stream_options"}), Capability.EMBED: frozenset({"encoding_format"}),
+}  # fmt: skip
 # What asking does beside answering, or answers that change with the world: asked again unless the caller says so.
 _FRESH = ("web_search_options", "store")
 # What is not kept: the pieces of streamed sound do not add up to a whole.
@@ -45,12 +48,13 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     digest = sha256(orjson.dumps((_VERSION, caller.org, caller.project, request.capability, configuration, named)))
     # Parameters and messages have no order of names, but what other parameters hold has: a schema's names are answered
     # in the order they came in. A null is what is not there.
+    delivery = _DELIVERY.get(request.capability, frozenset())
     given = {name: value for name, value in sorted(request.body.items()) if value is not None}
     messages = given.pop("messages", None)
-    digest.update(orjson.dumps({name: _number(given[name]) for name in given if name not in _DELIVERY}))
+    digest.update(orjson.dumps({name: _number(given[name]) for name in given if name not in delivery}))
     digest.update(orjson.dumps(messages, option=orjson.OPT_SORT_KEYS))  # by itself: as deep as the encoder goes
     if request.native is not None:  # it may say what its translation does not
-        whole = {name: value for name, value in request.native.body.items() if name not in _DELIVERY}
+        whole = {name: value for name, value in request.native.body.items() if name not in delivery}
         digest.update(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
     if request.defaults:
         digest.update(orjson.dumps(request.defaults))

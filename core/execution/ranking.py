@@ -6,6 +6,7 @@ from typing import Any
 from core.errors import TargetError
 from core.execution.batch import is_too_large, side_by_side
 from core.providers.contract import Reply
+from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage, added
 from core.wire import rerank
 from core.wire.embeddings import size_of
@@ -15,13 +16,15 @@ Send = Callable[[list[str]], Awaitable[Reply[Ranking]]]  # about some of the doc
 
 
 class Ranks:
-    """The documents of one request. Each target begins anew: scores of two models cannot be compared."""
+    """The documents of one request. Ranks are kept while one model is asked: scores of two cannot be compared."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._top: int | None = body.get("top_n")
         self._texts = rerank.texts_of(body)
         self._query = size_of(body["query"])
+        self._model = ("", "")  # whose scores these are
         self._found: list[Ranked] = []
+        self._done: set[int] = set()
         self._usage = UNKNOWN_USAGE
         self._last: Reply[Ranking] | None = None
 
@@ -30,13 +33,19 @@ class Ranks:
         usage, self._usage = self._usage, UNKNOWN_USAGE
         return usage
 
-    async def at(self, most: int, send: Send) -> Reply[Ranking]:
-        """Ask a target, which takes `most` documents at once, for the rank of all."""
-        self._found, self._usage, self._last = [], UNKNOWN_USAGE, None
-        count = len(self._texts)
+    async def at(self, target: Target, most: int, send: Send) -> Reply[Ranking]:
+        """Ask a target, which takes `most` documents at once, for the rank of all that has none."""
+        if self._model != (target.provider, target.model):
+            self._model = (target.provider, target.model)
+            self._found, self._last = [], None
+            self._done.clear()
+        self._usage = UNKNOWN_USAGE
+        missing = [place for place in range(len(self._texts)) if place not in self._done]
+        if not missing:
+            self._usage = Usage("reported")  # the last part came just as the time of who ranked it ran out
         # Full ones: where searches are sold by the hundred documents, equal parts would cost more.
-        places = [range(start, min(start + most, count)) for start in range(0, count, most)]
-        await side_by_side(places, lambda part: self._part(part, send))
+        parts = [missing[start : start + most] for start in range(0, len(missing), most)]
+        await side_by_side(parts, lambda part: self._part(part, send))
         found = sorted(self._found, key=rerank.order)[: self._top]
         assert self._last is not None  # noqa: S101 - there is at least one document
         value = self._last.value._replace(results=found, usage=self._usage)
@@ -57,6 +66,7 @@ class Ranks:
         usage = reply.usage if reply.usage.source != "unknown" else self._estimate(texts)
         self._usage = added(self._usage, usage)
         self._found += [Ranked(places[one.place], one.score) for one in reply.value.results]
+        self._done.update(places)
         self._last = reply
 
     def _estimate(self, texts: Sequence[str]) -> Usage:

@@ -76,7 +76,9 @@ class Guard:
 
     def problem_on(self, path: str) -> Callable[..., Problem]:
         """Whoever speaks a vendor's dialect is refused in it."""
-        found: Callable[..., Problem] = getattr(self._busy.get(path), "problem", problem)
+        # Below a face's path is what it does not have, which its clients may ask for.
+        face = self._busy.get(path) or next((one for at, one in self._busy.items() if path.startswith(f"{at}/")), None)
+        found: Callable[..., Problem] = getattr(face, "problem", problem)
         return found
 
     async def _send(self, send: Send, message: Message) -> None:

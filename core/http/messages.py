@@ -151,13 +151,17 @@ class CountEndpoint(MessagesEndpoint):
 
 
 def messages_request(body: Body, route: str, timeout: float | None) -> Request:
-    from core.wire.messages_codec import request_from  # noqa: PLC0415 - for who needs it
+    from core.wire.messages_codec import translated  # noqa: PLC0415 - for who needs it
 
     chosen = options.take(body)
-    canonical, losses = request_from(body)
-    facts, native = chat_facts(canonical), Native(wire.DIALECT, body, losses=tuple(losses))
-    streams = bool(canonical.get("stream"))
-    return Request(Capability.CHAT, canonical, chosen, facts, streams, route=route, timeout=timeout, native=native)
+    found = translated(body)
+    try:
+        facts = chat_facts(found.body)
+    except BadRequest as error:
+        raise found.in_theirs(error) from None
+    native = Native(wire.DIALECT, body, losses=tuple(found.losses), bound=tuple(found.bound), named=found.named)
+    streams = bool(found.body.get("stream"))
+    return Request(Capability.CHAT, found.body, chosen, facts, streams, route=route, timeout=timeout, native=native)
 
 
 def heard(request: Request, headers: Mapping[bytes, bytes]) -> Request:

@@ -15,6 +15,7 @@ from core.providers.contract import HOP, Call, Reply, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
 from core.wire import anthropic as wire
+from core.wire.anthropic_native import fitted
 from core.wire.anthropic_rules import NEWEST, version_for
 from core.wire.anthropic_stream import MessagesStream, PassedStream
 from core.wire.messages import DIALECT, without_foreign_thoughts
@@ -84,10 +85,11 @@ class Anthropic:
         """What is sent, with its headers, and what could not be said in it."""
         body: Body = {**call.body, "model": call.target.model, "stream": stream}
         if call.native is not None:
-            own, losses = without_foreign_thoughts(call.native.body)
+            own, foreign = without_foreign_thoughts(call.native.body)
             passed = _passed(own, call.target.model, stream=stream)
             headers = {_VERSION: self._version or version_for(passed), **dict(call.native.headers)}
-            return passed, headers, checked(losses, call)
+            passed, losses = fitted(passed, headers[_VERSION])
+            return passed, headers, checked([*foreign, *losses], call)
         version = self._version or version_for(body)
         made, losses = wire.request_to(body, version=version)
         return made, {_VERSION: version}, checked(losses, call)

@@ -13,6 +13,8 @@ from core.wire.chat import (
     CHAT_PARAMS,
     CITATIONS,
     EXTRA_CONTENT,
+    FILE_CITATIONS,
+    FILE_CONTEXT,
     MESSAGE_NAME,
     REASONING,
     REASONING_DETAILS,
@@ -79,6 +81,7 @@ class Row:
     dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
     extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
     lacks_params: frozenset[str] = frozenset()
+    thinking: str = ""  # a pattern: models that think, as reasoning_effort says; those without sampling do anyway
     json_alone: str = ""  # a pattern: models that give JSON only where there are no functions and no documents
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
@@ -161,7 +164,7 @@ TABLE: tuple[Row, ...] = (
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
-        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
         aliases=("azure-openai",),
         env={
@@ -187,6 +190,7 @@ TABLE: tuple[Row, ...] = (
         title="Together",
         base_url="https://api.together.ai/v1",
         capabilities=_CHAT_AND_EMBED | _RERANK,
+        thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
@@ -215,7 +219,7 @@ TABLE: tuple[Row, ...] = (
         title="Anthropic",
         adapter="core.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com",
-        features=_ALL_CHAT_FEATURES - {Feature.JSON_MODE} | {Feature.DOCUMENTS},
+        features=_ALL_CHAT_FEATURES - {Feature.JSON_MODE} | {Feature.DOCUMENTS, Feature.FILES},
         default_models={Capability.CHAT: "claude-sonnet-5-5"},
         aliases=("claude",),
         env={"token": ("ANTHROPIC_AUTH_TOKEN",), "api_version": ("ANTHROPIC_VERSION",)},
@@ -232,6 +236,8 @@ TABLE: tuple[Row, ...] = (
                 CACHE_CONTROL,
                 TOOL_CACHE_CONTROL,
                 CITATIONS,
+                FILE_CITATIONS,
+                FILE_CONTEXT,
             }
         ),
         lacks_params=_OPENAI_ONLY - {"service_tier", "safety_identifier"} | _COMPLETIONS_ONLY | {MESSAGE_NAME},
@@ -244,7 +250,7 @@ TABLE: tuple[Row, ...] = (
         hosts=(".api.openai.com",),
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
-        features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
+        features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
         env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
         later={"OPENAI_TTS_VOICE": "speech"},
@@ -254,6 +260,7 @@ TABLE: tuple[Row, ...] = (
         name="groq",
         title="Groq",
         base_url="https://api.groq.com/openai/v1",
+        thinking="openai/gpt-oss-",
         default_models={Capability.CHAT: "openai/gpt-oss-120b"},
         extra_params=frozenset({"reasoning_format", "include_reasoning"}),
         lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
@@ -275,6 +282,7 @@ TABLE: tuple[Row, ...] = (
         adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
         capabilities=_CHAT_AND_EMBED | _RERANK,
+        thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "openai/gpt-oss-120b",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
@@ -296,7 +304,7 @@ TABLE: tuple[Row, ...] = (
         adapter="core.providers.gemini:Gemini",
         base_url="https://generativelanguage.googleapis.com",
         capabilities=_CHAT_AND_EMBED,
-        features=_ALL_CHAT_FEATURES | {Feature.AUDIO},
+        features=_ALL_CHAT_FEATURES | {Feature.AUDIO, Feature.FILES},
         default_models={Capability.CHAT: "gemini-3.8-flash", Capability.EMBED: "gemini-embedding-001"},
         key_header="x-goog-api-key",
         max_inputs=100,

@@ -11,7 +11,7 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
-from core.routing import means
+from core.routing import means, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of
 from core.routing.costs import Costs
@@ -43,6 +43,7 @@ class _Question(NamedTuple):
     idle_params: frozenset[str]
     params: frozenset[str]
     reasons: bool
+    thought: tuple[str, str, bool, bool] | None
     sound: bool
     hopped: bool  # it came through another gateway
     length: int
@@ -89,6 +90,7 @@ class Planner:
             facts.idle_params & self._delicate,
             facts.params & self._delicate,
             request.body.get("reasoning_effort") != "none",
+            thoughts.key_of(request.body),
             has_sound(request.body),
             request.hop > 0,
             length,
@@ -169,7 +171,15 @@ class Planner:
         dropped, native = self.dropped(target, request.facts, effort, compatibility), request.native
         if native is not None and self._registry.takes(target.place, native.dialect):
             dropped &= native.body.keys()
-        return dropped
+        thought = self._thought(target, request)
+        return dropped - {thoughts.NAME} if thought is not None and not thought.lost else dropped
+
+    def _thought(self, target: Target, request: Request) -> thoughts.Thought | None:
+        """What becomes of `thinking` where it has to be said otherwise."""
+        if request.options.compatibility == "permissive" or not request.body.get(thoughts.NAME):
+            return None
+        row, model = self._registry.row(target.provider, target.account), self._catalog.find(*target[::2])
+        return thoughts.thought_at(row, model, target, request.body)
 
     def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
@@ -339,8 +349,12 @@ class Planner:
 
     def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
-        dropped = self._dropped(target, request)
-        warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(dropped))
+        dropped, thought = self._dropped(target, request), self._thought(target, request)
+        unsaid = dropped - {thoughts.NAME} if thought else dropped
+        warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(unsaid))
+        if thought is not None:
+            dropped |= {thoughts.NAME}
+            warnings += (thought.warning,) if thought.warning else ()
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
         row = self._registry.row(target.provider, target.account)
@@ -362,7 +376,7 @@ class Planner:
             dropped,
             (*_ageing(choice), *warnings),
             instead_of,
-            defaults=self._defaults(choice, request, room),
+            defaults=self._defaults(choice, request, room) + _effort(thought),
             space=space,
             means=chosen,
         )
@@ -395,6 +409,10 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _effort(thought: thoughts.Thought | None) -> tuple[tuple[str, Any], ...]:
+    return (("reasoning_effort", thought.effort),) if thought and thought.effort else ()
 
 
 def _longest(facts: Facts) -> int:

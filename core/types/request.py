@@ -1,6 +1,6 @@
 """A decoded call: what goes to the provider, and what the caller told us about who should answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from core.capabilities import Capability, Feature
@@ -64,6 +64,8 @@ class Native(NamedTuple):
     losses: tuple[str, ...] = ()  # what its translation does not say
     bound: tuple[str, ...] = ()  # what no translation can say: only who takes the body as it is can answer
     names: Names | None = None  # what its translation calls things → what the caller does
+    # The same where both call things alike (messages[0]), and so only of words about the translation.
+    named: Callable[[str], str] | None = None
 
 
 class Request(NamedTuple):

@@ -94,7 +94,7 @@ class Chat:
         ready = None if media is NO_MEDIA else partial(self._ready, request, media)
         with media:
             receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent, ready)
-        receipt.warnings += won.value.warnings
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
@@ -114,7 +114,7 @@ class Chat:
         ready = None if media is NO_MEDIA else partial(self._ready, request, media)
         with media:
             receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, form.spent, ready)
-        receipt.warnings += won.value.warnings
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
         receipt.unmet = form.unmet
         receipt.first_ms = (self._steps.clock.monotonic() - receipt.started) * 1000
         receipt.target = won.candidate.target

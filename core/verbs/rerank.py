@@ -47,7 +47,8 @@ class Rerank:
             async def send(texts: list[str]) -> Reply[Ranking]:
                 return await adapter.rerank(call._replace(body=asked_of(call.body, texts)))
 
-            return await ranks.at(self._steps.registry.rows[candidate.target.provider].max_documents, send)
+            most = self._steps.registry.rows[candidate.target.provider].max_documents
+            return await ranks.at(candidate.target, most, send)
 
         receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, ranks.spent)
         receipt.warnings += won.value.warnings

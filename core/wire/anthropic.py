@@ -2,30 +2,24 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final
 
 import orjson
 
-from core.errors import BadRequest, Malformed, ServerFault, TargetError
+from core.errors import Malformed, ServerFault, TargetError
 from core.types.usage import Usage
 from core.wire import openai
-from core.wire.anthropic_blocks import Body, listed, marked, part_from
+from core.wire.anthropic_asked import request_from
+from core.wire.anthropic_blocks import Body
 from core.wire.anthropic_request import request_to
 from core.wire.anthropic_turns import turn_from, turn_to
 from core.wire.canonical import completion, finish_of
-from core.wire.chat import check_type
-from core.wire.shapes import texts_and_files
 
 __all__ = [
     "completion_from", "completion_to", "read_error", "read_usage", "request_from", "request_to", "stop_reason_to",
     "usage_to",
 ]  # fmt: skip
 
-# What both sides call alike and mean alike.
-_SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", "cache_control")
-_TIERS: Final = {"auto": "auto", "standard_only": "default"}
-_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _ENDS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "function_call": "tool_use",
                 "content_filter": "refusal"}  # fmt: skip
 FINISHES: Final = {
@@ -38,166 +32,7 @@ _PLAIN: Final[dict[str, tuple[str | None, ...]]] = {
     "inference_geo": (None, "", "global", "not_available"),
 }  # fmt: skip
 _FREE_TOOL: Final = "web_fetch_requests"
-_LONGEST_USER: Final = 64
 _PATH: Final = re.compile(r"([a-z_]+(?:\.\w+)*): ")  # what a refusal begins with when it names a parameter
-_READ: Final = frozenset(
-    {*_SAME, "max_tokens", "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "output_config",
-     "service_tier"}
-)  # fmt: skip
-
-
-# Requests, theirs → canonical
-
-
-def request_from(body: Mapping[str, Any]) -> tuple[Body, list[str]]:
-    """A canonical chat request, and what it cannot say. BadRequest for what no Messages API would take."""
-    losses = [f"{name} was left out: only the Messages API has it" for name in body if name not in _READ]
-    made: Body = {name: body[name] for name in _SAME if body.get(name) is not None}
-    if (limit := body.get("max_tokens")) is not None:
-        check_type("max_tokens", limit, (int,))
-        made["max_completion_tokens"] = max(limit, 1)
-    made["messages"] = _messages_from(body, losses)
-    if tools := body.get("tools"):
-        made |= _tools_from(tools, losses)
-    if choice := body.get("tool_choice"):
-        chosen = _choice_from(choice, losses)
-        if "tools" in made or not body.get("tools"):
-            made |= chosen
-        elif chosen:
-            losses.append("tool_choice was left out: there is nothing left to choose from")
-    if stops := body.get("stop_sequences"):
-        check_type("stop_sequences", stops, (list,))
-        made["stop"] = list(stops)
-    if metadata := body.get("metadata"):
-        check_type("metadata", metadata, (dict,))
-        made |= _user_from(metadata.get("user_id"), losses)
-    if config := body.get("output_config"):
-        check_type("output_config", config, (dict,))
-        made |= _config_from(config)
-    if tier := body.get("service_tier"):
-        check_type("service_tier", tier, (str,))
-        made["service_tier"] = _TIERS.get(tier, tier)
-    return made, losses
-
-
-def _messages_from(body: Mapping[str, Any], losses: list[str]) -> list[Body]:
-    made: list[Body] = []
-    if system := body.get("system"):
-        made.append({"role": "system", "content": _plain(system, "system", losses)})
-    messages = body.get("messages")
-    check_type("messages", messages, (list,))
-    for index, message in enumerate(messages or ()):
-        at = f"messages[{index}]"
-        check_type(at, message, (dict,))
-        role, content = message.get("role"), message.get("content")
-        where = f"{at}.content"
-        if role == "assistant":
-            blocks = listed(content, where)
-            _check_calls(blocks, where)
-            made.append(turn_from(blocks, where, losses))
-        elif role == "system":
-            made.append({"role": "system", "content": _plain(content, where, losses)})
-        elif role == "user":
-            made += _said_from(content, where, losses)
-        else:
-            words = f"{at}.role must be one of assistant, system, user"
-            raise BadRequest(words, param=f"{at}.role", code="invalid_value")
-    return made
-
-
-def _check_calls(blocks: Sequence[Body], where: str) -> None:
-    for index, block in enumerate(blocks):
-        if block["type"] == "tool_use":
-            for name in ("id", "name"):
-                check_type(f"{where}[{index}].{name}", block.get(name), (str,))
-
-
-def _plain(content: Any, where: str, losses: list[str]) -> str | list[Body]:
-    """Content as a string where it is one, else as parts."""
-    if type(content) is str:
-        return content
-    blocks = listed(content, where)
-    parts = (part_from(block, f"{where}[{index}]", losses) for index, block in enumerate(blocks))
-    return [part for part in parts if part]
-
-
-def _said_from(content: Any, where: str, losses: list[str]) -> list[Body]:
-    """Results of tools are messages of their own, of text alone. What the user says beside them comes after."""
-    if type(content) is str:
-        return [{"role": "user", "content": content}]
-    results, attached, parts = [], list[Body](), list[Body]()
-    for index, block in enumerate(listed(content, where)):
-        at = f"{where}[{index}]"
-        if block["type"] == "tool_result":
-            check_type(f"{at}.tool_use_id", block.get("tool_use_id"), (str,))
-            said, files = _result_from(block.get("content") or "", f"{at}.content", losses)
-            attached += files
-            result = {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": said}
-            results.append(marked(result, block))
-            if block.get("is_error"):
-                losses.append(f"{at}.is_error was left out: the result's own words have to say it")
-        elif part := part_from(block, at, losses):
-            parts.append(part)
-    told = [*attached, *parts]
-    return [*results, {"role": "user", "content": told}] if told or not results else results
-
-
-def _result_from(content: Any, where: str, losses: list[str]) -> tuple[str | list[Body], list[Body]]:
-    """A result's text, and its pictures and files."""
-    said = _plain(content, where, losses)
-    return (said, []) if isinstance(said, str) else texts_and_files(said)
-
-
-def _tools_from(tools: Any, losses: list[str]) -> Body:
-    check_type("tools", tools, (list,))
-    made = []
-    for index, tool in enumerate(tools):
-        check_type(f"tools[{index}]", tool, (dict,))
-        if tool.get("type") not in (None, "custom"):
-            losses.append(f"tools[{index}] was left out: {str(tool['type'])[:50]} is run by Anthropic alone")
-            continue
-        check_type(f"tools[{index}].name", tool.get("name"), (str,))
-        check_type(f"tools[{index}].input_schema", tool.get("input_schema"), (dict,))
-        function = {"name": tool["name"], "parameters": tool["input_schema"]}
-        function |= {name: tool[name] for name in ("description", "strict") if tool.get(name) is not None}
-        made.append(marked({"type": "function", "function": function}, tool))
-    return {"tools": made} if made else {}
-
-
-def _user_from(ident: Any, losses: list[str]) -> Body:
-    """Chat APIs take no longer names of a caller's user; a hash stands for him as well."""
-    if ident is None:
-        return {}
-    check_type("metadata.user_id", ident, (str,))
-    if len(ident) > _LONGEST_USER:
-        losses.append(f"metadata.user_id is longer than {_LONGEST_USER} characters; its hash was sent")
-        ident = sha256(ident.encode()).hexdigest()
-    return {"user": ident} if ident else {}
-
-
-def _choice_from(choice: Any, losses: list[str]) -> Body:
-    check_type("tool_choice", choice, (dict,))
-    kind = choice.get("type")
-    check_type("tool_choice.type", kind, (str,))
-    made: Body = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") else {}
-    if kind == "tool":
-        return {**made, "tool_choice": {"type": "function", "function": {"name": choice.get("name")}}}
-    if kind not in _CHOICES:
-        losses.append(f"tool_choice was left out: {str(kind)[:50]} is not known")
-        return made
-    return {**made, "tool_choice": _CHOICES[kind]}
-
-
-def _config_from(config: Mapping[str, Any]) -> Body:
-    made: Body = {}
-    if effort := config.get("effort"):
-        check_type("output_config.effort", effort, (str,))
-        made["reasoning_effort"] = effort
-    if wanted := config.get("format"):
-        check_type("output_config.format", wanted, (dict,))
-        schema = {"name": "answer", "strict": True, "schema": wanted.get("schema")}
-        made["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return made
 
 
 # Answers, theirs → canonical

@@ -57,13 +57,18 @@ def part_from(block: Mapping[str, Any], where: str, losses: list[str]) -> Body |
     made = None
     if kind in {"image", "document"}:
         check_type(f"{where}.source", block.get("source"), (dict,))
+        if kind == "document" and (text := _text_in(block)) is not None:
+            if _is_cited(block):
+                losses.append(f"{where}.citations was left out: what is said is not cited in a chat request")
+            return marked({"type": "text", "text": text}, block)
         made = (_image_from if kind == "image" else _document_from)(block["source"])
     if made is None:
         losses.append(f"{where} was left out: {_said(kind)} has no counterpart in a chat request")
         return None
     if kind == "document":
         made["file"] |= {"filename": block["title"]} if block.get("title") else {}
-        made |= {name: block[name] for name in ("context", "citations") if block.get(name)}
+        made |= {"context": block["context"]} if block.get("context") else {}
+        made |= {"citations": block["citations"]} if _is_cited(block) else {}
     return marked(made, block)
 
 
@@ -83,16 +88,27 @@ def _image_from(source: Mapping[str, Any]) -> Body | None:
     return {"type": "image_url", "image_url": {"url": url}} if url else None
 
 
-def _document_from(source: Mapping[str, Any]) -> Body | None:
+def _text_in(document: Mapping[str, Any]) -> str | None:
+    """A document that is text, as everybody reads it: what it is called, what it is, what stands in it."""
+    source = document["source"]
     if source.get("type") == "text":
-        data = base64.b64encode(str(source.get("data") or "").encode()).decode()
-        return {"type": "file", "file": {"file_data": f"data:{_PLAIN};base64,{data}"}}
+        inside = source.get("data")
+    elif source.get("type") == "content":
+        content = source.get("content")
+        inside = "\n".join(str(one.get("text") or "") for one in dicts(content)) if type(content) is list else content
+    else:
+        return None
+    return "\n".join(str(one) for one in (document.get("title"), document.get("context"), inside) if one)
+
+
+def _is_cited(document: Mapping[str, Any]) -> bool:
+    asked = document.get("citations")
+    return type(asked) is dict and bool(asked.get("enabled"))
+
+
+def _document_from(source: Mapping[str, Any]) -> Body | None:
     if source.get("type") == "file":
         return {"type": "file", "file": {"file_id": source.get("file_id")}}
-    if source.get("type") == "content":
-        inside = source.get("content")
-        texts = [one.get("text") or "" for one in inside if type(one) is dict] if type(inside) is list else [inside]
-        return _document_from({"type": "text", "data": "\n".join(map(str, texts))})
     url = _url_from(source)
     if url is None:
         return None

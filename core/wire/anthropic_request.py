@@ -15,7 +15,7 @@ _READ: Final = frozenset(
      "top_k", "stop", "tools", "tool_choice", "parallel_tool_calls", "response_format", "user", "safety_identifier",
      "reasoning_effort", "thinking", "documents", "service_tier", "cache_control"}
 )  # fmt: skip
-_PLACEHOLDER: Final = "Continue."  # where the other side has to speak and has nothing to say
+PLACEHOLDER: Final = "Continue."  # where the other side has to speak and has nothing to say
 
 
 def request_to(body: Mapping[str, Any], *, version: str = NEWEST) -> tuple[Body, list[str]]:
@@ -31,7 +31,7 @@ def request_to(body: Mapping[str, Any], *, version: str = NEWEST) -> tuple[Body,
     if system:
         made["system"] = system
     made |= _tools(body, rules, losses)
-    reason = _reason_off(made, body, rules)
+    reason = reason_off(made, body, rules)
     thought, effort = thinking(body, rules, limit, reason_off=reason, losses=losses)
     if thought:
         made["thinking"] = thought
@@ -143,12 +143,12 @@ def _uncite(turns: list[Body], losses: list[str]) -> None:
 def _open_and_close(turns: list[Body], rules: Rules, losses: list[str]) -> None:
     if not turns or turns[0]["role"] != "user":
         losses.append("a user's turn was put first: a conversation begins with one here")
-        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": _PLACEHOLDER}]})
+        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": PLACEHOLDER}]})
     if turns[-1]["role"] != "assistant":
         return
     if not rules.prefill:
         losses.append("a user's turn was put last: this model does not go on with a turn of its own")
-        turns.append({"role": "user", "content": [{"type": "text", "text": _PLACEHOLDER}]})
+        turns.append({"role": "user", "content": [{"type": "text", "text": PLACEHOLDER}]})
         return
     last = turns[-1]["content"][-1]
     if last["type"] == "text":
@@ -198,7 +198,7 @@ def _choice(body: Mapping[str, Any], rules: Rules, losses: list[str]) -> Body | 
     return made
 
 
-def _reason_off(made: Body, body: Mapping[str, Any], rules: Rules) -> str | None:
+def reason_off(made: Body, body: Mapping[str, Any], rules: Rules) -> str | None:
     """Why the model must not think: the API refuses two kinds of requests with thinking."""
     if (made.get("tool_choice") or {}).get("type") in {"any", "tool"}:
         return "it does not go with a tool_choice that demands a call"
@@ -210,14 +210,14 @@ def _reason_off(made: Body, body: Mapping[str, Any], rules: Rules) -> str | None
 
 def _lost_thought(messages: list[Body]) -> bool:
     """Whether results of tools come last and the turn that asked for them does not begin with a thought."""
-    first = None
+    first: list[Body] = []
     for turn in reversed(messages):
         blocks = listed(turn["content"], "content")
         if turn["role"] == "user" and not all(block["type"] == "tool_result" for block in blocks):
             break
         if turn["role"] == "assistant":
             first = blocks
-    return first is not None and first[0]["type"] not in {"thinking", "redacted_thinking"}
+    return bool(first) and first[0]["type"] not in {"thinking", "redacted_thinking"}
 
 
 def _config(body: Mapping[str, Any], rules: Rules, effort: str | None, losses: list[str]) -> Body:

@@ -294,6 +294,8 @@ def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, fore
         elif one.get("signature"):
             seal = sealed(one["signature"], maker, FORMAT)
             block = {"type": "thinking", "thinking": one.get("text") or "", "signature": seal}
+        elif foreign and one.get("text"):
+            block = {"type": "thinking", "thinking": one["text"], "signature": ""}  # an item by itself, as in a stream
         else:
             continue
         length, count = (*_numbers(one.get("place")), 0, 0)[:2]

@@ -54,13 +54,16 @@ REASONING = "messages[].reasoning_content"
 REASONING_DETAILS = "messages[].reasoning_details"
 CITATIONS = "messages[].citations"
 CACHE_CONTROL = "messages[].cache_control"  # of a message or a part of it
+FILE_CITATIONS = "messages[].content[].citations"  # of a file: that it is to be cited
+FILE_CONTEXT = "messages[].content[].context"  # and what is to be known of it
 TOOL_CACHE_CONTROL = "tools[].cache_control"
 EXTRA_CONTENT = "messages[].tool_calls[].extra_content"
 _IN_MESSAGES = {
     "name": MESSAGE_NAME, "reasoning_content": REASONING, "reasoning_details": REASONING_DETAILS,
     "citations": CITATIONS, "cache_control": CACHE_CONTROL,
 }  # fmt: skip
-_INSIDE: Final = frozenset({*_IN_MESSAGES.values(), TOOL_CACHE_CONTROL, EXTRA_CONTENT})
+_IN_FILES = {"citations": FILE_CITATIONS, "context": FILE_CONTEXT}
+_INSIDE: Final = frozenset({*_IN_MESSAGES.values(), *_IN_FILES.values(), TOOL_CACHE_CONTROL, EXTRA_CONTENT})
 _MARK, _EXTRA = frozenset({"cache_control"}), frozenset({"extra_content"})
 _USUAL = 2  # names in a message or part that holds nothing beside what it is and its content
 # Parts that hold a file, and where in them its content or its address stands.
@@ -146,6 +149,8 @@ def without(body: Mapping[str, Any], drop: Collection[str]) -> dict[str, Any]:
     fields = frozenset(field for field, name in _IN_MESSAGES.items() if name in drop)
     if fields or EXTRA_CONTENT in drop:
         kept["messages"] = [_bare(one, fields, calls=EXTRA_CONTENT in drop) for one in kept["messages"]]
+    if about := frozenset(field for field, name in _IN_FILES.items() if name in drop):
+        kept["messages"] = [_with_parts(one, about) for one in kept["messages"]]
     if TOOL_CACHE_CONTROL in drop and kept.get("tools"):
         kept["tools"] = [_less(tool, _MARK) for tool in kept["tools"]]
     return kept
@@ -164,12 +169,19 @@ def _bare(message: dict[str, Any], fields: frozenset[str], *, calls: bool) -> di
     if message["role"] == "function":
         fields -= {"name"}  # there it says which function
     bare = _less(message, fields)
-    content = message.get("content")
-    if "cache_control" in fields and type(content) is list:
-        bare = {**bare, "content": [_less(part, _MARK) for part in content]}
+    if "cache_control" in fields:
+        bare = _with_parts(bare, _MARK)
     if calls and message.get("tool_calls"):
         bare = {**bare, "tool_calls": [_less(call, _EXTRA) for call in message["tool_calls"]]}
     return bare
+
+
+def _with_parts(message: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    """A message whose parts are without these fields."""
+    content = message.get("content")
+    if type(content) is not list:
+        return message
+    return {**message, "content": [_less(part, fields) for part in content]}
 
 
 def _less(whole: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
@@ -290,6 +302,9 @@ def _read_part(part: Any, where: str, seen: _Seen) -> None:
     elif kind == "image_url":
         _read_image(part.get("image_url"), f"{where}.image_url", seen)
     elif kind in LINKS:
+        if kind == "file":
+            seen.features.add(Feature.FILES)
+            seen.extras.update(name for field, name in _IN_FILES.items() if part.get(field) is not None)
         _read_file(part.get(kind), kind, f"{where}.{kind}", seen)
 
 

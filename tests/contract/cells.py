@@ -18,6 +18,7 @@ PNG = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQ"
     "AAAABJRU5ErkJggg=="
 )
+PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
 SCHEMA = {
     "type": "object",
@@ -97,6 +98,11 @@ CELLS = (
         Feature.AUDIO,
         {"messages": [user(text("Listen"), {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}})]},
         lambda answer: _has(answer, "1 audio part"),
+    ),
+    Cell(
+        Feature.FILES,
+        {"messages": [user(text("Read"), {"type": "file", "file": {"filename": "a.pdf", "file_data": PDF}})]},
+        lambda answer: _has(answer, "I was given 1 file"),
     ),
     Cell(
         Feature.JSON_MODE,

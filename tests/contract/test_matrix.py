@@ -29,6 +29,7 @@ def rows(capability: Capability) -> list[Row]:
 # What nobody has there. A feature that table or catalogue loses has to be lost here, too.
 ABSENT = {
     "audio": {row.name for row in TABLE} - {"gemini"},
+    "files": {row.name for row in TABLE} - {"azure", "anthropic", "openai", "gemini"},
     "documents": {row.name for row in TABLE} - {"anthropic", "cohere"},
     "tools": {"replicate"},
     "json_mode": {"replicate"},

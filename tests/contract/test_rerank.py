@@ -127,6 +127,19 @@ class TestFaults:
         )
         assert said in gateway.receipt(answer.headers["x-patchbay-decision"])["warnings"]
 
+    def test_what_is_ranked_is_not_asked_for_again(self, gateways):
+        """Of four requests, all under way, one fails: it alone is asked again."""
+        gateway = gateways("quick", "cohere")
+        documents = [f"Tide {number}" for number in range(4000)]
+        gateway.fault("cohere", "500", times=1, capability="rerank")
+        asked = Requests(gateway)
+        body = ask(gateway, documents=documents, provider="cohere", fallback=False).json()
+        assert asked.since() == {"cohere": 5}
+        assert body["results"] == expected("cohere", documents)
+        first, last = gateway.receipt(body["decision_id"])["attempts"]
+        assert (first["outcome"], last["outcome"]) == ("failed", "ok")
+        assert (first["usage"]["searches"], last["usage"]["searches"]) == (30, 10)
+
     @pytest.mark.parametrize(
         "content",
         [{"results": []}, {"results": [{"index": 0, "relevance_score": 1}] * 3}, {"data": []}, [0.1, 0.2, 0.3]],
@@ -303,6 +316,13 @@ class TestCache:
         assert (again["cost"]["nano_usd"], again["cached"]["saved_nano_usd"]) == (0, 2_500_000)
         plain = ask(gateway, PLAIN, **fields).json()
         assert (plain["results"], plain["model"]) == (first["results"], MODELS["cohere"])
+
+    def test_a_hit_warns_of_nothing_that_its_caller_has_not_sent(self, gateways):
+        gateway = gateways("quick", "cohere")
+        fields = {"provider": "cohere", "documents": [*DOCUMENTS, "warned of"], "cache": None}
+        first = ask(gateway, stream=False, **fields).json()
+        assert [one.partition(" ")[0] for one in first["warnings"]] == ["stream"]
+        assert ask(gateway, **fields).json()["warnings"] == []
 
     def test_another_wish_is_another_answer(self, gateways):
         gateway = gateways("quick", "cohere")

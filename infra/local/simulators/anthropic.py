@@ -115,6 +115,7 @@ def _seen(body: dict[str, Any]) -> dict[str, Any]:
         "tools": [
             {"type": "function", "function": {"name": tool["name"], "parameters": tool["input_schema"]}}
             for tool in body.get("tools") or ()
+            if "input_schema" in tool
         ],
         "tool_choice": {
             "any": "required",

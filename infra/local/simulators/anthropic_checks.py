@@ -29,6 +29,10 @@ CALL_NAMES = {"tool_use": "id", "tool_result": "tool_use_id"}
 MARKERS = 4
 TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+# Those that run there and those that are only described there: both have their version in the name.
+OWN_TOOL = re.compile(
+    r"(web_search|web_fetch|code_execution|bash|text_editor|computer|memory|tool_search_tool_(regex|bm25))_20\d{6}"
+)
 MODEL = re.compile(r"claude-(?:(?P<first>[\d-]+)-)?(?P<line>[a-z]+)(?:-(?P<number>\d{1,2}(?:-\d{1,2})?)(?!\d))?")
 
 
@@ -162,7 +166,9 @@ def _tools(body: dict[str, Any], line: Line) -> None:
             pattern = "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"
             raise RequestError(f"tools.{i}.custom.name: {pattern}")
         schema = tool.get("input_schema")
-        if not isinstance(schema, dict) or schema.get("type") != "object":
+        if (kind := tool.get("type")) not in (None, "custom"):
+            _own_tool(kind, tool, f"tools.{i}")
+        elif not isinstance(schema, dict) or schema.get("type") != "object":
             raise RequestError(f"tools.{i}.custom.input_schema.type: Input should be 'object'")
         names.add(tool["name"])
     choice = body.get("tool_choice")
@@ -181,6 +187,14 @@ def _tools(body: dict[str, Any], line: Line) -> None:
         thinking = (body.get("thinking") or {}).get("type")
         if thinking in ("enabled", "adaptive") or (thinking is None and line.version >= (5,)):
             raise RequestError("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _own_tool(kind: Any, tool: dict[str, Any], at: str) -> None:
+    """One that is known here by its type, and so has no schema."""
+    if not isinstance(kind, str) or not OWN_TOOL.fullmatch(kind):
+        raise RequestError(f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
+    if "input_schema" in tool:
+        raise RequestError(f"{at}.{kind}.input_schema: Extra inputs are not permitted")
 
 
 def _config(body: dict[str, Any], line: Line) -> None:

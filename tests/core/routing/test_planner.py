@@ -762,6 +762,37 @@ class TestParameters:
         assert one.drop == {"store"}
         assert one.warnings == (f"store was not sent: {one.target} does not take it",)
 
+    @pytest.mark.parametrize(
+        ("body", "effort", "warning"),
+        [
+            ({"thinking": {"type": "enabled", "budget_tokens": 2048}}, "low", "was rounded to reasoning_effort low"),
+            ({"thinking": {"type": "enabled", "budget_tokens": 8000}}, "medium", "was rounded"),
+            ({"thinking": {"type": "enabled", "budget_tokens": 31_999}}, "high", "was rounded"),
+            ({"thinking": {"type": "adaptive"}}, "medium", "was rounded"),
+            ({"thinking": {"type": "adaptive"}, "reasoning_effort": "low"}, None, None),
+            ({"thinking": {"type": "enabled", "budget_tokens": 9}, "reasoning_effort": "low"}, None,
+             "thinking.budget_tokens was not sent"),
+            ({"thinking": {"type": "disabled"}}, None, "thinking was not sent"),
+        ],
+    )  # fmt: skip
+    def test_thinking_is_asked_for_by_effort_where_that_is_what_there_is(self, body, effort, warning):
+        one = self.candidate(OPENAI, body)
+        assert (one.drop, dict(one.defaults).get("reasoning_effort")) == ({"thinking"}, effort)
+        assert len(one.warnings) == bool(warning)
+        assert warning is None or warning in one.warnings[0]
+        assert bool(warning) == ("openai" in excluded(plan(body=body, compatibility="strict")))
+        oss = Target("together", "default", OSS)
+        named = plan(body=body, model=f"together/{OSS}").candidates[0]
+        assert (named.target, dict(named.defaults).get("reasoning_effort")) == (oss, effort)
+
+    def test_one_that_does_not_think_need_not_be_told_not_to(self):
+        body = {"thinking": {"type": "disabled"}}
+        one = self.candidate(TOGETHER, body)
+        assert (one.target.model, one.drop, one.warnings) == (LLAMA, {"thinking"}, ())
+        assert providers(body=body, compatibility="strict") == ["together"]
+        one = self.candidate(TOGETHER, {"thinking": {"type": "adaptive"}})
+        assert (one.defaults, one.warnings) == ((), (f"thinking was not sent: {one.target} does not take it",))
+
     def test_what_stands_inside_messages_goes_to_who_takes_it(self):
         said = {"role": "assistant", "content": "a", "reasoning_content": "b", "name": "Eve"}
         keys = {**KEYS, "DEEPSEEK_API_KEY": "d"}

@@ -33,8 +33,11 @@ from core.wire.anthropic import (
     stop_reason_to,
     usage_to,
 )
+from core.wire.anthropic_asked import translated
+from core.wire.anthropic_native import fitted
 from core.wire.anthropic_rules import NEWEST, OLDEST, rules_of, version_for
 from core.wire.chat import chat_facts
+from infra.local.simulators.anthropic_checks import check
 from tests.core.wire.mutations import changed
 
 MODEL = "claude-opus-4-8"  # which can be told most
@@ -63,8 +66,7 @@ images = st.sampled_from(
 )
 documents = st.builds(
     lambda source, title, cited: {"type": "document", "source": source, **title, **cited},
-    st.sampled_from([PDF, {"type": "url", "url": "https://a.example/c.pdf"}, {"type": "file", "file_id": "file_1"}])
-    | st.builds(lambda text: {"type": "text", "media_type": "text/plain", "data": text}, words),
+    st.sampled_from([PDF, {"type": "url", "url": "https://a.example/c.pdf"}, {"type": "file", "file_id": "file_1"}]),
     st.sampled_from([{}, {"title": "Cup"}, {"title": "Cup", "context": "Sports"}]),
     st.sampled_from([{}, {"citations": {"enabled": True}}]),
 )
@@ -758,7 +760,8 @@ def test_what_only_messages_can_say_is_said():
         "messages": [user([failed, {"type": "container_upload", "file_id": "f"}])],
         "tools": [{"type": "web_search_20250305", "name": "web_search"}],
     }  # fmt: skip
-    made, lost = request_from(body)
+    made, lost, bound, _ = translated(body)
+    assert bound == ["max_tokens (0)", "tool_choice (odd)"]
     assert made == {
         "model": MODEL,
         "max_completion_tokens": 1,
@@ -769,8 +772,102 @@ def test_what_only_messages_can_say_is_said():
         "messages[0].content[0].is_error",
         "messages[0].content[1]",
         "tools[0]",
-        "tool_choice",
     ]
+
+
+def test_a_document_that_is_text_goes_out_as_text():
+    about = {"title": "Cup", "context": "Sports", "citations": {"enabled": True}}
+    told = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "The reds won."}}
+    parts = {"type": "content", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    made, lost = request_from({"messages": [user([{**told, **about}, {"type": "document", "source": parts}])]})
+    assert made["messages"][0]["content"] == [
+        {"type": "text", "text": "Cup\nSports\nThe reds won."},
+        {"type": "text", "text": "a\nb"},
+    ]
+    assert [one.partition(" ")[0] for one in lost] == ["messages[0].content[0].citations"]
+    made, lost = request_from({"messages": [user([{"type": "document", "source": PDF, **about}])]})
+    assert made["messages"][0]["content"][0]["citations"] == {"enabled": True}
+    assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("message", "bound"),
+    [
+        (user([{"type": "nope"}]), "messages[0].content (nope)"),
+        ({"role": "assistant", "content": [{"type": "mcp_tool_use"}] * 2}, "messages[0].content (mcp_tool_use)"),
+    ],
+)
+def test_a_turn_of_which_nothing_is_left_is_for_who_knows_it(message, bound):
+    assert translated({"messages": [message]}).bound == [bound]
+
+
+def test_what_is_wrong_is_named_as_its_caller_names_it():
+    results = [{"type": "tool_result", "tool_use_id": name, "content": "no"} for name in ("c", "d")]
+    said = [{"type": "nope"}, {"type": "text", "text": "x"}, {"type": "image", "source": {"type": "url", "url": "x"}}]
+    found = translated({"system": "s", "messages": [user([*results, *said]), user("x")]})
+    assert [one["role"] for one in found.body["messages"]] == ["system", "tool", "tool", "user", "user"]
+    names = {
+        "messages[0].content": "system.content",
+        "messages[2].tool_call_id": "messages[0].content[1].tool_call_id",
+        "messages[3].content[1].image_url.url": "messages[0].content[4].image_url.url",
+        "messages[4].content": "messages[1].content",
+        "stop[0]": "stop_sequences[0]",
+        "max_completion_tokens": "max_tokens",
+        "response_format.json_schema.schema.type": "output_config.format.schema.type",
+        "stopped": "stopped",
+    }
+    for ours, theirs in names.items():
+        error = found.in_theirs(BadRequest(f"{ours} must be odd", param=ours))
+        assert (error.param, error.message) == (theirs, f"{theirs} must be odd")
+
+
+OPUS = "claude-opus-5-5"
+FORCED = {"tools": [{"name": "f", "input_schema": {"type": "object"}}], "tool_choice": {"type": "tool", "name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "changed", "lost"),
+    [
+        (OPUS, {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"thinking": {"type": "adaptive"}},
+         ["thinking.budget_tokens"]),
+        (OPUS, {"thinking": {"type": "disabled"}}, {"thinking": None}, ["thinking"]),
+        (OPUS, FORCED, {"tool_choice": {"type": "auto"}}, ["tool_choice"]),
+        (OPUS, {**FORCED, "thinking": {"type": "adaptive"}}, {"tool_choice": {"type": "auto"}}, ["tool_choice"]),
+        (OPUS, {"messages": [user("x"), {"role": "assistant", "content": "{"}]},
+         {"messages": [user("x"), {"role": "assistant", "content": "{"}, user("Continue.")]}, ["a"]),
+        ("claude-sonnet-5", FORCED, {"thinking": {"type": "disabled"}}, []),
+        ("claude-sonnet-5", {**FORCED, "thinking": {"type": "adaptive"}}, {"thinking": {"type": "disabled"}},
+         ["thinking"]),
+        ("claude-opus-4-6", {"output_config": {"effort": "xhigh"}},
+         {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, ["output_config.effort"]),
+        ("claude-haiku-4-5", {"thinking": {"type": "adaptive"}},
+         {"thinking": {"type": "enabled", "budget_tokens": 4500}}, ["thinking"]),
+        ("claude-haiku-4-5", {"temperature": 1.5, "top_p": 0.5}, {"temperature": 1, "top_p": None},
+         ["temperature", "top_p"]),
+        ("claude-haiku-4-5", {"max_tokens": 10**6}, {"max_tokens": 64_000}, ["max_tokens"]),
+    ],
+)  # fmt: skip
+def test_a_request_as_it_came_is_made_to_fit_its_model(model, given, changed, lost):
+    body = {"model": model, "max_tokens": 9000, "messages": [user("x")], **given}
+    made, losses = fitted(body, version_for(body))
+    expected = {name: one for name, one in {**body, **changed}.items() if one is not None}
+    assert made == expected
+    assert [one.partition(" ")[0] for one in losses] == lost
+    check(made, version_for(body))  # as the API does
+    assert fitted(made, version_for(made)) == (made, [])
+
+
+@pytest.mark.parametrize("model", [OPUS, "claude-sonnet-5", "claude-opus-4-6", "claude-haiku-4-5"])
+def test_a_request_that_fits_is_left_as_it_came(model):
+    body = {
+        "model": model, "max_tokens": 0, "messages": [user("x"), {"role": "assistant", "content": []}, user("y")],
+        "tools": [{"type": "web_search_20250305", "name": "web_search"}], "tool_choice": {"type": "auto"},
+        "context_management": {},
+    }  # fmt: skip
+    assert fitted(body, version_for(body)) == (body, [])
+
+
+USED = {"type": "tool_use", "id": "c", "name": "f"}
 
 
 @pytest.mark.parametrize(
@@ -786,6 +883,10 @@ def test_what_only_messages_can_say_is_said():
         ({"messages": [user("x")], "max_tokens": "9"}, "max_tokens"),
         ({"messages": [user("x")], "tools": [1]}, "tools[0]"),
         ({"messages": [user("x")], "tool_choice": "auto"}, "tool_choice"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "assistant", "content": None}]}, "messages[0].content"),
+        ({"messages": [user([])]}, "messages[0].content"),
+        ({"messages": [{"role": "assistant", "content": [{**USED, "input": "x"}]}]}, "messages[0].content[0].input"),
     ],
 )
 def test_what_is_no_request_is_refused_with_its_place(body, param):

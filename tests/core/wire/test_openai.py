@@ -212,7 +212,7 @@ class TestFeatures:
             ({"messages": said(SOUND)}, {Feature.AUDIO}),
             ({"messages": said(SOUND, IMAGE), "stream": True}, {Feature.AUDIO, Feature.VISION, Feature.STREAM}),
             ({"messages": said({"type": "text", "text": "a"})}, set()),
-            ({"messages": said({"type": "file", "file": {}})}, set()),
+            ({"messages": said({"type": "file", "file": {}})}, {Feature.FILES}),
         ],
     )
     def test_they_follow_from_the_body(self, body, features):
