@@ -96,14 +96,14 @@ class GeminiStream(ForeignStream):
         start, choice.length = choice.length, choice.length + len(text)
         frames = [chunks.text(text, index)] if text else []
         if signature:
-            item = signature_from(signature, choice.details, (choice.calls, start, choice.length))
+            item = signature_from(signature, choice.details, (start, choice.calls, choice.length))
             frames.append(chunks.reasoning("", item, index))
             choice.details += 1
         return frames
 
     def _thought(self, choice: _Choice, index: int, text: str, signature: str | None) -> Frame:
         """A piece of what is thought; a signature ends its item."""
-        place = (0, 0, 0) if choice.thinking else (choice.calls, choice.length, choice.length)
+        place = (0, 0, 0) if choice.thinking else (choice.length, choice.calls, choice.length)
         item = thought_from(text, choice.details, signature, place)
         choice.thinking = True
         if signature:

@@ -1,7 +1,7 @@
 """What a Gemini model says, thinks and calls: its parts as one message of an assistant, and back. Pure.
 
 A signature is good in the part it came with alone. So an item of reasoning keeps the `place` of its part: how many
-calls came before it, and which stretch of the text it is, or where in the text it was thought.
+characters of the text and how many calls came before it, and where in the text it ends.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,6 @@ Place = tuple[int, int, int]
 FORMAT = "google-gemini-v1"
 # What Google documents for calls that another model made: without a signature they would be refused.
 SKIP = "skip_thought_signature_validator"
-_PLACE = ("calls", "start", "end")
 
 
 def turn_to(message: Body, said: list[Body], at: str, losses: list[str], *, signed: bool) -> list[Body]:
@@ -66,7 +65,7 @@ def _placed(items: list[Body], said: list[Body], calls: list[Body]) -> list[Body
         place = _place_of(item)
         if place is None:
             return None
-        before, start, end = place
+        start, before, end = place
         if not (told <= start <= end <= len(text) and called <= before <= len(calls)):
             return None
         parts += [*_text(text[told:start]), *calls[called:before], _part_of(item, text[start:end])]
@@ -76,10 +75,9 @@ def _placed(items: list[Body], said: list[Body], calls: list[Body]) -> list[Body
 
 def _place_of(item: Mapping[str, Any]) -> Place | None:
     """A thought without one stood first; what was signed is in doubt."""
-    place = item.get("place", None if item.get("data") else dict.fromkeys(_PLACE, 0))
-    numbers = [place.get(name) for name in _PLACE] if type(place) is dict else []
-    found = [one for one in numbers if isinstance(one, int) and one >= 0]
-    return (found[0], found[1], found[2]) if len(found) == len(_PLACE) else None
+    place = item.get("place", None if item.get("data") else [0, 0])
+    found = [one for one in place if isinstance(one, int) and one >= 0] if type(place) is list else []
+    return (found[0], found[1], found[-1] if len(found) == 3 else found[0]) if 1 < len(found) < 4 else None
 
 
 def _part_of(item: Body, text: str) -> Body:
@@ -122,11 +120,11 @@ def message_from(parts: Iterable[Body], prefix: str, losses: list[str], at: str)
             calls.append(call_from(part, f"{prefix}_{len(calls)}"))
         elif part.get("thought"):
             thought += words
-            place = (len(calls), len(text), len(text))
+            place = (len(text), len(calls), len(text))
             details.append(thought_from(words, len(details), signature, place))
         elif is_text(part):
             if signature:
-                place = (len(calls), len(text), len(text) + len(words))
+                place = (len(text), len(calls), len(text) + len(words))
                 details.append(signature_from(signature, len(details), place))
             text += words
         else:
@@ -149,14 +147,13 @@ def left_out(part: Mapping[str, Any], at: str) -> str:
 
 
 def thought_from(text: str, index: int, signature: str | None, place: Place) -> Body:
-    placed = {"place": dict(zip(_PLACE, place, strict=True))} if any(place) else {}
+    placed = {"place": list(place)} if any(place) else {}
     item = {"type": "reasoning.text", "text": text, "format": FORMAT, "index": index, **placed}
     return {**item, "signature": signature} if signature else item
 
 
 def signature_from(signature: str, index: int, place: Place) -> Body:
-    placed = dict(zip(_PLACE, place, strict=True))
-    return {"type": "reasoning.encrypted", "data": signature, "format": FORMAT, "index": index, "place": placed}
+    return {"type": "reasoning.encrypted", "data": signature, "format": FORMAT, "index": index, "place": list(place)}
 
 
 def call_from(part: Body, ident: str) -> Body:

@@ -10,6 +10,7 @@ _TOKEN = re.compile(
 )
 _LOOKS = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9]|\\k<)")
 _LONGEST = 2000  # characters
+_LEAST = 20  # to prepare any
 _LETTERS = 200  # a class of Unicode has hundreds of ranges
 _CLASS = 5
 _MOST = 10**6  # beyond it nothing is told apart
@@ -46,7 +47,7 @@ def cost_of(pattern: str) -> Cost:
         else:
             last = groups.pop() if kind == "close" and len(groups) > 1 else Cost(_build(found), 1)
             groups[-1] = groups[-1] + last
-    return sum(groups, Cost())
+    return sum(groups, Cost(_LEAST))
 
 
 def looks_around(pattern: str) -> bool:

@@ -1,12 +1,15 @@
 """What it may cost to hold an answer to a schema, known before there is one. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from core.wire.patterns import Cost, cost_of
+from core.wire.patterns import cost_of
 
 MOST_WAYS = 100_000
+MOST_PARTS = 5_000  # some 100 ms to prepare
+MOST_BUILD = 30_000  # of regular expressions: some 30 ms
 _DEEPEST = 200  # references and parts, one in the other
 # Whose values are schemas by names of the caller's own; those set aside count where something refers to them.
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
@@ -38,6 +41,7 @@ class Costs:
         self._root = root
         self._known: dict[int, Ways] = {}
         self._open: set[int] = set()
+        self.parts = 0
         self.build = 0  # of its regular expressions
         self.dearest = (0, "")  # of them, and what it costs
         self.certain = True  # that nothing is referred to which is not seen here
@@ -51,12 +55,18 @@ class Costs:
             return self._known[id(part)]
         if id(part) in self._open:
             return Ways(1, 1)
-        if depth > _DEEPEST:
+        if depth > _DEEPEST or self.parts > MOST_PARTS:
             self.certain = False
             return Ways(1)
+        self.parts += 1
         self._open.add(id(part))
         if isinstance(part, list):
-            found = sum((self._of(one, depth + 1) for one in part), Ways(1))
+            parts = [one for one in part if isinstance(one, dict | list)]
+            found = Ways(1 + len(part) - len(parts))
+            for one in parts:
+                found += self._of(one, depth + 1)
+                if self.parts > MOST_PARTS:
+                    break
         else:
             found = sum((self._keyword(*one, depth + 1) for one in part.items()), Ways(1))
             if not _AGAIN.isdisjoint(part):
@@ -78,16 +88,18 @@ class Costs:
             return self._pattern(inner)
         if name not in _MAPS or not isinstance(inner, dict):
             return self._of(inner, depth) if isinstance(inner, dict | list) else Ways()
-        each = [self._of(one, depth) for one in inner.values()]
+        each = [self._of(one, depth) for one in islice(inner.values(), MOST_PARTS + 1)]
         if name == "patternProperties":
-            each += [self._pattern(one) for one in inner]
+            each += [self._pattern(one) for one in islice(inner, MOST_PARTS + 1)]
         if name != "properties" or not each:
             return sum(each, Ways())
         together = sum(each, Ways())
         return together._replace(turns=max(one.turns for one in each))  # each leads to another value
 
     def _pattern(self, pattern: str) -> Ways:
-        cost = cost_of(pattern) if self.build <= MOST_WAYS else Cost()
+        if self.build > MOST_BUILD:
+            return Ways(1)
+        cost = cost_of(pattern)
         self.build += cost.build
         self.dearest = max(self.dearest, (cost.build, pattern))
         return Ways(1, 0, min(cost.steps, MOST_WAYS + 1))

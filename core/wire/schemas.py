@@ -9,14 +9,13 @@ import orjson
 
 from core.errors import BadRequest
 from core.wire.patterns import looks_around
-from core.wire.schema_cost import MOST_WAYS, Costs, Ways, target_of
+from core.wire.schema_cost import MOST_BUILD, MOST_PARTS, MOST_WAYS, Costs, Ways, target_of
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
 WHERE = "response_format.json_schema"
 _LARGEST = 256 * 1024  # bytes
-_MOST_BUILD = 30_000  # of regular expressions: some 30 ms
 _LARGEST_PATTERN = 256 * 1024  # bytes, as it is prepared
 _MANY_WAYS = 2_000_000  # in a whole answer: some 40 ms
 _FEW_WAYS = 10_000  # up to here what is wrong is listed; a list costs a thousand times a yes or no
@@ -116,7 +115,9 @@ def _prepared(raw: bytes) -> Schema:
 
     table = orjson.loads(raw)
     costs = Costs(table)
-    if costs.build > _MOST_BUILD:
+    if costs.parts > MOST_PARTS:
+        raise _refusal(f"has more than {MOST_PARTS} parts")
+    if costs.build > MOST_BUILD:
         raise _refusal(
             f"has regular expressions that are too large, first of all {costs.dearest[1][:_LONGEST_NAME]!r}"
         )

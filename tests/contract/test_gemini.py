@@ -3,6 +3,7 @@
 import asyncio
 import json
 from math import hypot
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,8 @@ class TestToolLoop:
         assert '"22 degrees"' in answer.body["choices"][0]["message"]["content"]
         assert any("arguments are no JSON object" in words for words in warnings(gateway, answer))
         lost = {**answered, "tool_call_id": "call_9"}
-        answer = ask(gateway, OPENAI, provider="gemini", messages=[ASKED, called, lost], **TOOLS)
+        fields: dict[str, Any] = {"messages": [ASKED, called, lost], **TOOLS}
+        answer = ask(gateway, OPENAI, provider="gemini", **fields)
         first = gateway.receipt(answer.decision)["attempts"][0]
         assert (first["provider"], first["error"], first["then"]) == ("gemini", "ParameterRefused", "next")
 

@@ -317,7 +317,7 @@ def test_a_list_of_models_that_is_none_is_malformed(tmp_path, content):
         environ = {"REPLICATE_API_TOKEN": KEY, "REPLICATE_BASE_URL": url}
         async with room(Registry(), tmp_path, environ) as gateway:
             await gateway.http.get("/health")
-            await gateway.service.gateway.registry.adapter("replicate", "default").models()
+            await gateway.service.registry.adapter("replicate", "default").models()
 
     with upstream(lambda *_: as_json(content)) as url, pytest.raises(Malformed):
         asyncio.run(scenario(url))

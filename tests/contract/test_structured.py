@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -393,18 +394,28 @@ def test_a_check_without_an_end_ends_and_holds_up_nobody(tmp_path, monkeypatch):
             await asyncio.sleep(0)
             turns += 1
 
+    def watched(said, judge=apart._asked):
+        before = turns
+        try:
+            return judge(said)
+        finally:
+            went_on.append(turns - before)
+
     async def scenario():
         async with scripted(tmp_path, ["openai"], openai=[said]) as (here, script):
-            task, before = asyncio.create_task(others()), turns
+            task = asyncio.create_task(others())
             heard = await here.ask(response_format=wanted)
             task.cancel()
-            return heard, turns - before, script
+            return heard, script
 
-    heard, went_on, script = asyncio.run(scenario())
+    went_on: list[int] = []
+    monkeypatch.setattr(apart, "_asked", watched)
+    heard, script = asyncio.run(scenario())
     assert heard.status == 400
     assert (heard.error["code"], heard.error["param"]) == ("schema_too_complex", "response_format")
     assert "could not be checked within 0.5 s" in heard.error["message"]
-    assert went_on > 500 and len(script.asked) == 1
+    assert len(script.asked) == len(went_on) == 1
+    assert went_on[0] > 3000, "meanwhile the loop turns"
 
 
 def test_what_is_checked_apart_is_mended_too(tmp_path):
@@ -420,7 +431,7 @@ def test_what_is_checked_apart_is_mended_too(tmp_path):
 
 
 def test_a_process_that_cannot_be_started_is_told_of(tmp_path, monkeypatch):
-    monkeypatch.setattr(apart.sys, "executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     schema = {"type": "object", "additionalProperties": {"$ref": "#"}, "properties": {"c": {"$ref": "#"}}}
     wanted = {"type": "json_schema", "json_schema": {"name": "many", "schema": schema}}
     heard, _, _ = ask(tmp_path, ["openai"], wanted=wanted, openai=["{}"])

@@ -351,14 +351,14 @@ class TestSignatures:
 
     def test_without_their_places_that_is_said(self):
         details = [
-            {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index, **more}
-            for index, (data, more) in enumerate([("b25l", {}), ("dHdv", {})])
+            {"type": "reasoning.encrypted", "data": data, "format": FORMAT, "index": index}
+            for index, data in enumerate(["b25l", "dHdv"])
         ]
         message = {"role": "assistant", "content": "xy", "reasoning_details": details}
         body, losses = sent(HELLO, message)
         assert [one.get("thoughtSignature") for one in body["contents"][1]["parts"]] == ["b25l", "dHdv"]
         assert losses == ["messages[1].reasoning_details: what was signed is not as it was, or not where"]
-        for place in ({"calls": 0, "start": 0, "end": 9}, {"calls": 1, "start": 0, "end": 0}, "x", {"start": -1}):
+        for place in ([0, 0, 9], [0, 1, 0], "x", [0, -1]):
             message["reasoning_details"] = [{**details[0], "place": place}]
             body, losses = sent(HELLO, message)
             assert body["contents"][1]["parts"] == [{"text": "xy", "thoughtSignature": "b25l"}]

@@ -21,7 +21,7 @@ def test_one_in_the_other_has_an_end():
 
 
 def test_classes_of_letters_are_dear():
-    assert cost_of(r"\p{L}").build > 20 * cost_of(r"\w").build > cost_of("a").build
+    assert cost_of(r"\p{L}").build > 5 * cost_of(r"\w").build > cost_of("a").build
     assert cost_of(r"[\p{L}\p{N}]").build > cost_of(r"\p{L}\p{N}").build
 
 

@@ -66,6 +66,10 @@ class TestSchemas:
     def test_too_large(self):
         assert "larger than" in refused({"description": "x" * 300_000})
 
+    def test_too_many_parts(self):
+        assert "more than 5000 parts" in refused({"anyOf": [{}] * 80_000})
+        assert "too large" in refused({"patternProperties": {f"a{n}": True for n in range(10_000)}})
+
     def test_too_many_ways(self):
         assert "ways through" in refused(doubling(30))
         assert schema_of(doubling(4)).misses("x") == []
@@ -159,7 +163,7 @@ class TestAnswers:
 
     def test_one_too_deep_to_be_quoted(self):
         """Each level of alternatives has its own copy of all that is within it."""
-        value = "x"
+        value: object = "x"
         for _ in range(400):
             value = {"value": 1, "next": value}
         assert [miss.where for miss in schema_of(TREE).misses(value)] == ["its root"]
@@ -193,7 +197,7 @@ class TestAnswers:
         assert schema.is_long("a", 10_000) and not schema.is_long("a", 500)
 
     def test_names_are_no_keywords(self):
-        wide = {"anyOf": [{"type": "string"}] * 3000}
+        wide = {"anyOf": [{"type": "string"}] * 2000}
         schema = schema_of({"dependentSchemas": {"$defs": wide}, "properties": {"default": wide}})
         assert schema.is_long([1] * 1000, 5000)
 
