@@ -161,7 +161,7 @@ class Chats:
         return [answer for task in tasks for answer in task.result()]
 
     def _shares(self, facts: list[Facts]) -> list[float | None]:
-        """Of the cap, by how long each chat may become: all of them stay within it."""
+        """Of the cap, by how long each chat may become: their sum is the cap."""
         cap = self._gateway.planner.costs.cap(self._request.options)
         if cap is None:
             return [None] * len(facts)

@@ -327,6 +327,17 @@ def test_errors_speak_each_vendors_words():
 NO_KING = [{"role": "king", "content": "hi"}]
 NO_PART = [{"role": "user", "content": [3]}]
 NO_CALL = [{"role": "tool", "tool_call_id": "x", "content": ""}]
+SHOWN = [
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+    },
+    {
+        "role": "tool",
+        "tool_call_id": "x",
+        "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,aa"}}],
+    },
+]
 NO_LIST = [{"role": "assistant", "tool_calls": 5}]
 FAR_IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]
 REJECTED = [
@@ -358,6 +369,7 @@ REJECTED = [
     ("openai", {"messages": [{"role": "user"}]}, "invalid_type", "messages[0].content"),
     ("together", {"messages": NO_PART}, "invalid_value", "messages[0].content[0].type"),
     ("openai", {"messages": NO_CALL}, None, "messages[0].role"),
+    ("openai", {"messages": SHOWN}, "invalid_value", "messages[1].content[0]"),
     ("openai", {"messages": NO_LIST}, "invalid_type", "messages[0].tool_calls"),
     ("together", {"temperature": "hot"}, "invalid_type", "temperature"),
     ("together", {"temperature": 3}, "decimal_above_max_value", "temperature"),
