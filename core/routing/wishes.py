@@ -105,10 +105,11 @@ class Wishes:
         """`provider/model` → both. A name that has a slash of its own stays whole, and so does another's prefix."""
         if name is None or _is_auto(name):
             return place, None
-        if place is None and self._catalog.providers_of(name):
-            return None, name
         head, slash, rest = name.partition("/")
         prefix = self._registry.place(head) if slash and rest else None
+        its_own = prefix is not None and self._catalog.find(prefix.provider, rest) is not None
+        if place is None and not its_own and self._catalog.providers_of(name):
+            return None, name
         if prefix is None or (place is not None and place.provider != prefix.provider):
             return place, name
         narrower = place if place is not None and place.account is not None else prefix

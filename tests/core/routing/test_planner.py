@@ -429,6 +429,13 @@ class TestModel:
         assert order(model=OSS)[0] == f"together/{OSS}"
         assert order(model=LLAMA)[0] == TOGETHER
 
+    def test_a_provider_and_its_model_are_not_another_ones_name(self):
+        """Somebody else sells it under just that name."""
+        assert CATALOG.providers_of("openai/gpt-4.1-mini") == ["replicate"]
+        made = plan({**KEYS, "REPLICATE_API_TOKEN": "r"}, model="openai/gpt-4.1-mini")
+        assert str(made.candidates[0].target) == "openai/gpt-4.1-mini"
+        assert made.candidates[0].target.provider == "openai"
+
     def test_a_provider_before_a_name_with_a_slash(self):
         assert order(model=f"together/{OSS}")[0] == f"together/{OSS}"
         assert order(model="together/new-lab/new-model")[0] == "together/new-lab/new-model"
