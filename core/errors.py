@@ -30,6 +30,7 @@ PatchbayError
     ├── Dropped                           the connection broke while an answer was due
     ├── Malformed                         the answer is not what the dialect says
     ├── SchemaMissed                      the answer is not the JSON that was asked for
+    │   ├── SchemaUnmet                   and so many that it is the schema
     │   └── NoRoomToMend                  and max_cost leaves nothing for another try
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream

@@ -37,7 +37,7 @@ def test_a_model_says_all_of_itself(gateway):
         "display_name": "GPT-6 Luna",
         "capability": "chat",
         "skills": ["analysis", "code"],
-        "features": ["json_mode", "json_schema", "stream", "tools", "vision"],
+        "features": ["files", "json_mode", "json_schema", "stream", "tools", "vision"],
         "tier": "fast",
         "context": 1050000,
         "max_output": 128000,

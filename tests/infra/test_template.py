@@ -67,6 +67,7 @@ def statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 def routes_of(function: str) -> set[tuple[str, str]]:
     routes = [route for route in import_module(f"functions.{function}.routes").ROUTES if isinstance(route, Route)]
+    routes = [route for route in routes if route.include_in_schema]  # what only says no needs no way in
     return {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
 
 
