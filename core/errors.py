@@ -45,6 +45,7 @@ PatchbayError
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
     │   └── BrokenOff                     the provider ran short in the middle of an answer
+    ├── AdapterBroken                     an adapter of ours, or of a plug-in, raised something
     ├── OwnCodeFailed                     a provider of the program's own raised something
     ├── ProgramUnusable                   the vendor's own program is not there, or not set up
     ├── Circle                            508: its address leads back to a gateway it came from
@@ -400,6 +401,15 @@ class Circle(TargetError):
 
 class ServerFault(TargetError):
     pass
+
+
+class AdapterBroken(TargetError):
+    """A mistake in an adapter, which the same request would meet again. It may have asked before."""
+
+    fault = "gateway"
+    again = False
+    billed = True
+    advice = "Another provider may answer. Please report it with the trace in the gateway's log."
 
 
 class OwnCodeFailed(TargetError):

@@ -9,10 +9,10 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 from core.clock import Clock
 from core.errors import (
+    AdapterBroken,
     AllTargetsFailed,
     AttemptTimeout,
     DeadlinePassed,
-    Malformed,
     MediaUnavailable,
     NoTarget,
     PatchbayError,
@@ -159,7 +159,7 @@ class _Run(Generic[T]):
         except Exception as bug:
             # An adapter's bug, most likely a plug-in's, must not take the whole chain down with it.
             log.exception("the adapter of %s failed", candidate.target)
-            return None, Malformed(f"the adapter could not handle the answer ({type(bug).__name__})")
+            return None, AdapterBroken(f"the adapter failed ({type(bug).__name__}); the gateway's log has the trace")
 
     def _fail(
         self,

@@ -134,6 +134,16 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
     }
 
 
+def model_list(gateway: Gateway) -> dict[str, Any]:
+    """What can be named here, in the form that OpenAI's clients list: each by its provider."""
+    now, live = gateway.clock.now(), set(live_providers(gateway))
+    found = [one for one in gateway.catalog.list_models(Query(), now, set()) if one.provider in live]
+    data = [
+        {"id": f"{one.provider}/{one.id}", "object": "model", "created": 0, "owned_by": one.provider} for one in found
+    ]
+    return {"object": "list", "data": data}
+
+
 def _model(one: Model, now: float, *, free: bool, live: bool) -> dict[str, Any]:
     period, price, rates = one.period(now), one.price(now), one.rates(now)
     return {

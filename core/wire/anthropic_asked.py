@@ -78,9 +78,7 @@ def translated(body: Mapping[str, Any]) -> Translation:
         made["max_completion_tokens"] = max(limit, 1)
         if limit == 0:
             bound.append("max_tokens (0)")  # what is to be kept is read, and nothing is answered
-    thinking = body.get("thinking")
-    if type(thinking) is dict and thinking.get("type") not in THINKING:
-        bound.append(f"thinking ({_said(thinking.get('type'))})")
+    _read_thinking(body.get("thinking"), bound)
     made["messages"] = _messages_from(body, losses, bound, places)
     if tools := body.get("tools"):
         made |= _tools_from(tools, losses)
@@ -103,6 +101,14 @@ def translated(body: Mapping[str, Any]) -> Translation:
         check_type("service_tier", tier, (str,))
         made["service_tier"] = _TIERS.get(tier, tier)
     return Translation(made, losses, bound, places)
+
+
+def _read_thinking(thinking: Any, bound: list[str]) -> None:
+    kind = thinking.get("type") if type(thinking) is dict else "disabled"
+    if kind is not None:
+        check_type("thinking.type", kind, (str,))
+    if kind not in THINKING:
+        bound.append(f"thinking ({_said(kind)})")
 
 
 def _messages_from(body: Mapping[str, Any], losses: list[str], bound: list[str], places: list[Place]) -> list[Body]:

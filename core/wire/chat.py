@@ -36,7 +36,10 @@ CHAT_PARAMS: dict[str, tuple[type, ...]] = {
     "web_search_options": _OBJECT, "documents": _LIST,
 }  # fmt: skip
 # What some providers take beyond it and callers mean the same by everywhere.
-EXTENSIONS: dict[str, tuple[type, ...]] = {"thinking": _OBJECT}
+EXTENSIONS: dict[str, tuple[type, ...]] = {
+    "thinking": _OBJECT, "top_k": _WHOLE, "min_p": _NUMBER, "options": _OBJECT, "keep_alive": (str, int, float),
+    "safety_settings": _LIST, "citation_options": _OBJECT, "chat_template_kwargs": _OBJECT,
+}  # fmt: skip
 # What the elements of a list are, and the least that a number can mean.
 _ELEMENTS: dict[str, tuple[type, ...]] = {
     "tools": _OBJECT, "functions": _OBJECT, "stop": _TEXT, "modalities": _TEXT, "documents": (str, dict),
@@ -263,6 +266,8 @@ def _read_message(message: Any, where: str, seen: _Seen) -> None:
         raise BadRequest(words, param=f"{where}.content", code="invalid_type")
     elif role in {"user", "system", "developer"}:
         raise BadRequest(f"{where}.content is missing", param=f"{where}.content", code="missing")
+    if role == "tool" and message.get("tool_call_id") is not None:
+        check_type(f"{where}.tool_call_id", message["tool_call_id"], _TEXT)
     if len(message) > _USUAL or content is None:
         _read_extras(message, where, seen)
 

@@ -63,6 +63,8 @@ class Conversation:
         if type(item) is not dict:
             raise BadRequest(f"{where} must be an object", param=where, code="invalid_type")
         kind = item.get("type") or ("message" if "role" in item else None)
+        if kind is not None and type(kind) is not str:
+            raise BadRequest(f"{where}.type must be a string", param=f"{where}.type", code="invalid_type")
         if kind == "message":
             self._message(item, where)
         elif kind in {"function_call", "custom_tool_call"}:

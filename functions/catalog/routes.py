@@ -64,6 +64,12 @@ async def models(
     return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
+@router.get("/v1/models")
+async def model_list(gateway: Open) -> dict[str, Any]:
+    """The models of who can answer, as OpenAI's clients list them."""
+    return views.model_list(gateway)
+
+
 @router.post("/api/ai/route", openapi_extra={"requestBody": CHAT_BODY})
 async def route(request: Request, gateway: Open) -> dict[str, Any]:
     """The plan for a call, without the call."""

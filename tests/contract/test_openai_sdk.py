@@ -311,3 +311,12 @@ def test_one_provider_fails(client, gateway, fault, kind):
         )
     assert raised.value.type == "all_targets_failed"
     assert "openai/gpt-6-luna" in raised.value.message
+
+
+def test_models_can_be_listed_and_named(gateways, sdk):
+    gateway = gateways("everybody")
+    names = [one.id for one in sdk(gateway).models.list()]
+    assert {name.partition("/")[0] for name in names} >= {"openai", "anthropic", "gemini", "cohere"}
+    answer = sdk(gateway).chat.completions.create(model="anthropic/claude-haiku-4-5", messages=MESSAGES)
+    assert "anthropic/claude-haiku-4-5" in names
+    assert answer.choices[0].message.content

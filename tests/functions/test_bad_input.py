@@ -508,3 +508,30 @@ def test_any_json_object_gets_an_answer_or_an_error_that_says_why(shared_gateway
     if answer.status_code >= 400:
         error = complete(answer)
         assert "adapter" not in error["message"], error
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "param"),
+    [
+        ("/v1/responses", {"input": [{"type": ["message"], "role": "user", "content": "x"}]}, "input[0].type"),
+        ("/v1/responses", {"input": [{"type": {"a": 1}, "role": "user", "content": "x"}]}, "input[0].type"),
+        ("/v1/chat/completions", {**HELLO, "top_k": []}, "top_k"),
+        ("/v1/chat/completions", {**HELLO, "top_k": "5"}, "top_k"),
+        ("/v1/chat/completions", {**HELLO, "options": "num_ctx=4096"}, "options"),
+        (
+            "/v1/chat/completions",
+            {"messages": [*HELLO["messages"], {"role": "tool", "tool_call_id": ["c1"], "content": "x"}]},
+            "messages[1].tool_call_id",
+        ),
+    ],
+)
+def test_what_no_adapter_can_say_asks_nobody(uncalled, route, body, param):
+    assert problem(uncalled.http.post(route, json=body), 400)["param"] == param
+
+
+@pytest.mark.parametrize("kind", [{"a": {}}, [[]], 7])
+def test_a_kind_of_thinking_is_a_text(uncalled, kind):
+    body = {**HELLO, "model": "anthropic/auto", "max_tokens": 9, "thinking": {"type": kind}}
+    answer = uncalled.http.post("/v1/messages", json=body)
+    assert answer.status_code == 400
+    assert "thinking.type must be a string" in answer.json()["error"]["message"]

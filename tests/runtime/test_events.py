@@ -36,6 +36,7 @@ EXPECTED: dict[str, int | None] = {
     "catalog-status": 200,
     "catalog-providers": 200,
     "catalog-models": 200,
+    "catalog-model-list": 200,
     "catalog-unknown-filter": 400,
     "catalog-route": 200,
     "catalog-usage": 200,

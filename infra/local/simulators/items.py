@@ -124,6 +124,8 @@ def _items(items: list[Any], *, continued: bool) -> None:
         if kind not in ITEMS:
             raise RequestError(f"Invalid value: '{kind}'.", f"{at}.type", "invalid_value")
         start, fields = ITEMS[kind]
+        if kind == "item_reference":  # nothing is kept here that could be referred to
+            raise RequestError(f"Item with id '{item.get('id')}' not found.", "input")
         for name in item:
             if name not in fields | {"type", "id"}:
                 raise RequestError(f"Unknown parameter: '{at}.{name}'.", f"{at}.{name}", "unknown_parameter")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from core.capabilities import Capability
 from core.clock import seeded
 from core.errors import (
+    AdapterBroken,
     AllTargetsFailed,
     AttemptTimeout,
     ContextTooLong,
     CredentialRefused,
     DeadlinePassed,
-    Malformed,
     MediaUnavailable,
     NoTarget,
     QuotaExhausted,
@@ -353,7 +353,7 @@ class TestBugs:
         scene = Scene({"a": [bug], "b": ["hello"]})
         with caplog.at_level(logging.CRITICAL, logger="patchbay"):
             assert scene.wins().value == "hello"
-        assert scene.told == [(1, "a", "failed", "Malformed", "next")]
+        assert scene.told == [(1, "a", "failed", "AdapterBroken", "next")]
         assert scene.gate.outcomes == [["failed"], []]
         assert type(bug).__name__ in scene.observed[0].why
 
@@ -361,7 +361,8 @@ class TestBugs:
         scene = Scene({"a": [ZeroDivisionError("secret words")]}, retry=Retry(max_retries=0))
         with caplog.at_level(logging.CRITICAL, logger="patchbay"):
             error = scene.fails(AllTargetsFailed)
-        assert type(error.errors[0]) is Malformed
+        assert type(error.errors[0]) is AdapterBroken
+        assert error.errors[0].fault == "gateway"
         assert "secret words" not in error.message
 
 
