@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from core.wire.anthropic_blocks import FORMAT, Body, block_of, dicts, listed, marked
-from core.wire.seals import extra_opened, extra_sealed, opened, sealed
+from core.wire.seals import extra_opened, extra_sealed, opened, sealed, signature_of, unsigned
 
 Place = tuple[int, int]
 
@@ -115,7 +115,7 @@ def detail_of(block: Mapping[str, Any], index: int) -> Body | None:
         return None
     seal, maker = opened(str(signature), FORMAT)
     text = block.get("thinking") or ""
-    return {"type": "reasoning.text", "text": text, "signature": seal, "format": maker, "index": index}
+    return {"type": "reasoning.text", "text": text, **signature_of(seal), "format": maker, "index": index}
 
 
 def call_of(block: Mapping[str, Any]) -> Body:
@@ -295,7 +295,7 @@ def _thoughts(message: Mapping[str, Any], where: str, losses: list[str], *, fore
             seal = sealed(one["signature"], maker, FORMAT)
             block = {"type": "thinking", "thinking": one.get("text") or "", "signature": seal}
         elif foreign and one.get("text"):
-            block = {"type": "thinking", "thinking": one["text"], "signature": ""}  # an item by itself, as in a stream
+            block = {"type": "thinking", "thinking": one["text"], "signature": unsigned(one, FORMAT)}
         else:
             continue
         length, count = (*_numbers(one.get("place")), 0, 0)[:2]

@@ -33,9 +33,15 @@ def _own(message: Body, at: str, losses: list[str]) -> list[Body]:
     others = sorted({str(item.get("format") or "unnamed") for item in items} - {FORMAT})
     if others:
         losses.append(f"{at}.reasoning_details was left out: only who made it can read {', '.join(others)}")
-    elif message.get("reasoning_content") and not own:
+    elif message.get("reasoning_content") and not own and not _is_sealed(message):
         losses.append(f"{at}.reasoning_content was left out: it was thought elsewhere")
     return [item for item in own if item.get("text") or _signature(item)]
+
+
+def _is_sealed(message: Body) -> bool:
+    """Whether it is Google's own turn, of which its calls carry the seal."""
+    extras = [call.get("extra_content") or {} for call in message.get("tool_calls") or ()]
+    return any((extra.get("google") or {}).get("thought_signature") for extra in extras)
 
 
 def _calls(message: Body, at: str, losses: list[str], *, skips: bool) -> Iterator[Body]:

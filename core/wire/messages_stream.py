@@ -13,7 +13,7 @@ from core.wire.anthropic import message_id, stop_reason_to, usage_to
 from core.wire.anthropic_blocks import FORMAT
 from core.wire.anthropic_turns import places_of, tool_id
 from core.wire.messages import MESSAGE_STOP
-from core.wire.seals import extra_sealed, sealed
+from core.wire.seals import extra_sealed, sealed, unsigned
 
 Body = dict[str, Any]
 
@@ -31,7 +31,7 @@ _REASONING = ("reasoning_content", "reasoning")  # two names of one thing
 
 
 class _Block:
-    __slots__ = ("cited", "format", "head", "key", "kind", "number", "over", "pieces", "signature")
+    __slots__ = ("cited", "format", "head", "key", "kind", "number", "over", "pieces", "signature", "unsigned")
 
     def __init__(self, kind: str, head: Body, key: Any = None) -> None:
         self.kind = kind
@@ -43,6 +43,7 @@ class _Block:
         self.over = False  # nothing more comes to it
         self.signature = ""
         self.format: str | None = None  # who can read the signature
+        self.unsigned = ""  # what stands for one
 
     @property
     def is_whole(self) -> bool:
@@ -164,6 +165,8 @@ class MessagesStream:
             block = self._last("thinking", key)
             block.format = item.get("format") or block.format
             block.signature += seal or ""
+            if item.get("text"):
+                block.unsigned = block.unsigned or unsigned(item, FORMAT)
             if told:
                 self._more(block, told)
 
@@ -256,7 +259,7 @@ class MessagesStream:
     def _close(self, block: _Block) -> None:
         for one in block.cited:
             self._out.append(_DELTA % (block.number, b"citations_delta", b"citation", orjson.dumps(one)))
-        if block.signature:
-            seal = orjson.dumps(sealed(block.signature, block.format, FORMAT))
-            self._out.append(_DELTA % (block.number, b"signature_delta", b"signature", seal))
+        seal = sealed(block.signature, block.format, FORMAT) if block.signature else block.unsigned
+        if seal:
+            self._out.append(_DELTA % (block.number, b"signature_delta", b"signature", orjson.dumps(seal)))
         self._out.append(_STOP % block.number)

@@ -191,6 +191,32 @@ def test_a_seal_comes_back_to_its_maker(client, here, streams):
     assert seal not in json.dumps(sent(here, OWN)) and "extra_content" not in json.dumps(sent(here, OWN))
 
 
+@pytest.mark.parametrize("streams", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("provider", ["cohere", "gemini"])
+def test_thoughts_come_back_to_their_maker(client, here, provider, streams):
+    """Also those that nobody signed, and the plan."""
+    choice: Any = {"type": "tool", "name": "weather"}
+    how: Any = {**alone(provider, strict=True), "max_tokens": 3000}
+    how |= {"tools": [WEATHER], "thinking": {"type": "adaptive"}, "tool_choice": choice}
+    if provider == "cohere":  # which may be told to call, not what
+        how["tool_choice"] = {"type": "any"}
+    messages = list(HELLO)
+    if streams:
+        with client.messages.stream(messages=messages, **how) as stream:
+            message = stream.get_final_message()
+    else:
+        message = client.messages.create(messages=messages, **how)
+    assert message.content[0].type == "thinking"
+    result = {"type": "tool_result", "tool_use_id": message.content[-1].id, "content": "sunny"}
+    messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": [result]}]
+    raw = client.messages.with_raw_response.create(messages=messages, **how | {"tool_choice": {"type": "auto"}})
+    assert "left out" not in raw.headers.get("x-patchbay-warnings", "")
+    if provider == "cohere":
+        turn = sent(here, provider)["messages"][1]
+        assert turn["content"] == [{"type": "thinking", "thinking": "Simulated thought."}]
+        assert turn["tool_plan"] == "I will use weather."
+
+
 @pytest.mark.parametrize("provider", [name for name in NAMES if "tool_choice" not in ROWS[name].lacks_params])
 @pytest.mark.parametrize(("choice", "called"), [({"type": "any"}, 1), ({"type": "none"}, 0),
                                                 ({"type": "tool", "name": "clock"}, 1)], ids=str)  # fmt: skip

@@ -398,6 +398,12 @@ class TestSignatures:
         _, losses = sent(HELLO, {"role": "assistant", "content": "Hi", "reasoning_content": "Hm"})
         assert losses == ["messages[1].reasoning_content was left out: it was thought elsewhere"]
 
+    def test_a_turn_whose_calls_carry_its_seal_is_its_own(self):
+        call = {**CALL, "extra_content": {"google": {"thought_signature": "c2ln"}}}
+        body, losses = sent(HELLO, {"role": "assistant", "reasoning_content": "Hm", "tool_calls": [call]})
+        assert [part["thoughtSignature"] for part in body["contents"][1]["parts"]] == ["c2ln"]
+        assert losses == []
+
 
 def answer(*parts, finish="STOP", **fields):
     candidate = {"content": {"role": "model", "parts": list(parts)}, "finishReason": finish, "index": 0}
