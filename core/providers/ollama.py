@@ -36,7 +36,8 @@ class Ollama(OpenAIDialect):
     async def chat(self, call: Call) -> Reply[Completion]:
         if self._only_compatible:
             call, warnings = _without_own(call)
-            return (await super().chat(call))._replace(warnings=warnings)
+            reply = await super().chat(call)
+            return reply._replace(warnings=(*warnings, *reply.warnings))
         answer, asked, warnings = await self._opened(call, stream=False)
         try:
             raw = await answer.read(call.max_bytes)

@@ -1,6 +1,6 @@
 """What providers answer in the OpenAI chat dialect: completions, streams, usage, errors. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -55,7 +55,40 @@ def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
         raise Malformed("the answer's first choice has no message")
     if _settle_finishes(choices):
         raw = orjson.dumps(body)
-    return Completion(raw, body, read_usage(_usage_in(body)))
+    beside = _beside(body, (choice["message"] for choice in choices if type(choice) is dict and choice.get("message")))
+    usage = read_usage(_usage_in(body))
+    return Completion(
+        raw, body, usage._replace(extras=len(beside)) if beside else usage, losses=unpriced(beside) if beside else ()
+    )
+
+
+# How a request is served at the price of its tokens; any other tier has a price of its own.
+_PLAIN_TIERS = (None, "", "default", "auto", "standard", "on_demand")
+
+
+def tier_beside(body: Mapping[str, Any]) -> list[str]:
+    """The tier that served an answer, if it is billed otherwise than the plain one."""
+    tier = body.get("service_tier")
+    return [] if tier in _PLAIN_TIERS else [f"service_tier {str(tier)[:50]}"]
+
+
+def unpriced(beside: Sequence[str]) -> tuple[str, ...]:
+    """What of the bill is not told by tokens, in words."""
+    return (f"the cost is not known: {', '.join(beside)} is billed beside the price of its tokens",) if beside else ()
+
+
+def _beside(body: Mapping[str, Any], messages: Iterable[Any]) -> list[str]:
+    """What an answer, or a piece of one, shows to be billed beside its tokens: its tier, and a search of the web."""
+    found = tier_beside(body)
+    if any(type(one) is dict and one.get("annotations") and _cites(one["annotations"]) for one in messages):
+        found.append("a web search")
+    return found
+
+
+def _cites(annotations: Any) -> bool:
+    return type(annotations) is list and any(
+        type(one) is dict and one.get("type") == "url_citation" for one in annotations
+    )
 
 
 def _settle_finishes(choices: list[Any]) -> bool:
@@ -156,7 +189,7 @@ class ChatStream:
     """Reads a chat stream: bytes in, frames out, and usage, end and errors noticed on the way."""
 
     __slots__ = (
-        "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_several", "_splitter",
+        "_beside", "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_several", "_splitter",
         "ended", "outputs", "usage",
     )  # fmt: skip
 
@@ -164,7 +197,8 @@ class ChatStream:
         self._splitter = sse.Splitter(limit)
         self._keep_usage = keep_usage
         self._secrets = secrets
-        self._several = several  # of several choices each must be seen to begin and to end
+        self._several = several  # each chunk is read: of several choices each must be seen to begin and to end
+        self._beside: dict[str, None] = {}  # what is billed beside the tokens, in order
         self._failure: TargetError | None = None
         self._committed = False
         self._open: dict[int, bool] = {}  # choice → whether it still waits for its finish reason
@@ -195,6 +229,10 @@ class ChatStream:
     def failed(self) -> bool:
         """Whether the next `feed` raises, with no part needed."""
         return self._failure is not None
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return unpriced(tuple(self._beside))
 
     @property
     def complete(self) -> bool:
@@ -253,6 +291,10 @@ class ChatStream:
         if usage:
             self.usage = read_usage(usage)
         choices = chunk.get("choices")
+        deltas = [one.get("delta") for one in choices if type(one) is dict] if type(choices) is list else []
+        self._beside.update(dict.fromkeys(_beside(chunk, deltas)))
+        if self._beside:
+            self.usage = self.usage._replace(extras=len(self._beside))
         if type(choices) is not list or not choices:
             if usage:
                 return Frame(raw, Kind.USAGE) if self._keep_usage else None
