@@ -1,6 +1,6 @@
 """What providers answer in the OpenAI chat dialect: completions, streams, usage, errors. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -55,11 +55,10 @@ def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
         raise Malformed("the answer's first choice has no message")
     if _settle_finishes(choices):
         raw = orjson.dumps(body)
-    beside = _beside(body, (choice["message"] for choice in choices if type(choice) is dict and choice.get("message")))
     usage = read_usage(_usage_in(body))
-    return Completion(
-        raw, body, usage._replace(extras=len(beside)) if beside else usage, losses=unpriced(beside) if beside else ()
-    )
+    if beside := _beside(body, choices, "message"):
+        return Completion(raw, body, usage._replace(extras=len(beside)), losses=unpriced(beside))
+    return Completion(raw, body, usage)
 
 
 # How a request is served at the price of its tokens; any other tier has a price of its own.
@@ -77,11 +76,13 @@ def unpriced(beside: Sequence[str]) -> tuple[str, ...]:
     return (f"the cost is not known: {', '.join(beside)} is billed beside the price of its tokens",) if beside else ()
 
 
-def _beside(body: Mapping[str, Any], messages: Iterable[Any]) -> list[str]:
+def _beside(body: Mapping[str, Any], choices: Sequence[Any], field: str) -> list[str]:
     """What an answer, or a piece of one, shows to be billed beside its tokens: its tier, and a search of the web."""
     found = tier_beside(body)
-    if any(type(one) is dict and one.get("annotations") and _cites(one["annotations"]) for one in messages):
-        found.append("a web search")
+    for choice in choices:
+        said = choice.get(field) if type(choice) is dict else None
+        if type(said) is dict and (noted := said.get("annotations")) and _cites(noted):
+            return [*found, "a web search"]
     return found
 
 
@@ -291,8 +292,8 @@ class ChatStream:
         if usage:
             self.usage = read_usage(usage)
         choices = chunk.get("choices")
-        deltas = [one.get("delta") for one in choices if type(one) is dict] if type(choices) is list else []
-        self._beside.update(dict.fromkeys(_beside(chunk, deltas)))
+        if beside := _beside(chunk, choices if type(choices) is list else (), "delta"):
+            self._beside.update(dict.fromkeys(beside))
         if self._beside:
             self.usage = self.usage._replace(extras=len(self._beside))
         if type(choices) is not list or not choices:
