@@ -137,8 +137,9 @@ class LiveAnswer:
         usage = source.usage
         if usage.source == "unknown":
             usage = Usage(
-                "estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs, run_ms=usage.run_ms
-            )
+                "estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs, run_ms=usage.run_ms,
+                extras=usage.extras,
+            )  # fmt: skip
         request_id, error = source.request_id, self.error
         await self._settle(self.receipt, self._won, outcome, usage, request_id, error=error, first_ms=self._first_ms)
 

@@ -37,7 +37,7 @@ class Completions(OpenAIChat):
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         chosen = options.take(body)
         first, *_ = chats = chats_of(body)
-        stream, facts = bool(first.get("stream")), chat_facts(first)
+        stream, facts = bool(first.get("stream")), _facts(first)
         wants_usage = bool((first.get("stream_options") or {}).get("include_usage"))
         return Request(
             Capability.CHAT, first, chosen, facts, stream, wants_usage, route, timeout, context=(body, chats)
@@ -114,7 +114,7 @@ class Chats:
         self._end = now + allowed
         self._callers_end = None if request.timeout is None else now + request.timeout
         _, bodies = request.context
-        facts = [request.facts, *(chat_facts(body) for body in bodies[1:])]
+        facts = [request.facts, *(_facts(body) for body in bodies[1:])]
         self._left = list(zip(bodies, facts, self._shares(facts), strict=True))
 
     @property
@@ -232,6 +232,13 @@ class Several:
         self._live, self.receipt = live, live.receipt
         self._decisions.append(live.receipt.id)
         return live
+
+
+def _facts(chat: Body) -> Facts:
+    """Who does not take `n` is asked again, and `top_logprobs` is half of what `logprobs` says: neither is a loss."""
+    facts = chat_facts(chat)
+    ours = facts.params & ({"n", "top_logprobs"} if "logprobs" in facts.params else {"n"})
+    return facts._replace(params=facts.params - ours, idle_params=facts.idle_params | ours) if ours else facts
 
 
 def _decisions(answers: list[Answer[Completion]]) -> str:

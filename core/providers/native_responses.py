@@ -6,7 +6,7 @@ from typing import Any
 from core.errors import TargetError
 from core.net.transport import Incoming
 from core.providers.api import Api, checked
-from core.providers.contract import Call, Reply
+from core.providers.contract import Call, Reply, lost
 from core.providers.frames import Frames
 from core.types.request import Native
 from core.wire.openai import Completion
@@ -31,6 +31,7 @@ async def whole(api: Api, answer: Incoming, call: Call, warnings: tuple[str, ...
         raise
     finally:
         answer.close()
+    warnings += lost(completion.losses, call.target, strict=False)
     return Reply(completion, completion.usage, api.said(answer.request_id), warnings)
 
 

@@ -20,6 +20,7 @@ from core.wire.openai import Completion
 
 # What /v1 overlooks without a word.
 _OWN = ("keep_alive", "options", "think", "thinking", "num_ctx", "top_k", "min_p", "repetition_penalty", "tool_choice")
+_ASKING = ("think", "thinking", "reasoning_effort")  # for thought
 _THOUGHTS = ("reasoning_content", "reasoning_details")  # of messages
 
 
@@ -36,7 +37,8 @@ class Ollama(OpenAIDialect):
     async def chat(self, call: Call) -> Reply[Completion]:
         if self._only_compatible:
             call, warnings = _without_own(call)
-            return (await super().chat(call))._replace(warnings=warnings)
+            reply = await super().chat(call)
+            return reply._replace(warnings=(*warnings, *reply.warnings))
         answer, asked, warnings = await self._opened(call, stream=False)
         try:
             raw = await answer.read(call.max_bytes)
@@ -68,7 +70,7 @@ class Ollama(OpenAIDialect):
         Many models do not think, which no list tells: those who refuse to are asked once more without.
         """
         body, asked, warnings = self._body(call, stream=stream)
-        left_out = (*warnings, f"thinking was left out: this model does not think ({call.target})")
+        left_out = _unthought(call, warnings)
         if call.target.model in self._thoughtless and not call.strict and body.pop("think", None):
             warnings = left_out
         try:
@@ -92,6 +94,14 @@ class Ollama(OpenAIDialect):
         if context and "num_ctx" not in options:
             body["options"] = {**options, "num_ctx": context}
         return body, asked, warnings
+
+
+def _unthought(call: Call, warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """The warnings once nothing of thinking is sent: how it would have been said is of no interest then."""
+    asked = tuple(name for name in _ASKING if call.body.get(name))
+    others = tuple(words for words in warnings if not words.startswith(asked))
+    why = f"{' and '.join(asked)} {'was' if len(asked) == 1 else 'were'} left out: this model does not think"
+    return (*others, f"{why} ({call.target})")
 
 
 def _without_own(call: Call) -> tuple[Call, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from core.config.settings import Account
 from core.errors import Malformed, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api, credentials
-from core.providers.contract import Call, Reply
+from core.providers.contract import Call, Reply, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
 from core.types.request import Native
@@ -70,7 +70,8 @@ class OpenAIDialect:
             raise
         finally:
             answer.close()
-        return Reply(completion, completion.usage, self._api.said(answer.request_id))
+        warnings = lost(completion.losses, call.target, strict=False)
+        return Reply(completion, completion.usage, self._api.said(answer.request_id), warnings)
 
     async def _respond(self, call: Call, native: Native) -> Reply[wire.Completion]:
         from core.providers import native_responses  # noqa: PLC0415 - for who is asked in this dialect
@@ -120,7 +121,8 @@ class OpenAIDialect:
             return await self._respond_in_stream(call, call.native)
         answer = await self._post(call, _CHAT, self.chat_body(call, stream=True))
         self._api.must_stream(answer)
-        several = (call.body.get("n") or 1) > 1
+        # What a search costs is seen in its citations, which come amid the words.
+        several = (call.body.get("n") or 1) > 1 or bool(call.body.get("web_search_options"))
         stream = wire.ChatStream(
             limit=call.max_bytes, keep_usage=call.wants_usage, secrets=self._api.secrets, several=several
         )

@@ -1,6 +1,6 @@
 """What providers answer in the OpenAI chat dialect: completions, streams, usage, errors. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -55,7 +55,41 @@ def read_completion(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
         raise Malformed("the answer's first choice has no message")
     if _settle_finishes(choices):
         raw = orjson.dumps(body)
-    return Completion(raw, body, read_usage(_usage_in(body)))
+    usage = read_usage(_usage_in(body))
+    if beside := _beside(body, choices, "message"):
+        return Completion(raw, body, usage._replace(extras=len(beside)), losses=unpriced(beside))
+    return Completion(raw, body, usage)
+
+
+# How a request is served at the price of its tokens; any other tier has a price of its own.
+_PLAIN_TIERS = (None, "", "default", "auto", "standard", "on_demand")
+
+
+def tier_beside(body: Mapping[str, Any]) -> list[str]:
+    """The tier that served an answer, if it is billed otherwise than the plain one."""
+    tier = body.get("service_tier")
+    return [] if tier in _PLAIN_TIERS else [f"service_tier {str(tier)[:50]}"]
+
+
+def unpriced(beside: Sequence[str]) -> tuple[str, ...]:
+    """What of the bill is not told by tokens, in words."""
+    return (f"the cost is not known: {', '.join(beside)} is billed beside the price of its tokens",) if beside else ()
+
+
+def _beside(body: Mapping[str, Any], choices: Sequence[Any], field: str) -> list[str]:
+    """What an answer, or a piece of one, shows to be billed beside its tokens: its tier, and a search of the web."""
+    found = tier_beside(body)
+    for choice in choices:
+        said = choice.get(field) if type(choice) is dict else None
+        if type(said) is dict and (noted := said.get("annotations")) and _cites(noted):
+            return [*found, "a web search"]
+    return found
+
+
+def _cites(annotations: Any) -> bool:
+    return type(annotations) is list and any(
+        type(one) is dict and one.get("type") == "url_citation" for one in annotations
+    )
 
 
 def _settle_finishes(choices: list[Any]) -> bool:
@@ -156,7 +190,7 @@ class ChatStream:
     """Reads a chat stream: bytes in, frames out, and usage, end and errors noticed on the way."""
 
     __slots__ = (
-        "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_several", "_splitter",
+        "_beside", "_committed", "_failure", "_keep_usage", "_open", "_secrets", "_several", "_splitter",
         "ended", "outputs", "usage",
     )  # fmt: skip
 
@@ -164,7 +198,8 @@ class ChatStream:
         self._splitter = sse.Splitter(limit)
         self._keep_usage = keep_usage
         self._secrets = secrets
-        self._several = several  # of several choices each must be seen to begin and to end
+        self._several = several  # each chunk is read: of several choices each must be seen to begin and to end
+        self._beside: dict[str, None] = {}  # what is billed beside the tokens, in order
         self._failure: TargetError | None = None
         self._committed = False
         self._open: dict[int, bool] = {}  # choice → whether it still waits for its finish reason
@@ -195,6 +230,10 @@ class ChatStream:
     def failed(self) -> bool:
         """Whether the next `feed` raises, with no part needed."""
         return self._failure is not None
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return unpriced(tuple(self._beside))
 
     @property
     def complete(self) -> bool:
@@ -253,6 +292,10 @@ class ChatStream:
         if usage:
             self.usage = read_usage(usage)
         choices = chunk.get("choices")
+        if beside := _beside(chunk, choices if type(choices) is list else (), "delta"):
+            self._beside.update(dict.fromkeys(beside))
+        if self._beside:
+            self.usage = self.usage._replace(extras=len(self._beside))
         if type(choices) is not list or not choices:
             if usage:
                 return Frame(raw, Kind.USAGE) if self._keep_usage else None

@@ -1,5 +1,6 @@
 """Answers of the Responses API ↔ chat completions: whole ones, usage and errors. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import orjson
 from core.errors import BadRequest, Malformed, ServerFault, StreamFailed, TargetError
 from core.types.usage import Usage
 from core.wire.assembly import usage_body
-from core.wire.openai import Completion, read_error, read_json, read_usage
+from core.wire.openai import Completion, read_error, read_json, read_usage, tier_beside, unpriced
 from core.wire.responses_items import Conversation, items_of
 from core.wire.responses_tools import texts_asked
 
@@ -68,7 +69,7 @@ def read_response(raw: bytes, secrets: tuple[str, ...] = ()) -> Completion:
         chat = completion_from(body)
     except (AttributeError, TypeError, KeyError):
         raise Malformed("the answer is no response") from None
-    return Completion(orjson.dumps(chat), chat, usage_from(body.get("usage")), raw)
+    return Completion(orjson.dumps(chat), chat, used_in(body), raw, unpriced(beside_in(body)))
 
 
 def completion_from(theirs: Mapping[str, Any]) -> Body:
@@ -107,6 +108,34 @@ def usage_from(theirs: Any) -> Usage:
             "completion_tokens_details": theirs.get("output_tokens_details"),
         }
     )
+
+
+def used_in(response: Mapping[str, Any]) -> Usage:
+    """The usage of a whole response, with what is billed beside it."""
+    return usage_from(response.get("usage"))._replace(extras=len(beside_in(response)))
+
+
+def beside_in(response: Mapping[str, Any]) -> list[str]:
+    """What of a whole response is not paid by its tokens: its tier, and each run of a tool at the provider."""
+    output = response.get("output")
+    kinds = [_run_there(item) for item in output] if type(output) is list else []
+    counts = Counter(kind for kind in kinds if kind)
+    return [*tier_beside(response), *(f"{count} {kind}" for kind, count in counts.items())]
+
+
+def _run_there(item: Any) -> str | None:
+    """The kind of a call that the provider carried out and bills, as far as is known: what is new here may be."""
+    kind = item.get("type") if type(item) is dict else None
+    if type(kind) is not str or not kind.endswith("_call") or kind in _UNBILLED or item.get("status") == "failed":
+        return None
+    return kind[:50]
+
+
+# Calls that the caller carries out, and those that cost their tokens alone.
+_UNBILLED = frozenset({
+    "function_call", "custom_tool_call", "computer_call", "local_shell_call", "apply_patch_call", "mcp_call",
+    "tool_search_call",
+})  # fmt: skip
 
 
 def usage_to(usage: Usage, *, estimates: bool = False) -> Body | None:

@@ -9,7 +9,8 @@ from core.errors import Malformed, StreamCut, TargetError
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire import sse
-from core.wire.responses_answers import failure, usage_from
+from core.wire.openai import unpriced
+from core.wire.responses_answers import beside_in, failure, used_in
 
 Body = dict[str, Any]
 
@@ -26,7 +27,7 @@ _MARKS = (b"response.completed", b"response.incomplete", b"response.failed", b'"
 class ResponsesStream:
     """Bytes in, the same events out as frames, and usage, end and errors noticed on the way."""
 
-    __slots__ = ("_committed", "_failure", "_secrets", "_splitter", "ended", "outputs", "usage")
+    __slots__ = ("_committed", "_failure", "_secrets", "_splitter", "ended", "losses", "outputs", "usage")
 
     def __init__(self, *, limit: int, secrets: tuple[str, ...] = ()) -> None:
         self._splitter = sse.Splitter(limit)
@@ -36,6 +37,7 @@ class ResponsesStream:
         self.ended = False
         self.usage = Usage()
         self.outputs = 0
+        self.losses: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -101,7 +103,8 @@ class ResponsesStream:
         if kind == "response.failed":
             raise failure(response.get("error") or {"message": "the response failed"}, self._secrets)
         if kind in _ENDS:
-            self.usage, self.ended = usage_from(response.get("usage")), True
+            self.usage, self.ended = used_in(response), True
+            self.losses = unpriced(beside_in(response))
             return Frame(raw, Kind.USAGE)
         if kind in _BEGINNINGS:
             return Frame(raw, Kind.META)

@@ -58,6 +58,20 @@ def test_a_prompt(client, provider):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_warnings_name_what_was_sent_and_is_lost(client, stream):
+    """Ollama takes no `n`, and is asked as often; of `top_logprobs` the caller has said nothing."""
+    fields: Any = {"model": "ollama/auto", "prompt": "Once", "stream": stream}
+    raw = client.completions.with_raw_response.create(**fields, n=2, logprobs=2)
+    assert [words.partition(":")[0] for words in raw.headers["x-patchbay-warnings"].split("; ")] == [
+        "logprobs was not sent"
+    ]
+    raw = client.completions.with_raw_response.create(**fields, n=2, extra_body={"strict": True})
+    assert "x-patchbay-warnings" not in raw.headers
+    found = raw.parse()
+    assert len(texts(found) if stream else found.choices) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 def test_several_prompts_are_one_answer(client, gateway, stream):
     before = calls(gateway)["openai"]
     options = {"stream_options": {"include_usage": True}} if stream else {}

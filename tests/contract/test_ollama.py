@@ -107,7 +107,27 @@ def test_a_model_that_does_not_think_answers_all_the_same(tmp_path, mode):
     assert [answer.text for answer in answers] == [f'Simulated answer from ollama ({MODEL}): you said "Hello".'] * 2
     assert [one.get("think") for one in sent] == ["low", None, None]
     for answer in answers:
-        assert "thinking was left out: this model does not think" in answer.headers.get("x-patchbay-warnings", "")
+        assert "reasoning_effort was left out: this model does not think" in answer.headers.get(
+            "x-patchbay-warnings", ""
+        )
+
+
+@modes
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({"reasoning_effort": "high"}, "reasoning_effort was"),
+        ({"reasoning_effort": "minimal"}, "reasoning_effort was"),
+        ({"think": True}, "think was"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking was"),
+        ({"thinking": {"type": "enabled"}, "reasoning_effort": "low"}, "thinking and reasoning_effort were"),
+    ],
+)
+def test_the_one_warning_names_what_was_asked(tmp_path, mode, asked, names):
+    answers, _ = talked(tmp_path, *[{"messages": [user("Hello")], **asked}] * 2, mode=mode)
+    for answer in answers:
+        said = f"{names} left out: this model does not think (ollama/{MODEL})"
+        assert answer.headers.get("x-patchbay-warnings") == said
 
 
 def test_who_is_strict_wants_that_refused(tmp_path):

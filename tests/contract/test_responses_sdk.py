@@ -196,6 +196,20 @@ def test_who_is_strict_is_answered_by_who_has_the_api(client, gateway, stream):
     assert "web_search_call" in [item.type for item in output]
 
 
+@BOTH
+def test_a_search_has_a_price_that_nobody_knows(client, gateway, stream):
+    """It is billed beside its tokens, so the cost is unknown, and not that of the tokens."""
+    raw = client.responses.with_raw_response.create(
+        model="openai/auto", input="search cats", tools=[SEARCH], stream=stream
+    )
+    found = raw.parse()
+    output = list(found)[-1].response.output if stream else found.output
+    assert "web_search_call" in [item.type for item in output]
+    receipt = gateway.receipt(raw.headers["x-patchbay-decision"])
+    assert receipt["cost_nano"] is None
+    assert "1 web_search_call is billed beside" in str(receipt["warnings"])
+
+
 def test_and_is_refused_where_nobody_else_may_answer(client):
     with pytest.raises(openai.BadRequestError) as raised:
         respond(client, "groq", "auto", tools=[WEATHER, SEARCH], extra_body={"strict": True})

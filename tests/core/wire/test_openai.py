@@ -589,6 +589,53 @@ class TestStreamUsage:
         assert reading.usage.total == 7
 
 
+CITED = [{"type": "url_citation", "url_citation": {"url": "https://example.com", "title": "Cats"}}]
+WAYS = pytest.mark.parametrize(
+    ("more", "message", "said"),
+    [
+        ({}, {}, None),
+        ({"service_tier": None}, {"annotations": []}, None),
+        ({"service_tier": "default"}, {"annotations": [{"type": "file_citation"}]}, None),
+        ({"service_tier": "on_demand"}, {"annotations": "x"}, None),
+        ({"service_tier": "priority"}, {}, "service_tier priority"),
+        ({"service_tier": ["x"]}, {}, "service_tier ['x']"),
+        ({}, {"annotations": CITED}, "a web search"),
+        ({"service_tier": "flex"}, {"annotations": CITED}, "service_tier flex, a web search"),
+    ],
+)
+
+
+class TestBesideTokens:
+    """What is billed at prices that nobody here knows makes the cost unknown, and is said."""
+
+    @WAYS
+    def test_in_an_answer(self, more, message, said):
+        body = {
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Cats", **message}}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2},
+            **more,
+        }
+        found = read_completion(orjson.dumps(body))
+        assert found.usage == Usage("reported", 5, output=2, extras=len(said.split(", ")) if said else 0)
+        assert [said in words for words in found.losses] == ([True] if said else [])
+
+    @WAYS
+    @pytest.mark.parametrize("late", [True, False])
+    def test_in_a_stream(self, more, message, said, late):
+        reading = stream(several=True)
+        pieces = [ROLE, HELLO, chunk({"content": " cats", **message}, **more), STOP]
+        for piece in [*pieces, USAGE] if late else [ROLE, USAGE, *pieces]:
+            reading.feed(piece)
+        reading.feed(DONE)
+        assert reading.usage == Usage("reported", 5, output=2, extras=len(said.split(", ")) if said else 0)
+        assert [said in words for words in reading.losses] == ([True] if said else [])
+
+    def test_a_tier_is_told_by_the_first_chunk(self):
+        tier = {"service_tier": "priority"}
+        _, reading = read([chunk({"content": "a"}, **tier), chunk({"content": "b"}, **tier), STOP, USAGE, DONE])
+        assert reading.usage.extras == 1
+
+
 class TestEnd:
     @pytest.mark.parametrize("parts", [[DONE], [ROLE, DONE], [ROLE, HELLO, DONE]])
     def test_done_without_a_reason_is_a_cut(self, parts):

@@ -62,6 +62,24 @@ class TestReading:
         _, frames = read(whole(told("response.web_search_call.in_progress", 1)))
         assert frames[1].kind is Kind.OUTPUT
 
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            ({"output": [{"type": "message"}, {"type": "function_call"}, {"type": "reasoning"}]}, None),
+            ({"output": [{"type": "web_search_call", "status": "failed"}], "service_tier": "default"}, None),
+            ({"output": [3, {"type": 3}], "service_tier": "auto"}, None),
+            ({"output": [{"type": "web_search_call", "status": "completed"}] * 2}, "2 web_search_call"),
+            ({"output": [{"type": "code_interpreter_call"}], "service_tier": "flex"},
+             "service_tier flex, 1 code_interpreter_call"),
+            ({"output": [{"type": "file_search_call"}, {"type": "image_generation_call"}]},
+             "1 file_search_call, 1 image_generation_call"),
+        ],
+    )  # fmt: skip
+    def test_what_is_billed_beside_tokens_is_said(self, more, said):
+        stream, _ = read(whole(*WORDS, **more))
+        assert stream.usage.extras == (len(said.split(", ")) if said else 0)
+        assert [said in words for words in stream.losses] == ([True] if said else [])
+
     def test_an_incomplete_response_is_an_end(self):
         stream, _ = read(whole(*WORDS, last="response.incomplete"))
         assert stream.ended
