@@ -111,9 +111,9 @@ class TestParameters:
         assert chat_facts({"messages": HI, "temperature": 1}).params == {"messages", "temperature"}
 
     def test_what_the_dialect_does_not_know_is_listed_and_not_judged(self):
-        facts = chat_facts({"messages": HI, "top_k": "many", "min_p": None, "temperature": 1})
-        assert facts.unknown_params == {"top_k", "min_p"}
-        assert facts.params == {"messages", "top_k", "min_p", "temperature"}
+        facts = chat_facts({"messages": HI, "acme_k": "many", "min_p": None, "temperature": 1})
+        assert facts.unknown_params == {"acme_k", "min_p"}
+        assert facts.params == {"messages", "acme_k", "min_p", "temperature"}
 
 
 class TestMessages:
