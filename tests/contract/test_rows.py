@@ -198,7 +198,7 @@ def test_a_plug_in_by_entry_point_chats_and_streams(installed, tmp_path):
 
 @modes
 @pytest.mark.parametrize(
-    ("words", "status", "error", "tries"), [("fail", 502, "ServerFault", 3), ("molt", 502, "Malformed", 3)]
+    ("words", "status", "error", "tries"), [("fail", 502, "ServerFault", 3), ("molt", 502, "AdapterBroken", 1)]
 )
 def test_a_plug_in_that_fails_is_an_attempt_that_failed(installed, tmp_path, mode, words, status, error, tries):
     installed(PARROT)

@@ -219,5 +219,5 @@ def test_attempts_that_may_be_billed_are_the_first_one_s_and_unpriced(tmp_path):
 def test_what_no_number_holds_and_bodies_as_deep_as_can_be(tmp_path):
     deep = json.loads("[" * 240 + "]" * 240)
     with servers(tmp_path, Provider(), 1) as gateway:
-        for fields in ({"top_k": 1e300}, {"deep": deep}):
+        for fields in ({"acme_k": 1e300}, {"deep": deep}):
             assert [how(ask(gateway, **fields)) for _ in range(2)] == ["miss", "hit"]

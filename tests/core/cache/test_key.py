@@ -111,7 +111,7 @@ def test_every_body_that_can_be_sent_has_one(more):
 
 
 def test_numbers_that_no_integer_holds():
-    assert len({key(top_k=value) for value in (1e300, -1e300, 1e19, 2.0**53, 3.0, 3.5)}) == 6
+    assert len({key(acme_k=value) for value in (1e300, -1e300, 1e19, 2.0**53, 3.0, 3.5)}) == 6
 
 
 def test_a_body_as_deep_as_can_be_sent():
