@@ -130,10 +130,7 @@ class Steps:
             raise
         receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
         if request.native is not None:
-            if receipt.cache == "miss" and self._native(won.candidate, request, request.native) is not None:
-                receipt.cache = "off"  # answers in the caller's dialect are not kept
-            receipt.warnings += self._uncached(won.candidate, request, request.native)
-            receipt.warnings += self._lost(won.candidate, request, request.native)
+            self._tell_of_native(receipt, won.candidate, request.native)
         substitution = self._substitution(request, won.candidate, plan.named)
         receipt.substituted = bool(substitution)
         receipt.warnings += substitution
@@ -186,8 +183,10 @@ class Steps:
             body = with_defaults(body, candidate.defaults)
         native = request.native
         if native is not None:
-            self._lost(candidate, request, native)
-            native = self._native(candidate, request, native)
+            passed = self._native(candidate, request, native)
+            if passed is None:
+                lost(native.losses, candidate.target, strict=request.options.strict)  # who is strict goes elsewhere
+            native = passed
         return Call(
             candidate.target,
             body,
@@ -224,17 +223,17 @@ class Steps:
             return native
         return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
 
-    def _lost(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
-        """What a target is not told that needs a translation; a strict request goes elsewhere."""
-        if not native.losses or self._native(candidate, request, native) is not None:
-            return ()
-        return lost(native.losses, candidate.target, strict=request.options.strict)
-
-    def _uncached(self, candidate: Candidate, request: Request, native: Native) -> tuple[str, ...]:
-        if request.options.cache not in {"write", "on"} or self._native(candidate, request, native) is None:
-            return ()
-        words = f"cache={request.options.cache} had no effect: {candidate.target} answers in the caller's dialect"
-        return (f"{words}, and only answers in ours are kept",)
+    def _tell_of_native(self, receipt: Receipt, candidate: Candidate, native: Native) -> None:
+        """What became of a body in another dialect: its translation's losses, or that its answer is not kept."""
+        request, cache = receipt.request, receipt.request.options.cache
+        if self._native(candidate, request, native) is None:
+            receipt.warnings += lost(native.losses, candidate.target, strict=request.options.strict)
+            return
+        if receipt.cache == "miss":
+            receipt.cache = "off"
+        if cache in {"write", "on"}:
+            words = f"cache={cache} had no effect: {candidate.target} answers in the caller's dialect"
+            receipt.warnings.append(f"{words}, and only answers in ours are kept")
 
     def affords(self, request: Request, candidate: Candidate, before: Sequence[tuple[Target, Usage]]) -> bool:
         """Whether the cap allows an attempt after those that gave no answer and are paid for."""

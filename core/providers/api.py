@@ -1,7 +1,8 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from yarl import URL
@@ -10,9 +11,13 @@ from core.config.settings import Account
 from core.errors import Malformed, RequestRefused, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.contract import HOP, Call, lost
+from core.providers.frames import Frames
 from core.providers.table import Row
 from core.wire import openai
 from core.wire.faults import cut
+
+if TYPE_CHECKING:  # whoever speaks the canonical dialect need not load it
+    from core.wire.canonical import ForeignStream
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LIST_BYTES = 4 * 2**20
@@ -104,6 +109,15 @@ class Api:
             answer.close()
             what = "an event stream" if kind == "text/event-stream" else f"a stream of {kind}"
             raise Malformed(f"the answer is not {what} ({came})", request_id=self.said(answer.request_id))
+
+    def frames(self, answer: Incoming, stream: "type[ForeignStream]", call: Call, warnings: tuple[str, ...]) -> Frames:
+        """An event stream of another dialect, read as a canonical one."""
+        self.must_stream(answer)
+        reader = stream(
+            model=call.target.model, created=int(time.time()), limit=call.max_bytes, keep_usage=call.wants_usage,
+            secrets=self.secrets,
+        )  # fmt: skip
+        return Frames(answer, reader, self.said(answer.request_id), warnings)
 
     async def refusal(self, answer: Incoming) -> TargetError:
         try:

@@ -48,15 +48,7 @@ class Cohere:
         body, losses = request_to({**call.body, "model": call.target.model, "stream": True})
         warnings = checked(losses, call)
         answer = await self._api.post(self._chat, body, call)
-        self._api.must_stream(answer)
-        stream = CohereStream(
-            model=call.target.model,
-            created=int(time.time()),
-            limit=call.max_bytes,
-            keep_usage=call.wants_usage,
-            secrets=self._api.secrets,
-        )
-        return Frames(answer, stream, self._api.said(answer.request_id), warnings)
+        return self._api.frames(answer, CohereStream, call, warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
         from core.wire.cohere_vectors import embed_to, embeddings_from  # noqa: PLC0415 - see above

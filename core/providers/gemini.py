@@ -48,15 +48,7 @@ class Gemini:
         body, losses = wire.request_to(call.body, call.target.model)
         warnings = checked(losses, call)
         answer = await self._api.post(self._url(call, "streamGenerateContent?alt=sse"), body, call)
-        self._api.must_stream(answer)
-        stream = GeminiStream(
-            model=call.target.model,
-            created=int(time.time()),
-            limit=call.max_bytes,
-            keep_usage=call.wants_usage,
-            secrets=self._api.secrets,
-        )
-        return Frames(answer, stream, self._api.said(answer.request_id), warnings)
+        return self._api.frames(answer, GeminiStream, call, warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
         texts, model = items(call.body["input"]), call.target.model

@@ -87,8 +87,6 @@ class Chat:
 
         async def attempt(candidate: Candidate) -> Reply[Completion]:
             call = self._call(candidate, request, media)
-            if form is FREE:
-                return await self._ask(candidate, request, call)
             return await form.at(candidate, call, partial(self._ask, candidate, request))
 
         ready = None if media is NO_MEDIA else partial(self._ready, request, media)

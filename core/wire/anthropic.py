@@ -102,10 +102,8 @@ def read_usage(usage: Any) -> Usage:
     )  # fmt: skip
 
 
-def unpriced(usage: Any) -> list[str]:
-    """What of the bill is not told by tokens, in words."""
-    found = _extras(usage) if type(usage) is dict else []
-    return [f"the cost is not known: {', '.join(found)} is billed beside the price of its tokens"] if found else []
+def unpriced(usage: Any) -> tuple[str, ...]:
+    return openai.unpriced(_extras(usage) if type(usage) is dict else [])
 
 
 def _extras(usage: Body) -> list[str]:

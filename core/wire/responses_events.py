@@ -1,5 +1,6 @@
 """A chat's stream as events of the Responses API, in its order: one item at a time, begun, filled and ended. Pure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ def broken(error: Body, response: Body, number: int, *, limited: bool) -> bytes:
     return event("error", number, said) + event("response.failed", number + 1, {"response": failed})
 
 
-class _Item:
+class _Item(ABC):
     """An item of the output while it is under way."""
 
     def __init__(self, emit: Emit, name: str, place: int) -> None:
@@ -40,10 +41,11 @@ class _Item:
         self.name = name
         self.place = place
 
+    @abstractmethod
     def begin(self) -> None: ...
 
-    def end(self, status: str) -> Body:
-        raise NotImplementedError
+    @abstractmethod
+    def end(self, status: str) -> Body: ...
 
     def left(self) -> tuple[Body, bool]:
         """What there is of it when the stream breaks, and whether it is ended: half a call must not be carried out."""

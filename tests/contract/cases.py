@@ -14,6 +14,9 @@ PROVIDERS = ("azure", "together", "openai")  # who is simulated unless a server 
 # In the order of the table.
 OTHERS = ("anthropic", "groq", "deepseek", "huggingface", "gemini", "cohere", "replicate", "local", "ollama")
 EVERYBODY = PROVIDERS + OTHERS
+# One of each way to stream; silence is read by the code that a dialect's providers share.
+AT_ONCE = ("gemini", "ollama")  # whose first event is output already, so that no pause comes before it
+DIALECTS = ("azure", "anthropic", "gemini", "cohere", "replicate", "ollama")
 NAMELESS = ("gemini", "ollama")  # who gives no request id
 JOBS = "replicate"  # has ids of predictions, and none before one was made
 THINKS = frozenset({"deepseek", "cohere"})  # their first output is not a word of the answer
@@ -164,9 +167,10 @@ def spread(cases: Iterable[Case]) -> list[tuple[Case, Mode, str]]:
     ]
 
 
-def everywhere(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Each of these, led by its case, at every provider; where it takes real time, at one."""
-    return [(provider, *row) for row in rows for provider in (PROVIDERS[:1] if row[0].timed else EVERYBODY)]
+def everywhere(rows: Iterable[tuple[Any, ...]], timed: Iterable[str] = PROVIDERS[:1]) -> list[tuple[Any, ...]]:
+    """Each of these, led by its case, at every provider; where it takes real time, at a few."""
+    found = [(provider, *row) for row in rows for provider in (timed if row[0].timed else EVERYBODY)]
+    return [one for one in found if not (one[1].timed and one[1].fault == "slow_chunks" and one[0] in AT_ONCE)]
 
 
 def named(given: object) -> str | None:

@@ -13,6 +13,7 @@ from core import errors
 from tests.contract.cases import (
     AFTER,
     BEFORE,
+    DIALECTS,
     EVERYBODY,
     HARMLESS,
     JOBS,
@@ -164,7 +165,7 @@ def test_what_is_no_fault_changes_nothing(gateways, provider, case, mode, route)
 # Nobody else is left: retries where they help, and an error that says who, what and what to do.
 
 
-@pytest.mark.parametrize(WHERE, everywhere(spread(BEFORE)), ids=named)
+@pytest.mark.parametrize(WHERE, everywhere(spread(BEFORE), timed=DIALECTS), ids=named)
 def test_the_only_target_fails(gateways, provider, case, mode, route):
     gateway = gateways(case.server, provider)
     gateway.fault(provider, case.fault)
@@ -348,7 +349,9 @@ def begun(provider: str, words: int | None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("provider", "case", "route"), everywhere((case, route) for case in AFTER for route in routes("stream")), ids=named
+    ("provider", "case", "route"),
+    everywhere(((case, route) for case in AFTER for route in routes("stream")), timed=DIALECTS),
+    ids=named,
 )
 def test_a_stream_that_breaks_after_output_ends_with_an_error(gateways, provider, case, route):
     gateway = gateways(case.server, provider)
