@@ -50,7 +50,7 @@ docs: $(VENV)/.test  ## write what is made from the source: tables of README.md,
 
 # What is tested is what runs: the other locks take their versions from that of the tests.
 lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
-	$(COMPILE) --extra local --extra aws --extra lambda --extra runtime --extra test -o tests/requirements.txt
+	$(COMPILE) --extra local --extra aws --extra lambda --extra runtime --extra sound --extra test -o tests/requirements.txt
 	$(COMPILE) $(TESTED) --extra local -o infra/local/requirements.txt
 	$(COMPILE) $(TESTED) --extra local --extra aws -o infra/requirements.txt
 	$(COMPILE) $(TESTED) --extra local --extra lambda --extra runtime -o infra/local/requirements-invoke.txt
@@ -59,6 +59,8 @@ lock: $(VENV)/.test  ## pin what pyproject.toml asks for, with hashes
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --quiet
 EXTRA_chat := --extra counting
+EXTRA_transcribe := --extra sound
+EXTRA_speak := --extra sound
 TESTED := --constraint tests/requirements.txt
 FUNCTIONS := $(patsubst functions/%/app.py,%,$(wildcard functions/*/app.py))
 
