@@ -56,15 +56,18 @@ class OpenAIAudio:
             own = {name: headers[name] for name in ("content-type", "content-length")}
             return await self._api.send(address(url), body, call, own)
 
+        http, its_response = client(send)
         async with sdk.AsyncOpenAI(
-            api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=client(send)
+            api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=http
         ) as openai:
-            asked = openai.audio.translations if form.path == wire.TRANSLATIONS else openai.audio.transcriptions
-            file = (audio.filename, View(audio.data), audio.mime)
-            async with asked.with_streaming_response.create(
-                file=file, model=fields.pop("model"), extra_body=fields
-            ) as response:
-                answer: Incoming = response.http_response.extensions[ANSWER]
+            response = await openai.post(
+                form.path,
+                cast_to=its_response,
+                body=fields,
+                files=[("file", (audio.filename, View(audio.data), audio.mime))],
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+        answer: Incoming = response.extensions[ANSWER]
         return answer, warnings
 
 
