@@ -217,6 +217,7 @@ def test_requests_for_speech():
         "wav",
     ]
     assert asked_for(Sound("opus", 48_000), ("mp3", "pcm")) == Sound("pcm", 24_000)
+    assert asked_for(Sound("wav", 8000), ("wav",)) == Sound("wav", 24_000)  # what they say, not what is wanted
     assert asked_for(Sound("opus"), ("mp3",)).kind == "mp3"
     body, losses = request_for("tts-1", {"input": "Hi", "sound": Sound(), "gender": "f", "own": 1}, Sound("mp3"))
     assert body == {"model": "tts-1", "input": "Hi", "voice": "alloy", "response_format": "mp3", "own": 1}
