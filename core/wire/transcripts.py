@@ -35,6 +35,7 @@ SOURCES: dict[str, tuple[type, ...]] = {
 ABOUT: dict[str, tuple[type, ...]] = {
     "audio_format": _TEXT, "filename": _TEXT, "known_speaker_names": _LIST, "known_speaker_references": _LIST,
 }  # fmt: skip
+TOLD = " told"  # where what is odd about a request, and answered all the same, is kept; no caller's field begins so
 _VOCABULARY = ("vocabulary", "keywords", "phrase_list", "phraseList")
 # What is said of the answer's form, or in other words in the canonical body.
 _OURS = frozenset({
@@ -81,6 +82,13 @@ def from_form(fields: Iterable[tuple[str, str]], kinds: Mapping[str, tuple[type,
         else:
             body[name] = _value(name, text, wanted)
     return body
+
+
+def check_about(given: Mapping[str, Any]) -> None:
+    """The types of what says where the audio is."""
+    for name, kinds in {**SOURCES, **ABOUT}.items():
+        if name in given:
+            check_type(name, given[name], kinds)
 
 
 def canonical(given: Mapping[str, Any], *, task: str = "transcribe", diarize: bool = False) -> tuple[Body, Wanted]:
