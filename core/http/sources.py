@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # few functions fetch
 Body = dict[str, Any]
 
 _FILES = frozenset({"file", "audio"})
-_KINDS = {**transcripts.PARAMS, **transcripts.SOURCES, **transcripts.ABOUT, **options.FIELDS}
+KINDS = {**transcripts.PARAMS, **transcripts.SOURCES, **transcripts.ABOUT, **options.FIELDS}
 _SETTING = "PATCHBAY_MAX_AUDIO_BYTES"
 _DATA_URL = re.compile(r"data:([^,;]{0,100})(?:;[^,]{0,100})?;base64,")
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})", re.DOTALL)
@@ -57,7 +57,7 @@ class Sources:
         file: _Given | None = None
         if is_form(headers):
             form = await read_form(receive, headers, settings.max_audio_bytes, _SETTING, _FILES)
-            body, file = transcripts.from_form(form.fields, _KINDS), _only(form.files)
+            body, file = transcripts.from_form(form.fields, KINDS), _only(form.files)
         else:
             body = await read_json(receive, headers, settings.max_body_bytes)
         body = {name: value for name, value in body.items() if value is not None}
