@@ -28,7 +28,7 @@ _DATA_URL = re.compile(r"data:([^,;]{0,100})(?:;[^,]{0,100})?;base64,")
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})", re.DOTALL)
 _AT_ONCE = 16  # files that are fetched
 _SAME = {"mp4": "m4a", "oga": "ogg", "opus": "ogg", "mpga": "mp3", "mpeg": "mp3", "wave": "wav", "weba": "webm"}
-_MIMES = {mime: kind for kind, mime in MIMES.items()} | {
+_MIMES = {mime: kind for kind, mime in MIMES.items() if kind not in _SAME} | {
     "audio/x-wav": "wav", "audio/wave": "wav", "audio/vnd.wave": "wav", "audio/mp3": "mp3", "audio/x-m4a": "m4a",
     "audio/m4a": "m4a", "audio/x-flac": "flac", "audio/opus": "ogg", "application/ogg": "ogg", "video/webm": "webm",
     "audio/aacp": "aac", "audio/x-aac": "aac",
@@ -192,7 +192,7 @@ async def _measured(given: _Given, settings: Settings, said: list[tuple[str, str
     if len(given.data) > settings.max_audio_bytes:
         words = f"{given.where} has {len(given.data)} bytes of audio; at most {settings.max_audio_bytes} are taken"
         raise BodyTooLarge(f"{words} ({_SETTING}).", param=given.where, code="audio_too_large")
-    from core.audio import measure  # noqa: PLC0415 - few functions hear
+    from core.audio.measuring import measure  # noqa: PLC0415 - few functions hear
 
     try:
         found = await asyncio.to_thread(measure, given.data)
@@ -207,7 +207,7 @@ async def _measured(given: _Given, settings: Settings, said: list[tuple[str, str
         )
     for what, kind in said:
         if kind and _SAME.get(kind, kind) != _SAME.get(found.kind, found.kind):
-            told.append(f"{what} says {kind}, but the audio is {found.kind}: it was sent as that")
+            told.append(f"{what} says {kind}, but the audio is {found.kind}: it was taken for that")
     return Audio(given.data, found.kind, found.codec, found.ms, found.rate, found.channels, given.name)
 
 

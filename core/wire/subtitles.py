@@ -16,6 +16,7 @@ _LEAST = 0.04  # seconds; a cue has to have an end after its beginning
 _FULL = _LINE  # columns from which on the end of a sentence ends a cue
 _ENDS = tuple(".?!…。？！")
 _PIECES = re.compile(r"\S+")
+_NO_MARKUP = str.maketrans("<>", "‹›")  # SRT has no way to escape what players take for its tags
 _NEAR = 40  # characters within which a word is looked for in its text
 
 
@@ -41,7 +42,7 @@ def srt(transcript: Transcript) -> str:
     for number, cue in enumerate(cues(transcript, named=True), 1):
         named = f"{_plain(cue.speaker)}: " if cue.speaker and cue.speaker != before else ""
         before = cue.speaker
-        text = _wrapped(named + cue.text.replace("-->", "->"))
+        text = _wrapped(named + cue.text).translate(_NO_MARKUP)
         blocks.append(f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{text}\n")
     return "\n".join(blocks)
 
@@ -154,7 +155,8 @@ def _pieces(segment: Segment) -> Iterator[_Piece]:
         start, end = found.span()
         glued = False
         for first, last in _cuts(text, start, end):
-            yield _Piece(text[first:last], at(first), at(last, ends=True), glued)
+            begin, stop = _said(text, first, last)
+            yield _Piece(text[first:last], at(begin), at(stop, ends=True), glued)
             glued = True
 
 
@@ -167,6 +169,12 @@ def _cuts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield first, place
             first = place
     yield first, end
+
+
+def _said(text: str, first: int, last: int) -> tuple[int, int]:
+    """Where what is said begins and ends: not the signs around it, which take no time."""
+    spoken = [place for place in range(first, last) if text[place].isalnum()]
+    return (spoken[0], spoken[-1] + 1) if spoken else (first, last)
 
 
 class _Times:

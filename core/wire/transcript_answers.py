@@ -151,8 +151,7 @@ def _segment(segment: Segment, number: int) -> Body:
 
 
 def _shown(segment: Segment) -> Body:
-    said = {name: value for name, value in segment._asdict().items() if name != "words"}
-    return said | ({"words": [_word(one, "text") for one in segment.words]} if segment.words else {})
+    return {name: value for name, value in segment._asdict().items() if name != "words"}
 
 
 def _word(word: Word, name: str) -> Body:
@@ -162,7 +161,9 @@ def _word(word: Word, name: str) -> Body:
 
 
 def _words(transcript: Transcript) -> Sequence[Word]:
-    return transcript.words or tuple(word for one in transcript.segments for word in one.words)
+    """With who said them, where segments tell both."""
+    inside = [word._replace(speaker=word.speaker or one.speaker) for one in transcript.segments for word in one.words]
+    return inside if len(inside) >= len(transcript.words) else transcript.words
 
 
 def _speakers(transcript: Transcript) -> list[Body]:

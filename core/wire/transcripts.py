@@ -126,7 +126,7 @@ def transcript_facts(body: Mapping[str, Any]) -> Facts:
     return Facts(
         features=_features(body),
         params=params,
-        unknown_params=params - PARAMS.keys(),
+        unknown_params=frozenset(params - PARAMS.keys()),
         input_tokens=seconds * _TOKENS_A_SECOND + len(body.get("prompt", "")) // 4,
         max_output=seconds * _TOKENS_A_SECOND + 100,
         longest=0,  # what is too long for a model is heard in parts
