@@ -17,8 +17,14 @@ from core.wire.languages import space_in
 Send = Callable[[Audio], Awaitable[Reply[Transcript]]]  # of one request
 Billed = Callable[[int], int]  # milliseconds of one request → those that are paid for
 
-_KINDS = ("flac", "wav", "mp3", "ogg")  # what parts are made of, the best first: nothing is lost in the first two
-_SMALL = ("ogg", "mp3", "flac", "wav")  # the same where it is bytes that are too many
+_KINDS = (
+    "flac",
+    "wav",
+    "mp3",
+    "m4a",
+    "ogg",
+)  # what parts are made of, the best first: nothing is lost in the first two
+_SMALL = ("ogg", "m4a", "mp3", "flac", "wav")  # the same where it is bytes that are too many
 _SHORTEST = 20_000  # milliseconds; a part that is refused as too large is not cut any further
 _ROOM = 0.98  # of a limit of seconds, which a provider measures by its own rule
 
@@ -122,13 +128,13 @@ class Hearing:
 
 
 async def _cut(audio: Audio, hears: Hears, *, whole: bool) -> list[_Part]:
-    from core.audio import cut  # noqa: PLC0415 - most audio is heard as it came
+    from core.audio.cutting import cut  # noqa: PLC0415 - most audio is heard as it came
 
     too_long = hears.most_seconds is not None and audio.ms > hears.most_seconds * 1000
     order = _KINDS if (too_long or audio.kind not in hears.kinds) and not whole else _SMALL
     kind = next((one for one in order if one in hears.kinds), "wav")
     seconds = None if hears.most_seconds is None else hears.most_seconds * _ROOM
-    found = await asyncio.to_thread(cut, audio.data, seconds, hears.most_bytes, kind)
+    found = await asyncio.to_thread(lambda: list(cut(audio.data, seconds, hears.most_bytes, kind)))
     return [_Part(one.start_ms / 1000, one.audio) for one in found]
 
 

@@ -184,8 +184,8 @@ class _Times:
         low = text.lower()
         if len(low) != len(text):  # some letters are two when they are small: then places would not be the same
             low = text
-        self._places, self._times = [0], [segment.start]
-        place = 0
+        place, end = _said(text, 0, len(text))
+        self._places, self._times = [place], [segment.start]
         for word in segment.words:
             sought = word.text.strip().strip(".,;:?!…\"'«»“”").lower()
             found = low.find(sought, place, place + len(sought) + _NEAR) if sought else -1
@@ -194,7 +194,7 @@ class _Times:
             self._add(found, word.start)
             place = found + len(sought)
             self._add(place, word.end)
-        self._add(len(text), segment.end)
+        self._add(end, segment.end)
 
     def _add(self, place: int, seconds: float) -> None:
         if place > self._places[-1] or (place == self._places[-1] and seconds > self._times[-1]):
@@ -206,8 +206,8 @@ class _Times:
         first = bisect_left(self._places, place)
         if ends and self._places[first : first + 1] == [place]:  # it ends before the pause that follows
             return self._times[first]
-        if after >= len(self._places):
-            return self._times[-1]
+        if not 0 < after < len(self._places):
+            return self._times[-1 if after else 0]
         left, right = self._places[after - 1], self._places[after]
         share = (place - left) / (right - left)
         return self._times[after - 1] + share * (self._times[after] - self._times[after - 1])

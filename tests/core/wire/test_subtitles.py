@@ -2,6 +2,7 @@
 
 import io
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import webvtt
@@ -36,12 +37,14 @@ def seconds(time):
     return int(hours) * 3600 + int(minutes) * 60 + float(rest)
 
 
-def parsed_srt(text):
-    return [(seconds(one.start), seconds(one.end), one.text) for one in webvtt.from_buffer(io.StringIO(text), "srt")]
+def parsed_srt(text: str) -> list[tuple[float, float, str]]:
+    found: Any = webvtt.from_buffer(io.StringIO(text), "srt")
+    return [(seconds(one.start), seconds(one.end), one.text) for one in found]
 
 
-def parsed_vtt(text):
-    return list(webvtt.from_string(text))
+def parsed_vtt(text: str) -> list[Any]:
+    found: Any = webvtt.from_string(text)
+    return list(found)
 
 
 @pytest.mark.parametrize("timed", [True, False])
@@ -88,7 +91,9 @@ def test_speakers_are_voices_in_vtt_and_names_in_srt():
 
 
 def test_two_who_speak_at_once_are_both_shown():
-    made = transcript(segment("A long sentence of mine.", 0.0, 4.0, "A"), segment("No.", 1.0, 2.0, "B"))
+    made = transcript(
+        segment("A long sentence of mine.", 0.0, 4.0, "A", timed=False), segment("No.", 1.0, 2.0, "B", timed=False)
+    )
     assert [(one.speaker, one.start, one.end) for one in subtitles.cues(made)] == [("A", 0.0, 4.0), ("B", 1.0, 2.0)]
 
 
