@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -17,6 +18,7 @@ from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from infra.local.simulators import signal
+from tests.harness import Server, server
 
 BOTH = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE})
 ALL = frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS, Feature.TO_ENGLISH})
@@ -158,3 +160,12 @@ def plugged(*rows: Row) -> Iterator[None]:
     points = [Point(one) for one in rows or ROWS]
     with mock.patch.object(registry, "entry_points", lambda group: points if group == registry.ENTRY_POINTS else []):
         yield
+
+
+@contextmanager
+def serving(home: Path, *rows: Row, **environ: str) -> Iterator[Server]:
+    """A server whose only providers these are."""
+    forget()
+    with plugged(*rows), server(home, **KEYS, **environ) as running:
+        yield running
+    forget()
