@@ -10,7 +10,7 @@ from unittest import mock
 import orjson
 
 from core.capabilities import Capability, Feature
-from core.errors import ServerFault, TooManyInputs
+from core.errors import Overloaded, ServerFault, TooManyInputs
 from core.providers import registry
 from core.providers.contract import Call, Reply
 from core.providers.table import Hears, Row
@@ -45,6 +45,8 @@ class Ears:
         self.asked.append(call)
         if error := FAILS.get(self.row.name):
             raise error
+        if len(self.asked) > FAILS_AFTER.get(self.row.name, len(self.asked)):
+            raise Overloaded("enough for today")
         audio: Audio = call.body["audio"]
         if audio.ms > MOST_MS.get(self.row.name, audio.ms):
             raise TooManyInputs("that is too much at once", provider_status=413)
@@ -89,6 +91,7 @@ class Live:
         self._frames = []
 
 
+FAILS_AFTER: dict[str, int] = {}  # so many answers
 FAILS: dict[str, Exception] = {}
 MOST_MS: dict[str, int] = {}
 LIVE_BREAKS: list[int] = []
@@ -100,7 +103,7 @@ def asked_of(name: str) -> list[Call]:
 
 
 def forget() -> None:
-    for one in (FAILS, MOST_MS, LIVE_BREAKS):
+    for one in (FAILS, FAILS_AFTER, MOST_MS, LIVE_BREAKS):
         one.clear()
     for calls in _ASKED.values():
         calls.clear()
