@@ -106,7 +106,7 @@ def test_base64_in_its_usual_forms(gateway, text):
 
 def test_an_address_is_fetched(gateway):
     def serve(path, _headers, _body):
-        return (200, "audio/mpeg", WAV) if path.endswith(".wav") else (404, "text/plain", b"")
+        return (200, "audio/mpeg", WAV) if path.startswith("/a/hello.wav") else (404, "text/plain", b"")
 
     with upstream(serve) as url:
         body = gateway.http.post(NATIVE, json={"audio_url": f"{url}/a/hello.wav?sig=secret"}).json()
@@ -203,7 +203,7 @@ def test_nobody_answers_who_would_lose_what_is_wanted(gateway, fields, asked):
     assert tried & {"second", "plain"} == asked
     for name in ("ears", "second"):
         del ears.FAILS[name]
-        assert ask(gateway, provider=name, **fields).json()["provider"] == name
+        assert ask(gateway, provider=name, **fields).headers["x-patchbay-provider"] == name
 
 
 def test_a_failure_is_the_next_ones_chance(gateway):
@@ -252,7 +252,7 @@ def test_parts_that_were_heard_are_paid_for_when_another_fails(gateway):
     assert body["text"] == " ".join(LONG)
     first, second = body["attempts"]
     assert (first["provider"], first["outcome"], second["provider"]) == ("short", "failed", "ears")
-    assert first["cost"]["nano_usd"] > 0
+    assert body["usage"]["audio_ms"] > sum(one.body["audio"].ms for one in ears.asked_of("ears"))
 
 
 def test_who_spoke_is_not_asked_of_who_hears_only_parts(gateway):
