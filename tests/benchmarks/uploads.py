@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+from unittest import mock
 
 import httpx
 
@@ -48,7 +49,7 @@ def audio(kind: str) -> bytes:
 
     made, chance = io.BytesIO(), np.random.default_rng(1)
     with av.open(made, "w", format=kind) as out:
-        stream = out.add_stream(KINDS[kind], rate=16_000)
+        stream: Any = out.add_stream(KINDS[kind], rate=16_000)
         stream.bit_rate = 64_000
         out.start_encoding()
         while made.tell() < SIZE:
@@ -134,10 +135,10 @@ def _serve() -> None:
             return deaf
 
     points: Any = [Point]
-    registry.entry_points = lambda group: points if group == registry.ENTRY_POINTS else []
     import uvloop
 
-    uvloop.run(serve(as_json=True))
+    with mock.patch.object(registry, "entry_points", lambda group: points if group == registry.ENTRY_POINTS else []):
+        uvloop.run(serve(as_json=True))
 
 
 if __name__ == "__main__":

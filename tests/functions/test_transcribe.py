@@ -3,10 +3,12 @@
 import base64
 import json
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
 
+from core.audio.cutting import cut
 from core.errors import CredentialRefused, Overloaded, RequestRefused
 from infra.local.simulators import signal
 from tests.contract import ears
@@ -270,29 +272,11 @@ def test_what_turns_out_too_large_is_halved(gateway):
 
 
 def test_another_kind_is_made_for_who_does_not_take_it(gateway):
-    out = _packed(WAV, "ogg", "libopus")
+    out = bytes(next(iter(cut(WAV, kind="ogg"))).audio.data)
     assert ask(gateway, audio=out, provider="short").json()["text"] == SAID
     assert ears.asked_of("short")[0].body["audio"].kind == "flac"
     assert ask(gateway, audio=out, provider="ears").json()["text"] == SAID
     assert ears.asked_of("ears")[0].body["audio"].data == out
-
-
-def _packed(data: bytes, kind: str, codec: str) -> bytes:
-    import io
-
-    import av
-
-    made = io.BytesIO()
-    with av.open(io.BytesIO(data)) as given, av.open(made, "w", format=kind) as out:
-        stream = out.add_stream(codec, rate=48000)
-        resampler = av.AudioResampler("s16", "mono", 48000)
-        for frame in given.decode(audio=0):
-            for one in resampler.resample(frame):
-                out.mux(stream.encode(one))
-        for one in resampler.resample(None):
-            out.mux(stream.encode(one))
-        out.mux(stream.encode(None))
-    return made.getvalue()
 
 
 class TestStreams:
@@ -324,7 +308,7 @@ class TestStreams:
         ]
 
     def test_times_of_words_are_in_the_last_event(self, gateway):
-        fields = {"response_format": "verbose_json", "timestamp_granularities": ["word"], "provider": "live"}
+        fields: Any = {"response_format": "verbose_json", "timestamp_granularities": ["word"], "provider": "live"}
         events = sse(ask(gateway, OPENAI, stream=True, **fields).text)
         assert [one["text"] for one in events[-1]["words"]] == SAID.split()
 
