@@ -1,6 +1,7 @@
 """A provider of the tests' own that really hears what it is sent, and says what it was sent."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,10 @@ def spoken(*texts: str, rate: int = 16_000, gap: float = 0.6) -> bytes:
     for number, text in enumerate(texts):
         pieces += [signal.say(text, speaker=number % 2, rate=rate), signal.silence(gap, rate)]
     return signal.wav(np.concatenate(pieces) if pieces else signal.silence(1.0, rate), rate)
+
+
+def encoded(data: bytes) -> str:
+    return b64encode(data).decode()
 
 
 class Ears:

@@ -56,7 +56,7 @@ def gateway(running):
 
 
 def encoded(data: bytes = WAV) -> str:
-    return base64.b64encode(data).decode()
+    return ears.encoded(data)
 
 
 def ask(gateway: Server, route: str = NATIVE, audio: bytes = WAV, **fields) -> httpx.Response:
