@@ -208,10 +208,6 @@ class Settings:
     max_audio_seconds: float = _setting(
         "PATCHBAY_MAX_AUDIO_SECONDS", SECONDS, 14_400.0, "Longest audio of a request", "limits.max_audio_seconds"
     )
-    audio_buckets: tuple[str, ...] = _setting(
-        "PATCHBAY_AUDIO_BUCKETS", LIST, (), "S3 buckets that requests may name audio in (s3://bucket/key)",
-        "service.audio_buckets", live=False,
-    )  # fmt: skip
     vocabulary: tuple[str, ...] = _setting(
         "PATCHBAY_VOCABULARY",
         LIST,
@@ -228,6 +224,10 @@ class Settings:
         "PATCHBAY_FETCH_PRIVATE", kinds.PLACES, (),
         "Hosts and networks that such addresses may lead to though they are not public", "service.fetch_private",
         live=False,
+    )  # fmt: skip
+    audio_buckets: tuple[str, ...] = _setting(
+        "PATCHBAY_AUDIO_BUCKETS", LIST, (), "S3 buckets that requests may name audio in (s3://bucket/key)",
+        "service.audio_buckets", live=False,
     )  # fmt: skip
     proxy: bool = _setting(
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls",
