@@ -56,9 +56,7 @@ class Api:
     def url(self, path: str) -> URL:
         return address(self.root + path)
 
-    async def post(
-        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
-    ) -> Incoming:
+    async def post(self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None) -> Incoming:
         """The head of an answer that is no refusal; its body is still to be read.
 
         A body that is made already goes as it is, with the content type that `headers` say.

@@ -17,11 +17,12 @@ from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire import gemini_audio as wire
 from core.wire.gemini_answers import read_error
+from core.wire.heard import hearing
 
 
 class GeminiAudio:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        self._api = Api.of(row, account, transport, read_error)
+        self._api = Api.of(row, account, transport, hearing(read_error))
         self._api.root = rooted(self._api.root)
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
@@ -41,7 +42,10 @@ class GeminiAudio:
         answer = await self._api.post(self._url(call, "streamGenerateContent?alt=sse"), body, call)
         self._api.must_stream(answer)
         reader = wire.GeminiSpeech(
-            characters=len(call.body["input"]), model=call.target.model, limit=call.max_bytes, secrets=self._api.secrets
+            characters=len(call.body["input"]),
+            model=call.target.model,
+            limit=call.max_bytes,
+            secrets=self._api.secrets,
         )
         source = Frames(answer, reader, self._api.said(answer.request_id), warnings)
         try:

@@ -9,12 +9,13 @@ from core.providers.table import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.feature_extraction import read_error
+from core.wire.heard import hearing
 from core.wire.huggingface_audio import heard_to, path_of, transcript_from
 
 
 class HuggingFaceAudio:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        self._api = Api.of(row, account, transport, read_error)
+        self._api = Api.of(row, account, transport, hearing(read_error))
         self._api.root = self._api.root.removesuffix("/v1")
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
@@ -23,7 +24,7 @@ class HuggingFaceAudio:
         url = self._api.url(path_of(call.target.model))
         theirs, answer = await self._api.post_json(url, body, call, {"content-type": kind})
         try:
-            made = transcript_from(theirs, call.body)
+            made = transcript_from(theirs, call.body, self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise

@@ -38,13 +38,17 @@ _HEARD = {
     "propertyOrdering": ["language", "segments"],
 }
 _WRITE = "Write down what is said in this audio, word for word, in the language in which it is said."
-_TO_ENGLISH = "Write down in English what is said in this audio, in whatever language it is said; translate faithfully."
+_TO_ENGLISH = (
+    "Write down in English what is said in this audio, in whatever language it is said; translate faithfully."
+)
 _HOW = (
     "Give a segment for each sentence, with when it begins and when it ends. Write nothing that is not said. "
     "Where nobody speaks, give no segments."
 )
 _TELLS = frozenset({"language", "languages", "prompt", "vocabulary", "temperature"})
-_SAYS = frozenset({"input", "voice", "language", "style", "speed", "instructions", "sound", "gender", "boundaries", "ssml"})
+_SAYS = frozenset(
+    {"input", "voice", "language", "style", "speed", "instructions", "sound", "gender", "boundaries", "ssml"}
+)
 _VOICE = "Kore"
 _TAKES_STYLE = (3, 8)  # from here on what is to be said is said as it stands; before, how was written into it
 _PCM = re.compile(r"audio/(?:l16|pcm)\b", re.IGNORECASE)
@@ -95,7 +99,7 @@ def transcript_from(theirs: Any, body: Mapping[str, Any]) -> tuple[Transcript, U
         found = [_segment(one) for one in said["segments"]]
         text = joined(segment.text for segment in found)
         timed = placed(found, duration, needed="segment" in (body.get("timestamps") or ()))
-    language = "en" if to_english else _word(said.get("language"))
+    language = "en" if to_english else _word(said.get("language")) or body.get("language")
     return Transcript(text, language if text else None, duration, timed, reason=None if text else NOBODY), usage
 
 
@@ -183,7 +187,9 @@ class GeminiSpeech(ForeignStream):
         answers.refuse_blocked(data)
         frames: list[Frame] = []
         for candidate in data.get("candidates") or ():
-            frames += [self._piece(part["inlineData"]) for part in answers.parts_of(candidate) if part.get("inlineData")]
+            frames += [
+                self._piece(part["inlineData"]) for part in answers.parts_of(candidate) if part.get("inlineData")
+            ]
             if reason := candidate.get("finishReason"):
                 self._finish(reason)
         return [frame for frame in frames if frame.raw]
