@@ -55,7 +55,9 @@ def transcript_from(theirs: Any, body: Mapping[str, Any], secrets: tuple[str, ..
     found = [_segment(one, duration) for one in chunks]
     segments = placed(found, duration, needed=needed)
     text = text or joined(one.text for one in found)
-    return Transcript(text, body.get("language") if text else None, duration, segments, reason=None if text else NOBODY)
+    return Transcript(
+        text, body.get("language") if text else None, duration, segments, reason=None if text else NOBODY
+    )
 
 
 def _segment(one: Any, duration: float) -> Segment:

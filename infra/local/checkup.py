@@ -25,6 +25,7 @@ from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
 from core.providers.table import Row
+from core.types.pieces import Pieces
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
@@ -36,7 +37,13 @@ class _Listening(Transport):
     skew: float | None = None
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None, *, idle: float = 60.0
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | Pieces | None = None,
+        *,
+        idle: float = 60.0,
     ) -> Incoming:
         answer = await super().send(method, url, headers, body, idle=idle)
         date = answer.header("date")

@@ -7,12 +7,14 @@ Beside what every simulator does, a user who writes `simulate:SAFETY`, or any ot
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from math import log
+from dataclasses import replace
+from math import ceil, log
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
+from infra.local.simulators import gemini_audio
 from infra.local.simulators import gemini_checks as checks
 from infra.local.simulators.answers import Answer, ToolCall, answers, prompt_tokens, tokens
 from infra.local.simulators.checks import RequestError
@@ -29,16 +31,17 @@ ASKED = re.compile(r"simulate:([A-Z_]+)")
 MODALITIES = {"image_url": "IMAGE", "input_audio": "AUDIO", "file": "DOCUMENT"}
 
 
-def generate(call: Call) -> Reply:
-    said = _said(call)
-    return said if isinstance(said, Reply) else json_reply(said.whole())
+def generate(call: Call) -> Reply | Stream:
+    said = _said(call, streams=False)
+    return json_reply(said.whole()) if isinstance(said, _Said) else said
 
 
 def generate_stream(call: Call) -> Reply | Stream:
-    said = _said(call)
-    if isinstance(said, Reply):
+    streams = parse_qs(call.request.query).get("alt") == ["sse"]
+    said = _said(call, streams=streams)
+    if not isinstance(said, _Said):
         return said
-    if parse_qs(call.request.query).get("alt") != ["sse"]:
+    if not streams:
         return json_reply(list(said.chunks()))
     chunks = [_event(chunk) for chunk in said.chunks()]
     ends = len(chunks) - said.endings
@@ -46,13 +49,21 @@ def generate_stream(call: Call) -> Reply | Stream:
     return Stream(headers, (), tuple(chunks[:ends]), tuple(chunks[ends:]), _event(google(500)))
 
 
-def _said(call: Call) -> "_Said | Reply":
+def _said(call: Call, *, streams: bool) -> "_Said | Reply | Stream":
     model = call.names["model"]
+    if len(call.request.body) > gemini_audio.MOST_BYTES:
+        return invalid(f"Request payload size exceeds the limit: {gemini_audio.MOST_BYTES} bytes.", None)
     if model in call.vendor.embedders:
         words = f"models/{model} is not found for API version v1beta, or is not supported for generateContent."
         return refusal(call.vendor, 404, words)
     try:
-        return _Said(call, read(call, checks.GENERATE))
+        body = read(call, checks.GENERATE)
+        config = body.get("generationConfig") or {}
+        gemini_audio.check(config, model)
+        if gemini_audio.speaks(model):
+            checks.check_generate(body, model)
+            return gemini_audio.spoken(call, body, config, streams=streams, error=_event(google(500)))
+        return _Said(call, body)
     except RequestError as error:
         return invalid(error.message, error.param)
     except SchemaError as error:
@@ -103,10 +114,15 @@ class _Said:
         words = ASKED.search(last_words(asked))
         self._wanted = words[1] if words else None
         self._answers = answers(asked, call.vendor.name, self.model)
+        found = gemini_audio.heard(body, config)
+        if found is not None and not self._wanted:
+            self._answers = (replace(self._answers[0], text=found[0], tool_calls=(), finish_reason="stop"),)
         self.endings = 1 if self._wanted == "BLOCKED" else len(self._answers)
         media = [part["type"] for message in asked["messages"] for part in parts_of(message)]
         counted = {kind: media.count(kind) for kind in MODALITIES if kind in media}
         sound = counted.get("input_audio", 0) * AUDIO_TOKENS
+        if found is not None:
+            sound = ceil(found[1] * gemini_audio.TOKENS_A_SECOND)
         self.prompt = prompt_tokens(asked) + sound
         images = counted.get("image_url", 0) * 85
         parts = {"TEXT": self.prompt - sound - images, "IMAGE": images, "AUDIO": sound}

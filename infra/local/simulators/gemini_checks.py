@@ -25,8 +25,20 @@ PART: dict[str, Any] = {
     "videoMetadata": "object",
     "mediaResolution": "object",
     "partMetadata": "object",
+    "speechMetadata": {"style": "string", "speaker": "string"},
 }  # fmt: skip
-DATA = tuple(name for name in PART if name not in {"thought", "thoughtSignature", "partMetadata", "mediaResolution"})
+DATA = tuple(
+    name
+    for name in PART
+    if name
+    not in {
+        "thought",
+        "thoughtSignature",
+        "partMetadata",
+        "mediaResolution",
+        "speechMetadata",
+    }
+)
 CONTENT = {"role": "string", "parts": [PART]}
 DECLARATION = {
     "name": "string", "description": "string", "behavior": "string", "parameters": "object",

@@ -29,14 +29,16 @@ def recognise(call: Call) -> Reply:
         data, parameters = _asked(call)
         heard = recording(data)
         timed = parameters.get("return_timestamps", False)
-        if heard.seconds > WINDOW and not timed:
-            words = "You have passed more than 3000 mel input features (> 30 seconds): set return_timestamps"
-            raise RequestError(words)
     except RequestError as error:
         return invalid(vendor, error.message, None, None)
     except DeafError:
         return invalid(vendor, "Malformed soundfile", None, None)
-    return json_reply({"text": f" {heard.text}" if heard.text else "", **({"chunks": _chunks(heard)} if timed else {})})
+    if heard.seconds > WINDOW and not timed:
+        words = "You have passed more than 3000 mel input features (> 30 seconds): set return_timestamps"
+        return invalid(vendor, words, None, None)
+    return json_reply(
+        {"text": f" {heard.text}" if heard.text else "", **({"chunks": _chunks(heard)} if timed else {})}
+    )
 
 
 def _asked(call: Call) -> tuple[bytes, dict[str, Any]]:
@@ -44,7 +46,9 @@ def _asked(call: Call) -> tuple[bytes, dict[str, Any]]:
     if kind.startswith(KINDS):
         return call.request.body, {}
     if not kind.startswith("application/json"):
-        raise RequestError(f'Content type "{kind}" not supported. Supported content types are: application/json, audio/*')
+        raise RequestError(
+            f'Content type "{kind}" not supported. Supported content types are: application/json, audio/*'
+        )
     try:
         body = orjson.loads(call.request.body)
         data = b64decode(body["inputs"], validate=True)

@@ -14,14 +14,18 @@ from infra.local.simulators import (
     anthropic,
     chat,
     cohere,
+    cohere_audio,
     cohere_embeddings,
     embeddings,
     gemini,
+    gemini_audio,
     gemini_embeddings,
     listings,
     ollama,
     pipelines,
+    recognition,
     replicate,
+    replicate_audio,
     rerank,
     responses,
 )
@@ -45,12 +49,17 @@ PORTAL = Reply(
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    method: str
+    method: str  # or several
     # None: a path that belongs to no capability.
     capability: str | None
     respond: Callable[[Call], Reply | Stream]
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
+    public: bool = False  # needs no key
+    several: Callable[[Call], str] | None = None  # which capability a request asks for, of a path that has several
+
+    def asked(self, call: Call) -> str | None:
+        return self.several(call) if self.several else self.capability
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -63,11 +72,12 @@ RESPONDERS = {
     "cohere_chat": Responder("POST", "chat", cohere.chat),
     "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
     "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_transcribe": Responder("POST", "transcribe", cohere_audio.transcribe),
     "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
-    "gemini": Responder("POST", "chat", gemini.generate),
-    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini": Responder("POST", "chat", gemini.generate, several=gemini_audio.asked),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream, several=gemini_audio.asked),
     "gemini_count": Responder("POST", None, gemini.count),
     "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
     "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
@@ -79,15 +89,19 @@ RESPONDERS = {
     "ollama chat": Responder("POST", "chat", ollama.chat, "text"),
     "ollama embed": Responder("POST", "embed", ollama.embed, "text"),
     "ollama show": Responder("POST", None, ollama.show, "text"),
-    "predict": Responder("POST", "chat", replicate.create),
+    "predict": Responder("POST", "chat", replicate.create, several=replicate_audio.asked),
     "prediction": Responder("GET", None, replicate.show),
     "cancel prediction": Responder("POST", None, replicate.cancel),
     "stream prediction": Responder("GET", "chat", replicate.stream),
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
+    "replicate files": Responder("POST", None, replicate_audio.put),
+    "replicate file": Responder("GET DELETE", None, replicate_audio.file),
+    "replicate delivery": Responder("GET", None, replicate_audio.deliver, public=True),
+    "recognition": Responder("POST", "transcribe", recognition.recognise),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
 }
-CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
+CAPABILITIES = frozenset({"speak", *(r.capability for r in RESPONDERS.values() if r.capability)})
 
 
 class Simulator:
@@ -114,7 +128,7 @@ class Simulator:
         reply = self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
-            responder.capability if responder else None,
+            responder.asked(call) if responder else None,
             target,
             request.body,
             count,
@@ -141,9 +155,9 @@ class Simulator:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method != responder.method:
+        if request.method not in responder.method.split():
             return lost(vendor, request.method, request.path, 405)
-        if not _authorized(vendor, request):
+        if not responder.public and not _authorized(vendor, request):
             return refusal(vendor, 401)
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)

@@ -65,10 +65,12 @@ class Vendor:
     takes_token_ids: bool = True
     cuts_inputs: bool = False  # what is too long is cut and not refused
     rerankers: tuple[str, ...] = ()
+    hearers: tuple[str, ...] = ()  # models that write down what is said
+    speakers: tuple[str, ...] = ()
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        return (*self.models, *self.embedders, *self.rerankers)
+        return (*self.models, *self.embedders, *self.rerankers, *self.hearers, *self.speakers)
 
 
 THEIR_EMBEDDERS = {
@@ -256,7 +258,9 @@ HUGGINGFACE = Vendor(
         "/hf-inference/models/{owner}/{name}/pipeline/sentence-similarity": "similarity",
         "/hf-inference/models/{owner}/{name}/pipeline/feature-extraction": "feature extraction",
         "/hf-inference/models/{name}/pipeline/feature-extraction": "feature extraction",
+        "/hf-inference/models/{owner}/{name}": "recognition",
     },
+    hearers=("openai/whisper-large-v3", "openai/whisper-large-v3-turbo"),
     rerankers=("sentence-transformers/all-mpnet-base-v2",),
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
@@ -281,7 +285,12 @@ REPLICATE = Vendor(
         "/v1/streams/{prediction}": "stream prediction",
         "/v1/models": "replicate models",
         "/v1/collections/language-models": "replicate collection",
+        "/v1/files": "replicate files",
+        "/v1/files/{file}": "replicate file",
+        "/pbxt/{file}": "replicate delivery",
     },
+    hearers=("openai/whisper", "openai/gpt-4o-transcribe", "thomasmol/whisper-diarization"),
+    speakers=("minimax/speech-2.6-turbo", "jaaari/kokoro-82m"),
     # The last ones behave as their names say.
     models=(
         "meta/meta-llama-3-70b-instruct",
@@ -313,7 +322,14 @@ GEMINI = Vendor(
             f"/{version}/models/{{model}}:batchEmbedContents": "gemini_embed_batch",
         }.items()
     },
-    models=("gemini-3.8-flash", "gemini-3.1-pro-preview", "gemini-2.5-flash", "gemini-2.0-flash"),
+    models=(
+        "gemini-3.8-flash",
+        "gemini-3.1-pro-preview",
+        "gemini-3.1-flash-lite",
+        "gemini-2.5-flash",
+        "gemini-2.0-flash",
+    ),
+    speakers=("gemini-3.8-flash-tts", "gemini-3.8-flash-lite-tts", "gemini-3.1-flash-tts-preview"),
     auth=("x-goog-api-key",),
     errors="google",
     request_ids=(),
@@ -349,6 +365,7 @@ COHERE = Vendor(
         "/v2/chat": "cohere_chat",
         "/v2/embed": "cohere_embed",
         "/v2/rerank": "cohere_rerank",
+        "/v2/audio/transcriptions": "cohere_transcribe",
         "/v1/models": "cohere_models",
     },
     models=(
@@ -366,6 +383,7 @@ COHERE = Vendor(
     strict=True,
     embedders={"embed-v4.0": Embedder(1536, context=128_000, shortens=True)},
     rerankers=("rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5"),
+    hearers=("cohere-transcribe-03-2026",),
 )
 
 ANTHROPIC = Vendor(
