@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # whoever speaks the canonical dialect need not load it
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LIST_BYTES = 4 * 2**20
 _LONGEST_HEADER = 200
+_PIECE = 2**18
 
-Body = Mapping[str, Any] | bytes | Pieces
 ReadError = Callable[..., TargetError]  # as core.wire.openai.read_error
 
 
@@ -56,27 +56,42 @@ class Api:
     def url(self, path: str) -> URL:
         return address(self.root + path)
 
-    async def post(self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None) -> Incoming:
-        """The head of an answer that is no refusal; its body is still to be read.
+    async def post(
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+    ) -> Incoming:
+        """The head of an answer that is no refusal; its body is still to be read."""
+        try:
+            raw = orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        return await self.send(url, raw, call, headers)
 
-        A body that is made already goes as it is, with the content type that `headers` say.
-        """
-        raw = body if isinstance(body, bytes | Pieces) else _dumped(body)
+    async def send(
+        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
+    ) -> Incoming:
+        """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
         if call.hop:
             sent = {**sent, HOP: str(call.hop + 1)}
         if headers:
             sent = {**sent, **headers}
-        answer = await self._transport.send("POST", url, sent, raw, idle=call.idle)
+        answer = await self._transport.send("POST", url, sent, body, idle=call.idle)
         if not 200 <= answer.status < 300:
             raise await self.refusal(answer)
         return answer
 
     async def post_json(
-        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
     ) -> tuple[Any, Incoming]:
         """A whole answer in JSON, and the head it came with."""
-        answer = await self.post(url, body, call, headers)
+        return await self._whole(await self.post(url, body, call, headers), call)
+
+    async def post_file(self, url: URL, body: Pieces, kind: str, call: Call) -> tuple[Any, Incoming]:
+        """The same of a body with a file in it, which is never put together."""
+        headers = {"content-type": kind, "content-length": str(body.length)}
+        return await self._whole(await self.send(url, _sent(body), call, headers), call)
+
+    async def _whole(self, answer: Incoming, call: Call) -> tuple[Any, Incoming]:
         try:
             return openai.read_json(await answer.read(call.max_bytes)), answer
         except TargetError as error:
@@ -135,11 +150,11 @@ class Api:
         )
 
 
-def _dumped(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise RequestRefused(f"the body cannot be sent on: {error}") from error
+async def _sent(body: Pieces) -> AsyncIterator[bytes]:
+    for part in body.parts:
+        view = memoryview(part)
+        for start in range(0, len(view), _PIECE):
+            yield bytes(view[start : start + _PIECE])
 
 
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:

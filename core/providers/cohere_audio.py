@@ -28,7 +28,7 @@ class CohereAudio:
         audio: Audio = call.body["audio"]
         kind, body = form(fields, "file", audio.filename, audio.mime, audio.data, token_hex(16))
         url = self._api.url("/v2/audio/transcriptions")
-        theirs, answer = await self._api.post_json(url, body, call, {"content-type": kind})
+        theirs, answer = await self._api.post_file(url, body, kind, call)
         try:
             made = transcript_from(theirs, call.body, fields["language"])
         except TargetError as error:

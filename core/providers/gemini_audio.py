@@ -28,7 +28,8 @@ class GeminiAudio:
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         body, losses = wire.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        theirs, answer = await self._api.post_json(self._url(call, "generateContent"), body, call)
+        url = self._url(call, "generateContent")
+        theirs, answer = await self._api.post_file(url, body, "application/json", call)
         try:
             made, usage = wire.transcript_from(theirs, call.body)
         except TargetError as error:

@@ -22,7 +22,7 @@ class HuggingFaceAudio:
         kind, body, losses = heard_to(call.body)
         warnings = checked(losses, call)
         url = self._api.url(path_of(call.target.model))
-        theirs, answer = await self._api.post_json(url, body, call, {"content-type": kind})
+        theirs, answer = await self._api.post_file(url, body, kind, call)
         try:
             made = transcript_from(theirs, call.body, self._api.secrets)
         except TargetError as error:

@@ -76,7 +76,7 @@ class ReplicateAudio(Replicate):
         if len(audio.data) <= _INLINE:
             return f"data:{audio.mime};base64,{b64encode(audio.data).decode()}", ""
         kind, body = form({}, "content", audio.filename, audio.mime, audio.data, token_hex(16))
-        made, _ = await self._api.post_json(self._api.url("/v1/files"), body, call, {"content-type": kind})
+        made, _ = await self._api.post_file(self._api.url("/v1/files"), body, kind, call)
         urls = made.get("urls") if type(made) is dict else None
         place, ident = (urls.get("get") if type(urls) is dict else None), made.get("id") if urls else None
         if type(place) is not str or type(ident) is not str:

@@ -1,11 +1,11 @@
 """Replicate's models for sound: what they call their inputs, and what their outputs mean. Pure."""
 
 from collections.abc import Iterable, Mapping
-from math import exp
 from typing import Any, NamedTuple
 
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Segment, Transcript, Word
+from core.wire import whisper
 from core.wire.heard import NOBODY, base_of, joined, left_out, placed, seconds_of
 
 Body = dict[str, Any]
@@ -109,8 +109,8 @@ def transcript_from(output: Any, body: Mapping[str, Any]) -> Transcript:
     if not words:
         segments = tuple(one._replace(words=()) for one in segments)
     language = "en" if to_english else table.get("detected_language") or table.get("language") or body.get("language")
-    known = language if isinstance(language, str) and text else None
-    return Transcript(text, known, duration, segments, words, reason=None if text else NOBODY)
+    known, sure = whisper.language(language) if text else None, whisper.overall(segments)
+    return Transcript(text, known, duration, segments, words, sure, reason=None if text else NOBODY)
 
 
 def _is_rows(output: Any) -> bool:
@@ -140,7 +140,7 @@ def _segment(one: Any, duration: float) -> Segment:
     speaker, words, score = one.get("speaker"), one.get("words") or [], one.get("avg_logprob")
     said = str(speaker) if isinstance(speaker, str | int) and not isinstance(speaker, bool) and speaker != "" else None
     made = tuple(_word(word, said, duration) for word in words if type(word) is dict) if type(words) is list else ()
-    sure = round(exp(min(score, 0.0)), 4) if isinstance(score, int | float) and not isinstance(score, bool) else None
+    sure = whisper.confidence(score)
     return Segment(one["text"].strip(), start, end, said, sure, made)
 
 

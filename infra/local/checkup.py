@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -25,7 +25,6 @@ from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
 from core.providers.table import Row
-from core.types.pieces import Pieces
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
@@ -41,7 +40,7 @@ class _Listening(Transport):
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: bytes | Pieces | None = None,
+        body: bytes | AsyncIterable[bytes] | None = None,
         *,
         idle: float = 60.0,
     ) -> Incoming:
