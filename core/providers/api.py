@@ -87,9 +87,13 @@ class Api:
         return await self._whole(await self.post(url, body, call, headers), call)
 
     async def post_file(self, url: URL, body: Pieces, kind: str, call: Call) -> tuple[Any, Incoming]:
-        """The same of a body with a file in it, which is never put together."""
+        """The same of a body with a file in it."""
+        return await self._whole(await self.send_file(url, body, kind, call), call)
+
+    async def send_file(self, url: URL, body: Pieces, kind: str, call: Call) -> Incoming:
+        """The head of an answer to a body that is never put together."""
         headers = {"content-type": kind, "content-length": str(body.length)}
-        return await self._whole(await self.send(url, _sent(body), call, headers), call)
+        return await self.send(url, _sent(body), call, headers)
 
     async def _whole(self, answer: Incoming, call: Call) -> tuple[Any, Incoming]:
         try:

@@ -14,13 +14,15 @@ from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.cohere_audio import fields_of, transcript_from
 from core.wire.forms import form
-from core.wire.heard import hearing
+from core.wire.heard import refusing_files
 from core.wire.openai import read_error
 
 
 class CohereAudio:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        self._api = Api.of(row, replace(account, base_url=root_of(row, account)), transport, hearing(read_error))
+        self._api = Api.of(
+            row, replace(account, base_url=root_of(row, account)), transport, refusing_files(read_error)
+        )
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         fields, losses = fields_of(call.body, call.target.model)

@@ -9,13 +9,13 @@ from core.providers.table import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.feature_extraction import read_error
-from core.wire.heard import hearing
+from core.wire.heard import refusing_files
 from core.wire.huggingface_audio import heard_to, path_of, transcript_from
 
 
 class HuggingFaceAudio:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        self._api = Api.of(row, account, transport, hearing(read_error))
+        self._api = Api.of(row, account, transport, refusing_files(read_error))
         self._api.root = self._api.root.removesuffix("/v1")
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:

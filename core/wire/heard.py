@@ -83,7 +83,7 @@ def base_of(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def hearing(read_error: Callable[..., TargetError]) -> Callable[..., TargetError]:
+def refusing_files(read_error: Callable[..., TargetError]) -> Callable[..., TargetError]:
     """The same reader of refusals, but what is refused for its file is refused by this provider alone.
 
     The file was looked at before anybody was asked.

@@ -168,7 +168,7 @@ def _asked(call: Call) -> tuple[dict[str, Any], str, str]:
     if not isinstance(version, str):
         raise RequestError("version is required", "body", "required")
     model, _, digest = version.rpartition(":")
-    return body, model or "meta/meta-llama-3-8b-instruct", digest
+    return body, model or replicate_audio.VERSIONS.get(digest) or "meta/meta-llama-3-8b-instruct", digest
 
 
 def _made(call: Call, model: str, version: str, given: dict[str, Any]) -> Prediction:

@@ -41,6 +41,12 @@ SPEAKS: dict[str, Kinds] = {
     },
     "jaaari/kokoro-82m": {"text": (str,), "voice": (str,), "speed": NUMBER},
 }  # fmt: skip
+# Models of the community are asked for by their versions alone.
+VERSIONS = {
+    "8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e": "openai/whisper",
+    "1495a9cddc83b2203b0d8d3516e38b80fd1572ebc4bc5700ac1da56a9b3ed886": "thomasmol/whisper-diarization",
+    "f559560eb822dc509045f3921a1921234918b91739db4bf3daab2169b71c7a13": "jaaari/kokoro-82m",
+}
 VOICES = ("af_bella", "af_nicole", "af_sarah", "am_adam", "am_michael", "bf_emma", "bm_george")
 LANGUAGES = {"en": "english", "de": "german", "fr": "french", "es": "spanish"}
 MOST_CHARACTERS = 10_000
@@ -66,7 +72,8 @@ class File:
 def asked(call: Call) -> str:
     said = call.request.path.encode() + call.request.body
     for capability, models in (("transcribe", HEARS), ("speak", SPEAKS)):
-        if any(model.encode() in said for model in models):
+        versions = (digest for digest, model in VERSIONS.items() if model in models)
+        if any(one.encode() in said for one in (*models, *versions)):
             return capability
     return "chat"
 
