@@ -44,11 +44,18 @@ DECLARATION = {
     "name": "string", "description": "string", "behavior": "string", "parameters": "object",
     "parametersJsonSchema": "any", "response": "object", "responseJsonSchema": "any",
 }  # fmt: skip
+SPEECH = {
+    "voiceConfig": {
+        "voice": "string", "prebuiltVoiceConfig": {"voiceName": "string"}, "replicatedVoiceConfig": "object",
+    },
+    "languageCode": "string",
+    "multiSpeakerVoiceConfig": "object",
+}  # fmt: skip
 GENERATION = {
     "temperature": "number", "topP": "number", "topK": "number", "candidateCount": "int", "maxOutputTokens": "int",
     "stopSequences": ["string"], "seed": "int", "presencePenalty": "number", "frequencyPenalty": "number",
     "responseLogprobs": "bool", "logprobs": "int", "responseMimeType": "string", "responseSchema": "object",
-    "responseJsonSchema": "any", "responseModalities": ["string"], "speechConfig": "object", "imageConfig": "object",
+    "responseJsonSchema": "any", "responseModalities": ["string"], "speechConfig": SPEECH, "imageConfig": "object",
     "mediaResolution": "string", "enableEnhancedCivicAnswers": "bool", "audioTimestamp": "bool",
     "thinkingConfig": {"includeThoughts": "bool", "thinkingBudget": "int", "thinkingLevel": "string"},
 }  # fmt: skip

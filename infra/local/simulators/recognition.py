@@ -43,7 +43,7 @@ def recognise(call: Call) -> Reply:
 
 def _asked(call: Call) -> tuple[bytes, dict[str, Any]]:
     kind = call.request.headers.get("content-type", "")
-    if kind.startswith(KINDS):
+    if not kind or kind.startswith(KINDS):  # its own client names none
         return call.request.body, {}
     if not kind.startswith("application/json"):
         raise RequestError(

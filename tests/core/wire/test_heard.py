@@ -24,8 +24,8 @@ def times(found):
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [(3, 3.0), (3.25, 3.25), ("3.25", 3.25), ("3.25s", 3.25), ("01:02", 62.0), ("01:02.5", 62.5),
-     ("1:01:02,25", 3662.25), ("75:00", 4500.0), (None, None), (True, None), (-1, None), ("-1", None), ("soon", None), ("1:2:3:4", None),
-     (float("nan"), None), (float("inf"), None), ([], None)],
+     ("1:01:02,25", 3662.25), ("75:00", 4500.0), (None, None), (True, None), (-1, None), ("-1", None),
+     ("soon", None), ("1:2:3:4", None), (float("nan"), None), (float("inf"), None), ([], None)],
 )  # fmt: skip
 def test_times_as_people_and_programs_write_them(said, seconds):
     assert seconds_of(said) == seconds
