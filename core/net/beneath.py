@@ -10,8 +10,11 @@ Send = Callable[[str, Mapping[str, str], AsyncIterable[bytes]], Awaitable[Incomi
 ANSWER = "patchbay.answer"  # the extension of the SDK's response that holds ours
 
 
-def client(send: Send) -> Any:
-    """An HTTP client for an SDK. Its responses have no body of their own: that is read from the answer they hold."""
+def client(send: Send) -> tuple[Any, Any]:
+    """An HTTP client for an SDK, and the class of its responses.
+
+    They have no body of their own: that is read from the answer which they hold.
+    """
     import httpx2  # noqa: PLC0415 - comes with the SDKs, and is for who uses one
 
     class Beneath(httpx2.AsyncBaseTransport):
@@ -20,7 +23,7 @@ def client(send: Send) -> Any:
             answer = await send(str(request.url), request.headers, request.stream)
             return httpx2.Response(answer.status, request=request, extensions={ANSWER: answer})
 
-    return httpx2.AsyncClient(transport=Beneath(), trust_env=False, timeout=None)
+    return httpx2.AsyncClient(transport=Beneath(), trust_env=False, timeout=None), httpx2.Response
 
 
 class View(io.RawIOBase):

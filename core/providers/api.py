@@ -91,7 +91,7 @@ class Api:
         return await self._whole(await self.send_file(url, body, kind, call), call)
 
     async def send_file(self, url: URL, body: Pieces, kind: str, call: Call) -> Incoming:
-        """The head of an answer to a body that is never put together."""
+        """The head of an answer to a body that is sent in pieces."""
         headers = {"content-type": kind, "content-length": str(body.length)}
         return await self.send(url, _sent(body), call, headers)
 
@@ -159,6 +159,17 @@ async def _sent(body: Pieces) -> AsyncIterator[bytes]:
         view = memoryview(part)
         for start in range(0, len(view), _PIECE):
             yield bytes(view[start : start + _PIECE])
+
+
+def root_of(row: Row, account: Account) -> str:
+    """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
+    base = account.base_url or row.base_url or ""
+    if not row.path_prefix:
+        return base
+    scheme, _, rest = base.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    first = "/" + row.path_prefix.split("/")[1]
+    return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
 
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from core.config.settings import Account
 from core.errors import Misconfigured, TargetError
 from core.net.beneath import ANSWER, View, client
 from core.net.transport import Incoming, Transport, address
-from core.providers.api import Api, checked
+from core.providers.api import Api, checked, root_of
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
@@ -23,6 +23,7 @@ class OpenAIAudio:
 
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         self._api = Api.of(row, account, transport, wire.read_error)
+        self._api.root = root_of(row, account).rstrip("/")
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         answer, warnings = await self._listen(call, stream=False)
@@ -56,15 +57,18 @@ class OpenAIAudio:
             own = {name: headers[name] for name in ("content-type", "content-length")}
             return await self._api.send(address(url), body, call, own)
 
+        http, its_response = client(send)
         async with sdk.AsyncOpenAI(
-            api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=client(send)
+            api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=http
         ) as openai:
-            asked = openai.audio.translations if form.path == wire.TRANSLATIONS else openai.audio.transcriptions
-            file = (audio.filename, View(audio.data), audio.mime)
-            async with asked.with_streaming_response.create(
-                file=file, model=fields.pop("model"), extra_body=fields
-            ) as response:
-                answer: Incoming = response.http_response.extensions[ANSWER]
+            response = await openai.post(
+                form.path,
+                cast_to=its_response,
+                body=fields,
+                files=[("file", (audio.filename, View(audio.data), audio.mime))],
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+        answer: Incoming = response.extensions[ANSWER]
         return answer, warnings
 
 

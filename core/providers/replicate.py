@@ -246,5 +246,4 @@ class _Stream:
 
 
 def _length(call: Call) -> int | None:
-    length: int | None = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
-    return length
+    return call.body.get("max_completion_tokens") or call.body.get("max_tokens")

@@ -37,8 +37,8 @@ def call_for(provider: str, model: str, strict: bool = False, **body: Any) -> Ca
 
 
 def audio(turns: str | tuple[tuple[int, str], ...], kind: str = "wav", rate: int = 16_000) -> Audio:
-    """A recording of that, measured."""
-    data = recording(turns, kind, rate)
+    """A recording of that, measured; of nothing, two seconds of silence."""
+    data = recording(turns, kind, rate) if turns else signal.wav(signal.silence(2.0, rate), rate)
     samples, _ = signal.samples(data, rate)
     return Audio(data, kind, ms=len(samples) * 1000 // rate, rate=rate)
 

@@ -213,23 +213,19 @@ def test_one_that_is_slow_is_looked_at():
 
 @pytest.mark.parametrize("capability", [Capability.TRANSCRIBE, Capability.SPEAK])
 def test_who_leaves_has_it_cancelled(capability):
-    cancelled = asyncio.Event()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
 
     def speak(path, headers, body):
-        if path.endswith("/cancel"):
-            loop.call_soon_threadsafe(cancelled.set)
-        else:
-            loop.call_soon_threadsafe(begun.set)
+        loop.call_soon_threadsafe((cancelled if path.endswith("/cancel") else begun).set)
         return as_json(prediction(status="processing", output=None), 201)
 
     async def scenario(url):
-        nonlocal loop, begun
-        loop, begun = asyncio.get_running_loop(), asyncio.Event()
         async with adapter("replicate", capability, url) as replicate:
-            if capability is Capability.SPEAK:
-                asking = asyncio.create_task(replicate.speak(call_for("replicate", MINIMAX, input="Hi.")))
-            else:
-                asking = asyncio.create_task(replicate.transcribe(call_for("replicate", WHISPER, audio=audio(SAID))))
+            body = {"input": "Hi."} if capability is Capability.SPEAK else {"audio": audio(SAID)}
+            ask = replicate.speak if capability is Capability.SPEAK else replicate.transcribe
+            model = MINIMAX if capability is Capability.SPEAK else WHISPER
+            asking = asyncio.create_task(ask(call_for("replicate", model, **body)))
             await begun.wait()
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -237,9 +233,8 @@ def test_who_leaves_has_it_cancelled(capability):
             async with asyncio.timeout(5):
                 await cancelled.wait()
 
-    loop, begun = None, None
-    with upstream(speak) as url:
-        asyncio.run(scenario(url))
+    with upstream(speak) as url, asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(scenario(url))
 
 
 class TestSpeaking:

@@ -196,7 +196,7 @@ class TestReplicate:
         with pytest.raises(ReplicateError) as caught:
             self.made(model=model, input=given)
         assert caught.value.status == 422
-        assert words in caught.value.detail
+        assert words in str(caught.value.detail)
 
 
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # how its client sends bytes

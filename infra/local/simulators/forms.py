@@ -1,49 +1,46 @@
-"""Forms with a file, as a strict server reads them: part by part, in the order in which they came."""
+"""Forms with files, as they come in."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from python_multipart import parse_form
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File
 
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.httpd import Request
 
-BOUNDARY = re.compile(r'multipart/form-data;.*boundary="?([^";,]+)"?', re.IGNORECASE)
-NAMED = re.compile(rb'[; ]name="?([^";\r\n]*)"?', re.IGNORECASE)
-FILENAME = re.compile(rb'filename="?([^"\r\n;]*)"?', re.IGNORECASE)
-KIND = re.compile(rb"content-type: *([^\r\n]+)", re.IGNORECASE)
+
+@dataclass(slots=True)
+class Form:
+    fields: dict[str, list[str]] = field(default_factory=dict)  # a name with [] is one of a list
+    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # name in the form → file's name, content
+
+    def one(self, name: str) -> str | None:
+        return self.fields[name][-1] if name in self.fields else None
+
+    def several(self, name: str) -> list[str]:
+        return [*self.fields.get(name, []), *self.fields.get(f"{name}[]", [])]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    name: str
-    data: bytes
-    filename: str | None
-    kind: str
+def read_form(request: Request) -> Form:
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        raise RequestError("Invalid Content-Type header; expected multipart/form-data.")
+    form = Form()
 
-    @property
-    def text(self) -> str:
-        return self.data.decode("utf-8", "replace")
+    def on_field(one: Field) -> None:
+        name, value = (one.field_name or b"").decode(), (one.value or b"").decode()
+        form.fields.setdefault(name, []).append(value)
 
+    def on_file(one: File) -> None:
+        one.file_object.seek(0)
+        form.files[(one.field_name or b"").decode()] = ((one.file_name or b"").decode(), one.file_object.read())
+        one.close()
 
-def parts(request: Request) -> list[Part]:
-    found = BOUNDARY.match(request.headers.get("content-type", ""))
-    if found is None:
-        raise RequestError("the body must be multipart/form-data with a boundary")
-    mark = b"--" + found[1].encode()
-    pieces = (b"\r\n" + request.body).split(b"\r\n" + mark)
-    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
-        raise RequestError("the form does not end with its boundary")
-    return [_part(piece) for piece in pieces[1:-1]]
-
-
-def _part(piece: bytes) -> Part:
-    head, found, data = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-    name = NAMED.search(head)
-    if not found or name is None:
-        raise RequestError("a part of the form has no name")
-    filename, kind = FILENAME.search(head), KIND.search(head)
-    return Part(
-        name[1].decode(),
-        data,
-        filename[1].decode("utf-8", "replace") if filename else None,
-        kind[1].decode().strip() if kind else "",
-    )
+    head = {"Content-Type": kind.encode(), "Content-Length": str(len(request.body)).encode()}
+    try:
+        parse_form(head, BytesIO(request.body), on_field, on_file)
+    except FormParserError as error:
+        raise RequestError("Could not parse multipart form.") from error
+    return form

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from infra.local.simulators import gemini_audio
 from infra.local.simulators import gemini_checks as checks
 from infra.local.simulators.answers import Answer, ToolCall, answers, prompt_tokens, tokens
 from infra.local.simulators.checks import RequestError
@@ -25,10 +24,27 @@ from infra.local.simulators.samples import SchemaError
 
 THOUGHT = "Simulated thought."
 CACHE_BLOCK = 1024  # what it keeps of a prompt is whole blocks
-AUDIO_TOKENS = 32  # a part, whatever its length
+AUDIO_TOKENS = 32  # a second of what is heard; a part, whatever its length, of what is not
+MOST_BYTES = 20 * 2**20  # of a request
 PAGE = 4  # models at most in a page, however many were asked for
 ASKED = re.compile(r"simulate:([A-Z_]+)")
 MODALITIES = {"image_url": "IMAGE", "input_audio": "AUDIO", "file": "DOCUMENT"}
+
+
+def asked(call: Call) -> str:
+    """Which capability a request is for: they share a path."""
+    if call.names["model"] in call.vendor.speakers:
+        return "speak"
+    body = call.request.body
+    return "transcribe" if b'"segments"' in body and re.search(rb'"(audio|video)/', body) else "chat"
+
+
+def _heard(call: Call, body: dict[str, Any], config: dict[str, Any]) -> tuple[str, float] | None:
+    if asked(call) != "transcribe":
+        return None
+    from infra.local.simulators import gemini_audio  # noqa: PLC0415 - who only writes needs no decoders
+
+    return gemini_audio.heard(body, config)
 
 
 def generate(call: Call) -> Reply | Stream:
@@ -51,16 +67,19 @@ def generate_stream(call: Call) -> Reply | Stream:
 
 def _said(call: Call, *, streams: bool) -> "_Said | Reply | Stream":
     model = call.names["model"]
-    if len(call.request.body) > gemini_audio.MOST_BYTES:
-        return invalid(f"Request payload size exceeds the limit: {gemini_audio.MOST_BYTES} bytes.", None)
+    if len(call.request.body) > MOST_BYTES:
+        return invalid(f"Request payload size exceeds the limit: {MOST_BYTES} bytes.", None)
     if model in call.vendor.embedders:
         words = f"models/{model} is not found for API version v1beta, or is not supported for generateContent."
         return refusal(call.vendor, 404, words)
     try:
         body = read(call, checks.GENERATE)
         config = body.get("generationConfig") or {}
-        gemini_audio.check(config, model)
-        if gemini_audio.speaks(model):
+        speaks = model in call.vendor.speakers
+        checks.check_modalities(config, model, speaks=speaks)
+        if speaks:
+            from infra.local.simulators import gemini_audio  # noqa: PLC0415 - who only writes needs no encoders
+
             checks.check_generate(body, model)
             return gemini_audio.spoken(call, body, config, streams=streams, error=_event(google(500)))
         return _Said(call, body)
@@ -114,7 +133,7 @@ class _Said:
         words = ASKED.search(last_words(asked))
         self._wanted = words[1] if words else None
         self._answers = answers(asked, call.vendor.name, self.model)
-        found = gemini_audio.heard(body, config)
+        found = _heard(call, body, config)
         if found is not None and not self._wanted:
             self._answers = (replace(self._answers[0], text=found[0], tool_calls=(), finish_reason="stop"),)
         self.endings = 1 if self._wanted == "BLOCKED" else len(self._answers)
@@ -122,7 +141,7 @@ class _Said:
         counted = {kind: media.count(kind) for kind in MODALITIES if kind in media}
         sound = counted.get("input_audio", 0) * AUDIO_TOKENS
         if found is not None:
-            sound = ceil(found[1] * gemini_audio.TOKENS_A_SECOND)
+            sound = ceil(found[1] * AUDIO_TOKENS)
         self.prompt = prompt_tokens(asked) + sound
         images = counted.get("image_url", 0) * 85
         parts = {"TEXT": self.prompt - sound - images, "IMAGE": images, "AUDIO": sound}

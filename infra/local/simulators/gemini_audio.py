@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from infra.local.simulators import gemini_checks as checks
+from infra.local.simulators import signal
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.ears import DeafError, Recording, english, recording
@@ -17,15 +18,6 @@ from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 RATE = 24_000
 PIECE = RATE // 2  # samples: half a second
 TOKENS_A_SECOND = 32
-MOST_BYTES = 20 * 2**20  # of a request
-VOICES = (
-    "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede", "Callirrhoe", "Autonoe", "Enceladus",
-    "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome", "Algenib", "Rasalgethi", "Laomedeia", "Achernar",
-    "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia",
-    "Sadaltager", "Sulafat",
-)  # fmt: skip
-SPEAKERS = 6
-SPEAKING = re.compile(r"-tts(-preview)?$")
 DIRECTED = re.compile(r"\A(?:Say|Read aloud)[^:]*:\s*", re.IGNORECASE)  # older models are told how in the text itself
 
 
@@ -64,34 +56,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
-def speaks(model: str) -> bool:
-    return bool(SPEAKING.search(model))
-
-
-def asked(call: Call) -> str:
-    if speaks(call.names["model"]):
-        return "speak"
-    return "transcribe" if b'"audio/' in call.request.body and b'"segments"' in call.request.body else "chat"
-
-
-def check(config: dict[str, Any], model: str) -> None:
-    """What it refuses of who asks for sound, or does not."""
-    wanted = [one.upper() for one in config.get("responseModalities") or ("TEXT",)]
-    if "AUDIO" in wanted and not speaks(model):
-        words = "The requested combination of response modalities (AUDIO) is not supported by the model."
-        raise RequestError(f"{words} models/{model} accepts the following combination: * TEXT", "generation_config")
-    if speaks(model) and wanted != ["AUDIO"]:
-        words = "The requested combination of response modalities (TEXT) is not supported by the model."
-        raise RequestError(f"{words} models/{model} accepts the following combination: * AUDIO", "generation_config")
-
-
 def speech(call: Call, body: dict[str, Any], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The pieces of an answer that is spoken."""
-    from infra.local.simulators import signal  # noqa: PLC0415 - as in ears.py
-
     model = call.names["model"]
     text = _text(body, model)
-    sound = signal.say(text, _speaker(config, model), RATE)
+    sound = signal.say(text, _speaker(call, config), RATE)
     raw = sound.astype("<i2").tobytes()
     head = {"modelVersion": model, "responseId": f"sim{call.id[:20]}"}
     said = -(-len(text) // 4)
@@ -137,13 +106,13 @@ def _text(body: dict[str, Any], model: str) -> str:
     return DIRECTED.sub("", text)
 
 
-def _speaker(config: dict[str, Any], model: str) -> int:
-    at = "generation_config.speech_config.voice_config"
+def _speaker(call: Call, config: dict[str, Any]) -> int:
+    at, model = "generation_config.speech_config.voice_config", call.names["model"]
     found = (config.get("speechConfig") or {}).get("voiceConfig") or {}
     if "voice" in found and checks.generation_of(model) < (3, 8):
         raise RequestError("voice is not supported for this model: set prebuilt_voice_config.", at)
     voice = found.get("voice") or (found.get("prebuiltVoiceConfig") or {}).get("voiceName") or "Kore"
-    names = [name.lower() for name in VOICES]
+    names = [name.lower() for name in call.vendor.speakers[model].voices]
     if voice.lower() not in names:
         raise RequestError(f"Voice name {voice} is not supported. Allowed voice names are: {', '.join(names)}", at)
-    return names.index(voice.lower()) % SPEAKERS
+    return names.index(voice.lower()) % len(signal.SPEAKERS)

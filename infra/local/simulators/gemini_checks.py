@@ -280,3 +280,16 @@ def _thinking(config: dict[str, Any], model: str) -> None:
         if budget != -1 and not least <= budget <= most:
             words = f"The thinking budget {budget} is invalid. Please choose a value between {least} and {most}."
             raise RequestError(words, at)
+
+
+def check_modalities(config: dict[str, Any], model: str, *, speaks: bool) -> None:
+    """What it refuses of who asks for sound, or does not."""
+    wanted, has = (
+        sorted(one.upper() for one in config.get("responseModalities") or ("TEXT",)),
+        "AUDIO" if speaks else "TEXT",
+    )
+    if wanted != [has] and (speaks or "AUDIO" in wanted):
+        words = (
+            f"The requested combination of response modalities ({', '.join(wanted)}) is not supported by the model."
+        )
+        raise RequestError(f"{words} models/{model} accepts the following combination: * {has}", "generation_config")

@@ -23,7 +23,7 @@ GENERATION = frozenset({
 def recognise(call: Call) -> Reply:
     names, vendor = call.names, call.vendor
     model = f"{names['owner']}/{names['name']}"
-    if model not in vendor.hearers:
+    if model not in vendor.listeners:
         return invalid(vendor, f"Model {model} does not exist", None, None, 404)
     try:
         data, parameters = _asked(call)

@@ -167,7 +167,8 @@ def test_without_times_there_are_only_words():
 
 def test_silence_has_an_end():
     reader = hearing()
-    (end,) = [*reader.feed(events(said())), *reader.finish()]
+    frames = reader.feed(events(said())) + reader.finish()
+    (end,) = frames
     assert (end.kind, orjson.loads(end.raw)["text"]) == (Kind.END, "")
     assert reader.transcript and reader.transcript.reason == NOBODY
 
