@@ -1,5 +1,6 @@
 """Replicate's models for sound: predictions that hear what was put there, or say what is fetched from there."""
 
+import asyncio
 import logging
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
@@ -22,6 +23,7 @@ from core.wire.replicate_audio import heard_to, place_of_speech, said_to, transc
 from core.wire.sounds import sound_of
 
 _INLINE = 256 * 1024  # bytes that go along with a request; more is put there first
+_REMOVE_SECONDS = 10.0
 _WAIT = {"prefer": "wait=5"}
 _PIECE = 64 * 1024
 
@@ -84,12 +86,13 @@ class ReplicateAudio(Replicate):
         return place, ident
 
     async def _removed(self, ident: str) -> None:
-        """What was put there is nobody's any more."""
+        """What was put there is nobody's any more. There it would be kept for a day."""
         try:
-            url = self._api.url(f"/v1/files/{quote(ident, safe='')}")
-            answer = await self._transport.send("DELETE", url, self._credentials)
-            answer.close()
-        except TargetError as error:
+            async with asyncio.timeout(_REMOVE_SECONDS):
+                url = self._api.url(f"/v1/files/{quote(ident, safe='')}")
+                answer = await self._transport.send("DELETE", url, self._credentials)
+                answer.close()
+        except (TargetError, TimeoutError, RuntimeError) as error:  # the last: the gateway was closed meanwhile
             log.warning("file %s could not be removed: %s", ident, type(error).__name__)
 
     async def _fetched(self, place: str, most: int) -> bytes:
