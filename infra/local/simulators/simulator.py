@@ -4,9 +4,9 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
 from importlib import import_module
@@ -25,6 +25,8 @@ from infra.local.simulators import (
     ollama,
     pipelines,
     replicate,
+    replicate_files,
+    replicate_models,
     rerank,
     responses,
 )
@@ -38,6 +40,7 @@ from infra.local.simulators.vendors import Vendor
 
 KEPT_REQUESTS = 1000
 KEPT_BYTES = 64 * 2**20
+SOUND = frozenset({"transcribe", "speak"})
 PORTAL = Reply(
     200,
     {"content-type": "text/html; charset=utf-8"},
@@ -56,6 +59,15 @@ class Responder:
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
     long: bool = False  # takes long enough to be done in a thread
+    also: Mapping[str, Callable[[Call], Reply | Stream]] = field(default_factory=dict)  # by other methods
+    public: bool = False  # needs no key
+    several: Callable[[Call], str] | None = None  # which capability a request is for, where a path has several
+
+    def asked(self, call: Call) -> str | None:
+        return self.several(call) if self.several else self.capability
+
+    def is_long(self, call: Call) -> bool:
+        return self.long or self.asked(call) in SOUND
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -68,11 +80,12 @@ RESPONDERS = {
     "cohere_chat": Responder("POST", "chat", cohere.chat),
     "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
     "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_transcribe": Responder("POST", "transcribe", "cohere_audio:transcribe", long=True),
     "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
-    "gemini": Responder("POST", "chat", gemini.generate),
-    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini": Responder("POST", "chat", gemini.generate, several=gemini.asked),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream, several=gemini.asked),
     "gemini_count": Responder("POST", None, gemini.count),
     "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
     "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
@@ -84,12 +97,16 @@ RESPONDERS = {
     "ollama chat": Responder("POST", "chat", ollama.chat, "text"),
     "ollama embed": Responder("POST", "embed", ollama.embed, "text"),
     "ollama show": Responder("POST", None, ollama.show, "text"),
-    "predict": Responder("POST", "chat", replicate.create),
+    "predict": Responder("POST", "chat", replicate.create, several=replicate_models.asked),
     "prediction": Responder("GET", None, replicate.show),
     "cancel prediction": Responder("POST", None, replicate.cancel),
     "stream prediction": Responder("GET", "chat", replicate.stream),
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
+    "replicate files": Responder("POST", None, replicate_files.put),
+    "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
+    "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),
+    "recognition": Responder("POST", "transcribe", "recognition:recognise", long=True),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
     "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
     "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
@@ -120,11 +137,11 @@ class Simulator:
         responder, names = self._route(request)
         self.calls += responder is not None and responder.capability is not None and request.method == "POST"
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
-        heavy = responder is not None and responder.long
+        heavy = responder is not None and responder.is_long(call)
         reply = await asyncio.to_thread(self._reply, call, responder) if heavy else self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
-            responder.capability if responder else None,
+            responder.asked(call) if responder else None,
             target,
             body,
             count,
@@ -151,13 +168,13 @@ class Simulator:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method != responder.method:
+        if request.method not in {responder.method, *responder.also}:
             return lost(vendor, request.method, request.path, 405)
-        if not _authorized(vendor, request):
+        if not responder.public and not _authorized(vendor, request):
             return refusal(vendor, 401)
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
-        return _made(responder.respond)(call)
+        return _made(responder.also.get(request.method, responder.respond))(call)
 
     def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
         WRONG_JSON.set(True)
