@@ -251,6 +251,7 @@ class Settings:
     )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)  # a user's own, over the catalogue
+    voices: Mapping[str, Any] = field(default_factory=dict)  # the same of voices
     warnings: tuple[str, ...] = field(default=(), compare=False)
     # Of what is set: field, or provider:account.field.
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
@@ -291,7 +292,7 @@ class Settings:
             for name, ones in self.accounts.items()
         }
         said = {row.name: getattr(self, row.name) for row in SETTINGS if row.decides}
-        return {**said, "accounts": accounts, "models": self.models}
+        return {**said, "accounts": accounts, "models": self.models, "voices": self.voices}
 
     @property
     def configured(self) -> bool:
@@ -346,7 +347,8 @@ def examine(
     reading.look_for_slips()
     warnings = tuple(dict.fromkeys(reading.warnings))
     problems = list({problem.message: problem for problem in reading.problems}.values())
-    made = Settings(**values, accounts=accounts, models=reading.models, warnings=warnings, origins=reading.origins)
+    own = {"models": reading.models, "voices": reading.voices}
+    made = Settings(**values, **own, accounts=accounts, warnings=warnings, origins=reading.origins)
     return made, problems
 
 
