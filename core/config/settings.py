@@ -347,8 +347,10 @@ def examine(
     reading.look_for_slips()
     warnings = tuple(dict.fromkeys(reading.warnings))
     problems = list({problem.message: problem for problem in reading.problems}.values())
-    own = {"models": reading.models, "voices": reading.voices}
-    made = Settings(**values, **own, accounts=accounts, warnings=warnings, origins=reading.origins)
+    made = Settings(
+        **values, accounts=accounts, models=reading.models, voices=reading.voices, warnings=warnings,
+        origins=reading.origins,
+    )  # fmt: skip
     return made, problems
 
 

@@ -5,19 +5,22 @@ and without a click. Work on sound is done beside the loop.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import reduce
 from typing import Any
 
-from core.errors import Malformed, StreamCut, TargetError
+from core.errors import AdapterBroken, Malformed, StreamCut, TargetError
 from core.providers.contract import FrameSource
 from core.types.audio import Sound, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage, added
 
 Ask = Callable[[str], Awaitable[FrameSource]]  # one request for one part of the text
+
+log = logging.getLogger("patchbay")
 
 RATE = 24_000  # of sound whose rate nobody asked for
 _HEAD = 64  # bytes of a file that need not be sound yet
@@ -30,10 +33,14 @@ class Saying:
 
     dialect = "speech"
 
-    def __init__(self, ask: Ask, texts: Sequence[str], wanted: Sound, pause: Callable[[TargetError], float]) -> None:
+    def __init__(
+        self, ask: Ask, texts: Sequence[str], wanted: Sound, pause: Callable[[TargetError], float], *, counted: bool
+    ) -> None:
+        """`pause` is how long to wait after an error; `counted`: what is counted here is what is sold."""
         self.sound = wanted
+        self.request_id: str | None = None
         self.boundaries: list[Word] = []
-        self._parts = [_Part(ask, text, pause) for text in texts]
+        self._parts = [_Part(ask, text, pause, counted=counted) for text in texts]
         self._at = 0
         self._pipe: _Pipe | None = None
         self._passes: bool | None = None  # untouched; not known before there is sound
@@ -42,12 +49,8 @@ class Saying:
 
     async def open(self) -> "Saying":
         """The first request; until it is answered nobody can say whether anything will come of it."""
-        await self._parts[0].open()
+        self.request_id = await self._parts[0].open()
         return self
-
-    @property
-    def request_id(self) -> str | None:
-        return self._parts[0].request_id
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -77,10 +80,7 @@ class Saying:
             return await part.goodbye()
         if self._closed:
             raise StreamCut("the speech was given up")
-        try:
-            frames = await part.next()
-        except TargetError:
-            raise
+        frames = await part.next()
         if self._closed:
             raise StreamCut("the speech was given up")
         if frames is None:
@@ -113,10 +113,13 @@ class Saying:
     async def _made(self, frames: list[Frame], part: "_Part") -> list[Frame]:
         """Decoded, joined and encoded; of a part that is over the next one follows."""
         raw = b"".join(frame.raw for frame in frames)
-        over = frames[-1].kind is Kind.END if frames else False
+        over = bool(frames) and frames[-1].kind is Kind.END
         last = over and self._at == len(self._parts) - 1
+        part.heard += len(raw)
         if not over and not raw:
             return []
+        if not part.heard:
+            raise Malformed("the answer is no sound: it ended before any came")
         self._pipe = pipe = self._pipe or _Pipe(self.sound)
         begun = pipe.seconds
         ready = await asyncio.to_thread(pipe.add, part.sound, raw, over=over, last=last)
@@ -135,6 +138,7 @@ class Saying:
             self._end()
             return [*given, Frame(b"", Kind.END)]
         if over:
+            part.leave()
             self._at += 1
             self._parts[self._at].ahead()
         return given
@@ -179,13 +183,15 @@ class _Pipe:
 class _Part:
     """One request. What comes ahead of its time is held."""
 
-    def __init__(self, ask: Ask, text: str, pause: Callable[[TargetError], float]) -> None:
+    def __init__(self, ask: Ask, text: str, pause: Callable[[TargetError], float], *, counted: bool) -> None:
         self.source: FrameSource | None = None
         self.start: float | None = None  # seconds, in the whole
-        self._ask, self._text, self._pause = ask, text, pause
+        self.heard = 0  # bytes
+        self._ask, self._text, self._pause, self._is_counted = ask, text, pause, counted
         self._task: asyncio.Task[None] | None = None
         self._held: deque[list[Frame]] = deque()
         self._size = 0
+        self._begun = False  # there is sound, which the next try would say again
         self._more, self._room = asyncio.Event(), asyncio.Event()
         self._error: TargetError | None = None
         self._over = False
@@ -193,11 +199,7 @@ class _Part:
 
     @property
     def usages(self) -> list[Usage]:
-        return self._spent if self.source is None else [*self._spent, self.source.usage]
-
-    @property
-    def request_id(self) -> str | None:
-        return None if self.source is None else self.source.request_id
+        return self._spent if self.source is None else [*self._spent, self._counted(self.source.usage)]
 
     @property
     def sound(self) -> Sound:
@@ -213,8 +215,10 @@ class _Part:
         found: Sequence[str] = getattr(self.source, name, ())
         return found
 
-    async def open(self) -> None:
+    async def open(self) -> str | None:
+        """Its request's id."""
         self.source = await self._ask(self._text)
+        return self.source.request_id
 
     def ahead(self) -> None:
         """Begin now, whoever reads it later."""
@@ -240,6 +244,11 @@ class _Part:
         """The end of the connection, so that it can be used again."""
         return None if self.source is None or self._task is not None else await self.source.next()
 
+    def leave(self) -> None:
+        """It is over; that of the connection is waited for beside what follows."""
+        if self._task is None and self.source is not None:
+            self._task = asyncio.create_task(_let_go(self.source))
+
     def close(self) -> None:
         self._over = True
         if self._task is not None:
@@ -248,16 +257,26 @@ class _Part:
             self.source.close()
         self._more.set()
 
+    def _counted(self, usage: Usage) -> Usage:
+        if usage.source != "unknown" or usage.characters:
+            return usage
+        return Usage("reported" if self._is_counted else "unknown", characters=len(self._text))
+
     async def _fetch(self) -> None:
         for left in reversed(range(_TRIES)):
             try:
                 await self._read()
                 break
             except TargetError as error:
-                if not left or not error.again or self._size or self._held:
+                if not left or not error.again or self._begun:
                     self._error = error
                     break
                 await asyncio.sleep(self._pause(error))
+            except Exception as bug:
+                log.exception("the adapter failed at a part of a text")
+                words = f"the adapter failed ({type(bug).__name__}); the gateway's log has the trace"
+                self._error = AdapterBroken(words)
+                break
         self._over = True
         self._more.set()
 
@@ -268,6 +287,7 @@ class _Part:
         try:
             while not ended and (frames := await source.next()) is not None:
                 ended = any(frame.kind is Kind.END for frame in frames)
+                self._begun = self._begun or any(frame.raw for frame in frames)
                 if frames:
                     self._held.append(frames)
                     self._size += sum(len(frame.raw) for frame in frames)
@@ -275,13 +295,22 @@ class _Part:
                 while self._size > _MOST_AHEAD and not ended:
                     self._room.clear()
                     await self._room.wait()
-            if ended:
-                with suppress(TargetError):  # it is whole: how its connection ends does not matter
-                    await source.next()
         except TargetError:
-            if not self._held:
-                self._spent.append(source.usage)
+            if not self._begun:
+                self._spent.append(self._counted(source.usage))
                 self.source = None
-            raise
-        finally:
             source.close()
+            raise
+        if ended:
+            self._over = True
+            self._more.set()
+        await _let_go(source)
+
+
+async def _let_go(source: FrameSource) -> None:
+    """Read the end of the connection, so that it can be used again."""
+    try:
+        with suppress(TargetError):  # what it was for is there: how it ends does not matter
+            await source.next()
+    finally:
+        source.close()
