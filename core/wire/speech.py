@@ -70,7 +70,7 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
     idle = {"speed"} if body.get("speed") == 1 else set()
     facts = Facts(
         features=frozenset(features),
-        params=(_PARAMS & body.keys()) - idle,
+        params=_PARAMS.intersection(body) - idle,
         unknown_params=frozenset(body) - _OURS,
         idle_params=frozenset(idle),
         input_tokens=len(said.encode()) // _BYTES_PER_TOKEN,

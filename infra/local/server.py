@@ -33,6 +33,7 @@ from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.speak import routes as speak
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -225,8 +226,8 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
+    routes = [*chat.ROUTES, *embed.ROUTES, *speak.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS | speak.OPERATIONS, service)
     app.state.fleet = fleet
     return app
 
