@@ -53,6 +53,7 @@ class OpenAISpeech:
             "audio_base64": b64encode(found.data).decode(),
             "format": found.sound.kind,
             "content_type": MIMES[found.sound.kind],
+            "audio_ms": found.ms,
             "characters": answer.receipt.request.facts.characters,
             **words,
             **summary(answer.receipt),

@@ -1,12 +1,13 @@
 """Speech: a text said by a voice, as it comes or whole."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from core.answers import Answer, LiveAnswer
 from core.capabilities import Capability, Feature
-from core.errors import AnswerTooLarge, ParameterRefused, TargetError
+from core.errors import AnswerTooLarge, BadAudio, ParameterRefused, TargetError
 from core.execution.deadline import Deadline
 from core.execution.saying import RATE, Saying
 from core.execution.streaming import commit
@@ -33,6 +34,7 @@ _LONGEST_PAUSE = 5.0  # seconds before a part is tried again
 class Spoken(NamedTuple):
     data: bytes
     sound: Sound
+    ms: int | None = None  # how long it is
     words: tuple[Word, ...] = ()  # when each is said, where that was asked for
 
 
@@ -109,7 +111,10 @@ class Speak:
             raise
         finally:
             saying.close()
-        spoken = None if too_large else Spoken(bytes(data), saying.sound, tuple(saying.boundaries))
+        spoken = None
+        if not too_large:
+            ms = await asyncio.to_thread(_length, bytes(data), saying.sound)
+            spoken = Spoken(bytes(data), saying.sound, ms, tuple(saying.boundaries))
         return Reply(spoken, saying.usage, saying.request_id, (*saying.warnings, *saying.losses))
 
     def _saying(self, candidate: Candidate, request: Request) -> Saying:
@@ -148,6 +153,18 @@ class Speak:
     def _pause(self, error: TargetError) -> float:
         wait = self._steps.settings.retry_delay_ms / 1000 if error.retry_after is None else error.retry_after
         return min(wait, _LONGEST_PAUSE)
+
+
+def _length(data: bytes, sound: Sound) -> int | None:
+    """In milliseconds; None where it cannot be measured, which does not make it worse."""
+    if sound.kind == "pcm":
+        return len(data) * 1000 // (2 * sound.channels * sound.rate)
+    from core.audio.measuring import measure  # noqa: PLC0415 - few want it whole
+
+    try:
+        return measure(data).ms
+    except BadAudio:
+        return None
 
 
 def _said(texts: Sequence[str]) -> list[str]:

@@ -64,6 +64,19 @@ async def models(
     return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
+@router.get("/api/ai/voices")
+async def voices(
+    request: Request,
+    gateway: Open,
+    language: str | None = None,
+    gender: str | None = None,
+    provider: str | None = None,
+) -> dict[str, Any]:
+    """Voices that speak a language, of a gender, at a provider."""
+    _check_names(request, ("language", "gender", "provider"))
+    return views.voices(gateway, language, gender, provider)
+
+
 @router.get("/v1/models")
 async def model_list(gateway: Open) -> dict[str, Any]:
     """The models of who can answer, as OpenAI's clients list them."""
