@@ -270,6 +270,7 @@ class Settings:
     )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)  # a user's own, over the catalogue
+    voices: Mapping[str, Any] = field(default_factory=dict)  # the same of voices
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by organisation
     warnings: tuple[str, ...] = field(default=(), compare=False)
     # Of what is set: field, or provider:account.field.
@@ -311,7 +312,7 @@ class Settings:
             for name, ones in self.accounts.items()
         }
         said = {row.name: getattr(self, row.name) for row in SETTINGS if row.decides}
-        return {**said, "accounts": accounts, "models": self.models}
+        return {**said, "accounts": accounts, "models": self.models, "voices": self.voices}
 
     @property
     def configured(self) -> bool:
@@ -367,7 +368,8 @@ def examine(
     warnings = tuple(dict.fromkeys(reading.warnings))
     problems = list({problem.message: problem for problem in reading.problems}.values())
     made = Settings(
-        **values, accounts=accounts, models=reading.models, vocabularies=reading.vocabularies, warnings=warnings,
+        **values, accounts=accounts, models=reading.models, voices=reading.voices,
+        vocabularies=reading.vocabularies, warnings=warnings,
         origins=reading.origins,
     )  # fmt: skip
     return made, problems
