@@ -13,6 +13,7 @@ from core.net.transport import Incoming, Transport, address
 from core.providers.contract import HOP, Call, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
+from core.types.pieces import Pieces
 from core.wire import openai
 from core.wire.faults import cut
 
@@ -23,6 +24,7 @@ _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LIST_BYTES = 4 * 2**20
 _LONGEST_HEADER = 200
 
+Body = Mapping[str, Any] | bytes | Pieces
 ReadError = Callable[..., TargetError]  # as core.wire.openai.read_error
 
 
@@ -55,13 +57,13 @@ class Api:
         return address(self.root + path)
 
     async def post(
-        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
     ) -> Incoming:
-        """The head of an answer that is no refusal; its body is still to be read."""
-        try:
-            raw = orjson.dumps(body)
-        except orjson.JSONEncodeError as error:
-            raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        """The head of an answer that is no refusal; its body is still to be read.
+
+        A body that is made already goes as it is, with the content type that `headers` say.
+        """
+        raw = body if isinstance(body, bytes | Pieces) else _dumped(body)
         sent = self._post_headers
         if call.hop:
             sent = {**sent, HOP: str(call.hop + 1)}
@@ -73,7 +75,7 @@ class Api:
         return answer
 
     async def post_json(
-        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
     ) -> tuple[Any, Incoming]:
         """A whole answer in JSON, and the head it came with."""
         answer = await self.post(url, body, call, headers)
@@ -133,6 +135,13 @@ class Api:
             request_id=self.said(answer.request_id),
             retry_after=answer.retry_after,
         )
+
+
+def _dumped(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise RequestRefused(f"the body cannot be sent on: {error}") from error
 
 
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:
