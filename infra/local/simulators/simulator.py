@@ -30,7 +30,7 @@ from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
-from infra.local.simulators.replies import Call, Reply, Stream
+from infra.local.simulators.replies import Call, Reply, Socket, Stream
 from infra.local.simulators.vendors import Vendor
 
 KEPT_REQUESTS = 1000
@@ -48,9 +48,11 @@ class Responder:
     method: str
     # None: a path that belongs to no capability.
     capability: str | None
-    respond: Callable[[Call], Reply | Stream]
+    respond: Callable[[Call], Reply | Stream | Socket]
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
+    auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
+    sockets: bool = False  # it asks for something to be made by opening one
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -109,7 +111,7 @@ class Simulator:
         count = self._book.count(target, request.body)
         mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
         responder, names = self._route(request)
-        self.calls += responder is not None and responder.capability is not None and request.method == "POST"
+        self.calls += responder is not None and _makes(responder, request)
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
         reply = self._reply(call, responder)
         fault = self._book.choose(
@@ -118,7 +120,8 @@ class Simulator:
             target,
             request.body,
             count,
-            streaming=isinstance(reply, Stream),
+            streaming=isinstance(reply, Stream | Socket),
+            socket=isinstance(reply, Socket),
         )
         if fault is not None and fault.name == "wrong_json":
             reply = copy_context().run(self._wrong, call, responder)
@@ -137,7 +140,7 @@ class Simulator:
                 return responder, {name: unquote(part) for name, part in match.groupdict().items()}
         return None, {}
 
-    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
@@ -149,11 +152,11 @@ class Simulator:
             return lost(vendor, request.method, request.path)
         return responder.respond(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         WRONG_JSON.set(True)
         return self._reply(call, responder)
 
-    def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
+    def _headed(self, reply: Reply | Stream | Socket, mark: str) -> Reply | Stream | Socket:
         if reply is PORTAL:
             return reply
         vendor = self.vendor
@@ -162,11 +165,17 @@ class Simulator:
 
 
 def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
-    errors = responder.errors if responder else None
-    return replace(vendor, errors=errors) if errors else vendor
+    if responder is None:
+        return vendor
+    vendor = replace(vendor, errors=responder.errors) if responder.errors else vendor
+    return vendor if responder.auth is None else replace(vendor, auth=responder.auth)
 
 
-def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:
+def _makes(responder: Responder, request: Request) -> bool:
+    return responder.capability is not None and (request.method == "POST" or responder.sockets)
+
+
+def _spoiled(reply: Reply | Stream | Socket, vendor: Vendor, fault: Fault | None) -> Reply | Stream | Socket:
     if fault is not None and fault.name == "status":
         return refusal(vendor, fault.status, retry_after=fault.retry_after)
     if fault is not None and fault.name == "wrong_content_type":
