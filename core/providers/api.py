@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -63,13 +63,22 @@ class Api:
 
         A body that is made already goes as it is, with the content type that `headers` say.
         """
-        raw = body if isinstance(body, bytes | Pieces) else _dumped(body)
+        return await self.send(url, body if isinstance(body, bytes | Pieces) else _dumped(body), call, headers)
+
+    async def send(
+        self,
+        url: URL,
+        body: bytes | Pieces | AsyncIterable[bytes],
+        call: Call,
+        headers: Mapping[str, str] | None = None,
+    ) -> Incoming:
+        """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
         if call.hop:
             sent = {**sent, HOP: str(call.hop + 1)}
         if headers:
             sent = {**sent, **headers}
-        answer = await self._transport.send("POST", url, sent, raw, idle=call.idle)
+        answer = await self._transport.send("POST", url, sent, body, idle=call.idle)
         if not 200 <= answer.status < 300:
             raise await self.refusal(answer)
         return answer

@@ -11,6 +11,8 @@ from infra.local.simulators.httpd import PIECE, Exchange
 from infra.local.simulators.replies import Reply, Socket, Stream
 from infra.local.simulators.websocket import WebSocket
 
+BREAKS = ("stream_error", "no_end_marker", "truncated_json")
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -74,7 +76,7 @@ async def _stream(exchange: Exchange, reply: Stream, fault: Fault | None, waits:
             await exchange.send(piece)
     if name == "stream_stall":
         await exchange.left()
-    elif name != "cut_stream":
+    elif name != "cut_stream" and not (reply.bare and name in BREAKS):
         await exchange.end()
 
 

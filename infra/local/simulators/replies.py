@@ -43,6 +43,7 @@ class Stream:
     closing: tuple[bytes, ...]
     error: bytes
     end: bytes = b"\n\n"  # of an event
+    bare: bool = False  # no events but what the model made, which ends with the body: a fault breaks it off
 
 
 @dataclass(frozen=True, slots=True)
