@@ -3,16 +3,18 @@
 import asyncio
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
 import orjson
 
+from infra.local.simulators import azure_speech
 from infra.local.simulators.azure_speech import LOCALE, MADE, Said, SsmlError, encoded, said_in, spoken
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.course import Course, OverError
-from infra.local.simulators.replies import Call, Socket
+from infra.local.simulators.replies import Call, Reply, Socket, Stream, Talk
 from infra.local.simulators.signal import Heard, hear, say
 from infra.local.simulators.websocket import WebSocket
 
@@ -27,17 +29,27 @@ EVERY = RATE * 2 // 2  # bytes of audio between two times of listening: half a s
 CHUNK = 4000
 
 
-def recognise(call: Call) -> Socket:
+def recognise(call: Call) -> Reply | Stream | Socket:
+    """Live recognition; a POST to the same path is a short utterance."""
+    if call.request.method == "POST":
+        return azure_speech.short(call)
+
     async def talk(socket: WebSocket, course: Course) -> None:
         await Listener(call, socket, course).run()
 
-    return Socket(call.request, talk)
+    return _opened(call, talk)
 
 
-def synthesise(call: Call) -> Socket:
+def synthesise(call: Call) -> Reply | Stream | Socket:
     async def talk(socket: WebSocket, course: Course) -> None:
         await _speak(call, socket, course)
 
+    return _opened(call, talk)
+
+
+def _opened(call: Call, talk: Talk) -> Reply | Socket:
+    if call.request.method != "GET" or call.request.headers.get("upgrade", "").lower() != "websocket":
+        return Reply(400, {}, b"")
     return Socket(call.request, talk)
 
 
@@ -264,7 +276,7 @@ class Turn:
 
 def _phrase(words: list[Heard], length: float, *, last: bool) -> int | None:
     """How many words are a phrase that is over; None while it may go on."""
-    for place, (one, after) in enumerate(zip(words, words[1:], strict=False), 1):
+    for place, (one, after) in enumerate(pairwise(words), 1):
         whole = after.end - words[0].start
         if after.start - one.end > GAP or after.speaker != one.speaker or whole > LONGEST:
             return place

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from infra.local.simulators.course import Course
     from infra.local.simulators.websocket import WebSocket
 
+Talk = Callable[["WebSocket", "Course"], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -51,7 +53,7 @@ class Socket:
     """A conversation over a WebSocket, once the client's request for one was accepted."""
 
     request: Request
-    talk: "Callable[[WebSocket, Course], Awaitable[None]]"
+    talk: "Talk"
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote
 
 from infra.local.simulators import (
     anthropic,
+    azure_speech,
+    azure_speech_ws,
     chat,
     cohere,
     cohere_embeddings,
@@ -59,6 +61,9 @@ class Responder:
     long: bool = False  # takes long enough to be done in a thread
 
 
+SILENT = "silent"  # errors are a status alone
+SPEECH_KEYS = ("ocp-apim-subscription-key", "authorization")
+
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
     "chat": Responder("POST", "chat", chat.respond),
@@ -95,6 +100,12 @@ RESPONDERS = {
     "transcriptions": Responder("POST", "transcribe", transcriptions.respond, long=True),
     "audio translations": Responder("POST", "transcribe", transcriptions.translate, long=True),
     "speech": Responder("POST", "speak", speech.respond, long=True),
+    "fast transcription": Responder("POST", "transcribe", azure_speech.transcribe, auth=SPEECH_KEYS, long=True),
+    "ssml": Responder("POST", "speak", azure_speech.speak, SILENT, SPEECH_KEYS, long=True),
+    "speech voices": Responder("GET", None, azure_speech.voices, SILENT, SPEECH_KEYS),
+    "speech token": Responder("POST", None, azure_speech.token, auth=SPEECH_KEYS),
+    "live recognition": Responder("GET", "transcribe", azure_speech_ws.recognise, SILENT, SPEECH_KEYS, sockets=True),
+    "live speech": Responder("GET", "speak", azure_speech_ws.synthesise, SILENT, SPEECH_KEYS, sockets=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -153,7 +164,7 @@ class Simulator:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method != responder.method:
+        if request.method != responder.method and not responder.sockets:
             return lost(vendor, request.method, request.path, 405)
         if not _authorized(vendor, request):
             return refusal(vendor, 401)
