@@ -80,7 +80,7 @@ class AzureSpeech:
         kind = answer.header("content-type") or ""
         if not kind.startswith("audio/"):
             self._api.must_stream(answer, "audio/")
-        return _Sound(answer, speech, self._api.said(answer.request_id), warnings)
+        return _Sound(answer, speech, call.max_bytes, self._api.said(answer.request_id), warnings)
 
     async def models(self) -> list[str]:
         """A token for some minutes, which costs nothing and says whether the key is right. There is no list."""
@@ -99,13 +99,15 @@ class AzureSpeech:
 class _Sound:
     """Speech as it comes over REST."""
 
-    def __init__(self, answer: Incoming, speech: Speech, request_id: str | None, warnings: tuple[str, ...]) -> None:
+    def __init__(
+        self, answer: Incoming, speech: Speech, most: int, request_id: str | None, warnings: tuple[str, ...]
+    ) -> None:
         self.sound: Sound = speech.sound
         self.boundaries: list[Word] = []
         self.request_id = request_id
         self.warnings = warnings
         self.outputs = 0
-        self._answer, self._characters, self._ended = answer, speech.characters, False
+        self._answer, self._characters, self._most, self._ended = answer, speech.characters, most, False
 
     @property
     def usage(self) -> Usage:
@@ -116,6 +118,9 @@ class _Sound:
         if self._ended:
             return None
         part = await self._answer.part()
+        self._most -= len(part)
+        if self._most < 0:
+            raise Malformed("the answer is larger than anybody would listen to", request_id=self.request_id)
         if part:
             self.outputs += 1
             return [Frame(part, Kind.OUTPUT)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from core.errors import BadAudio, Malformed
+from core.errors import BadAudio, Malformed, TargetError
 from core.net.sessions import Sessions
 from core.providers.azure_speech_sdk import Done, Mail, Native, Place, Session, config_of, load
 from core.providers.contract import Call
@@ -28,8 +28,6 @@ _ALIVE = None  # something came that says nothing
 class LiveTranscript:
     """What is heard, phrase by phrase."""
 
-    request_id: str | None = None
-
     def __init__(
         self, sessions: Sessions, place: Place, live: Live, call: Call, warnings: tuple[str, ...] = ()
     ) -> None:
@@ -45,6 +43,10 @@ class LiveTranscript:
         native = await self._session.begin(partial(_recogniser, self._place, self._live, self._session))
         self._feeding = asyncio.get_running_loop().create_task(self._feed(native))
         return self
+
+    @property
+    def request_id(self) -> str | None:
+        return self._session.request_id
 
     @property
     def usage(self) -> Usage:
@@ -64,6 +66,9 @@ class LiveTranscript:
         try:
             while await self.next() is not None:
                 pass
+        except TargetError as error:
+            error.usage = self.usage if self._segments else None
+            raise
         finally:
             self.close()
         assert self.transcript is not None  # noqa: S101 - the end has made it
@@ -145,8 +150,9 @@ def _recogniser(place: Place, live: Live, session: Session, mail: Mail) -> Nativ
     final.connect(heard)
     interim.connect(lambda _: mail.post(_ALIVE))
     owner.canceled.connect(cancelled)
+    owner.session_started.connect(lambda event: session.named(event.session_id))
     owner.session_stopped.connect(lambda _: mail.post(Done()))
-    native = Native(owner, (final, interim, owner.canceled, owner.session_stopped))
+    native = Native(owner, (final, interim, owner.canceled, owner.session_started, owner.session_stopped))
     native.stream = stream
     if live.once and not live.diarize:
         native.future = owner.recognize_once_async()

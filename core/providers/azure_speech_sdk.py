@@ -139,6 +139,7 @@ class Session:
         self._starting: Future[Native] | None = None
         self._entered = False
         self.finished = False  # it said so itself, well or not
+        self.request_id: str | None = None  # by which the vendor knows it; set from a native thread
 
     async def begin(self, make: Callable[[Mail], Native]) -> Native:
         await self._sessions.enter()
@@ -154,9 +155,15 @@ class Session:
         item = await self.mail.get(patience)
         if isinstance(item, Done):
             self.finished = True
+            if isinstance(item.error, TargetError):
+                item.error.request_id = self.request_id
             if item.error is not None:
                 raise item.error
         return item
+
+    def named(self, name: str) -> None:
+        """From a native thread: what the vendor calls it."""
+        self.request_id = name
 
     def cancelled(self, code: Any, details: str) -> None:
         """From a native thread: the SDK has given up."""

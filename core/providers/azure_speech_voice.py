@@ -17,8 +17,6 @@ from core.wire.azure_speech_ssml import Speech
 class LiveSpeech:
     """What is said, and when each word of it is."""
 
-    request_id: str | None = None
-
     def __init__(
         self, sessions: Sessions, place: Place, speech: Speech, call: Call, warnings: tuple[str, ...] = ()
     ) -> None:
@@ -33,6 +31,10 @@ class LiveSpeech:
     async def open(self) -> "LiveSpeech":
         await self._session.begin(partial(_synthesizer, self._place, self._speech, self._session))
         return self
+
+    @property
+    def request_id(self) -> str | None:
+        return self._session.request_id
 
     @property
     def usage(self) -> Usage:
@@ -74,11 +76,15 @@ def _synthesizer(place: Place, speech: Speech, session: Session, mail: Mail) -> 
         details = event.result.cancellation_details
         session.cancelled(details.error_code, details.error_details)
 
+    owner.synthesis_started.connect(lambda event: session.named(event.result.result_id))
     owner.synthesizing.connect(lambda event: mail.post(event.result.audio_data))
     owner.synthesis_word_boundary.connect(word)
     owner.synthesis_canceled.connect(cancelled)
     owner.synthesis_completed.connect(lambda _: mail.post(Done()))
-    signals = (owner.synthesizing, owner.synthesis_word_boundary, owner.synthesis_canceled, owner.synthesis_completed)
+    signals = (
+        owner.synthesis_started, owner.synthesizing, owner.synthesis_word_boundary, owner.synthesis_canceled,
+        owner.synthesis_completed,
+    )  # fmt: skip
     native = Native(owner, signals)
     native.stop = owner.stop_speaking_async
     native.future = owner.speak_ssml_async(speech.ssml)

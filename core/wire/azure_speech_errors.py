@@ -31,7 +31,7 @@ _STATUS = re.compile(r"\((\d{3})\)")
 _SESSION = re.compile(r"\s*SessionId: (\w+)")
 _STATE = re.compile(r"\s*USP state: .*", re.DOTALL)
 _URL = re.compile(r"\bwss?://\S+")
-_QUOTED = re.compile(r"\s*Response text:.*|\s*Error Details: Failed with HTTP.*|\n.*", re.DOTALL)
+_QUOTED = re.compile(r"\s*Response text:.*|\s*Error details: Failed with HTTP.*|\n.*", re.DOTALL | re.IGNORECASE)
 _PLATFORM = "Failed to initialize platform"  # it has found no OpenSSL
 _OPENING = re.compile(r"OPEN|DNS|host not found|no connection to the remote host", re.IGNORECASE)
 _BY_CODE: dict[str, type[TargetError]] = {
@@ -84,10 +84,10 @@ def _kind(code: str, status: int | None, details: str) -> type[TargetError]:
     kind = _BY_CODE.get(code, ServerFault)
     if kind is ParameterRefused and _QUOTA.search(details):
         return QuotaExhausted
-    if kind is Dropped and _OPENING.search(details):
+    if kind is Dropped and status is None and _OPENING.search(details):
         return Unreachable
-    if kind is ServerFault and status == 404:
-        return Malformed  # the address is none of a speech service
+    if (kind is ServerFault and status == 404) or (kind is Dropped and status is not None):
+        return Malformed  # the address is none of a speech service, or a proxy answers there
     if kind is AdapterBroken and _PLATFORM in details:
         return LibraryUnusable
     return kind
