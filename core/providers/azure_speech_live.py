@@ -19,7 +19,7 @@ from core.wire.heard import joined
 
 _RATE = 16_000
 _BYTES = 2 * _RATE  # in a second
-_PIECE = 2 * _BYTES
+_PIECE = 2.0
 # The SDK takes 5 s of audio at once and the rest at twice its pace. Given no more than it can send, it holds no more.
 _AHEAD, _PACE = 15.0, 2.5
 _ALIVE = None  # something came that says nothing
@@ -31,6 +31,7 @@ class LiveTranscript:
     def __init__(
         self, sessions: Sessions, place: Place, live: Live, call: Call, warnings: tuple[str, ...] = ()
     ) -> None:
+        self.request_id: str | None = None
         self.warnings = warnings
         self.transcript: Transcript | None = None
         self._sessions, self._place, self._live, self._call = sessions, place, live, call
@@ -40,13 +41,10 @@ class LiveTranscript:
         self._feeding: asyncio.Task[None] | None = None
 
     async def open(self) -> "LiveTranscript":
-        native = await self._session.begin(partial(_recogniser, self._place, self._live, self._session))
+        audio: Audio = self._call.body["audio"]
+        native = await self._session.begin(partial(_recogniser, self._place, self._live, audio, self._session))
         self._feeding = asyncio.get_running_loop().create_task(self._feed(native))
         return self
-
-    @property
-    def request_id(self) -> str | None:
-        return self._session.request_id
 
     @property
     def usage(self) -> Usage:
@@ -78,6 +76,7 @@ class LiveTranscript:
         if self.transcript is not None:
             return None
         item = await self._session.next(self._call.idle)
+        self.request_id = self._session.request_id
         if isinstance(item, Done):
             self.transcript = transcript_of(self._segments, self._call.body)
             self.close()
@@ -107,19 +106,18 @@ class LiveTranscript:
     async def _feed(self, native: Native) -> None:
         """In pieces, from threads that all sessions share: neither memory nor threads grow with the audio."""
         loop = asyncio.get_running_loop()
-        began, fed = loop.time(), 0.0
+        began, fed = loop.time(), _AHEAD
         try:
-            blocks = await asyncio.wrap_future(self._sessions.submit(partial(_decoded, self._call.body["audio"])))
-            while count := await asyncio.wrap_future(self._sessions.submit(partial(_push, blocks, native))):
-                fed += count / _BYTES
+            while native.more:
                 ahead = fed - _AHEAD - _PACE * (loop.time() - began)
                 if ahead > 0:
                     await asyncio.sleep(ahead / _PACE)
+                fed += await asyncio.wrap_future(self._sessions.submit(partial(_push, native, _PIECE)))
         except BadAudio as error:
             self._session.mail.post(Done(error))
 
 
-def _recogniser(place: Place, live: Live, session: Session, mail: Mail) -> Native:
+def _recogniser(place: Place, live: Live, audio: Audio, session: Session, mail: Mail) -> Native:
     """Runs in a thread. Handlers are called in the SDK's own and hand on words, never anything native."""
     sdk = load()
     config = config_of(sdk, place)
@@ -153,11 +151,13 @@ def _recogniser(place: Place, live: Live, session: Session, mail: Mail) -> Nativ
     owner.session_started.connect(lambda event: session.named(event.session_id))
     owner.session_stopped.connect(lambda _: mail.post(Done()))
     native = Native(owner, (final, interim, owner.canceled, owner.session_started, owner.session_stopped))
-    native.stream = stream
+    native.stream, native.more = stream, _decoded(audio)
     if live.once and not live.diarize:
         native.future = owner.recognize_once_async()
     else:
         (owner.start_transcribing_async if live.diarize else owner.start_continuous_recognition_async)().get()
+    # What is short is then sent at once, and the thread that sends it is gone before many of them start.
+    _push(native, _AHEAD)
     return native
 
 
@@ -176,18 +176,18 @@ def _decoded(audio: Audio) -> Iterator[bytes]:
     return decode(audio.data, _RATE)
 
 
-def _push(blocks: Iterator[bytes], native: Native) -> int:
-    """The next seconds of audio; 0 at the end, or when the session is over."""
-    count = 0
-    stream = native.stream
-    while stream is not None and count < _PIECE:
+def _push(native: Native, most: float) -> float:
+    """The next seconds of audio; how many there were. Nobody wants more when the session is over."""
+    count, blocks, stream = 0, native.more, native.stream
+    while blocks is not None and stream is not None and count < most * _BYTES:
         block = next(blocks, None)
         if block is None:
             stream.close()
+            native.more = None
             break
         stream.write(bytes(block))
         count += len(block)
-    return count
+    return count / _BYTES
 
 
 def _read(said: str) -> Any:

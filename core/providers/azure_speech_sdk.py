@@ -6,7 +6,7 @@ What was found out about version 1.53 on the wire is said where it is dealt with
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
@@ -112,6 +112,7 @@ class Native:
         self.owner = owner  # recogniser or synthesizer; the last reference to it
         self.signals = signals
         self.stream: Any = None  # of audio for a recogniser
+        self.more: Iterator[bytes] | None = None  # of that audio
         self.future: Any = None  # of its one operation
         self.stop: Callable[[], Any] | None = None  # what ends that early, where dropping the owner would not
 
@@ -122,7 +123,7 @@ class Native:
         # Never for a recogniser: after an error its stop() makes the destructor wait for 10 s more.
         if self.stop is not None and not finished:
             self.stop().get()
-        self.signals, self.stop, self.stream = (), None, None
+        self.signals, self.stop, self.stream, self.more = (), None, None, None
         self.owner = None  # destroys it, which ends what is under way
         future, self.future = self.future, None
         if future is not None:
@@ -192,7 +193,7 @@ class Session:
 def _end(starting: "Future[Native]", *, finished: bool) -> None:
     try:
         native = starting.result()
-    except TargetError:
+    except PatchbayError:
         return  # it never began, and who wanted it was told
     del starting  # the last but one reference
     native.end(finished=finished)

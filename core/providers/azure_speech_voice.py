@@ -20,6 +20,7 @@ class LiveSpeech:
     def __init__(
         self, sessions: Sessions, place: Place, speech: Speech, call: Call, warnings: tuple[str, ...] = ()
     ) -> None:
+        self.request_id: str | None = None
         self.warnings = warnings
         self.sound: Sound = speech.sound
         self.boundaries: list[Word] = []
@@ -33,10 +34,6 @@ class LiveSpeech:
         return self
 
     @property
-    def request_id(self) -> str | None:
-        return self._session.request_id
-
-    @property
     def usage(self) -> Usage:
         return Usage("reported", characters=self._speech.characters) if self.outputs else UNKNOWN_USAGE
 
@@ -44,6 +41,7 @@ class LiveSpeech:
         if self._ended:
             return None
         item = await self._session.next(self._call.idle)
+        self.request_id = self._session.request_id
         if isinstance(item, Done):
             self._ended = True
             self.close()
