@@ -61,7 +61,8 @@ def test_a_model_for_chat_hears_where_its_provider_has_it_hear():
         one.provider for one in CATALOG.models if one.capability == "chat" and serves(one, Capability.TRANSCRIBE)
     }
     assert hearing == {"gemini"}
-    assert not serves(CATALOG.find("gemini", "gemini-2.5-pro"), Capability.DIARIZE)
+    model = CATALOG.find("gemini", "gemini-2.5-pro")
+    assert model is not None and not serves(model, Capability.DIARIZE)
 
 
 def test_models_are_chosen_by_settings():
