@@ -123,6 +123,8 @@ def test_an_address_is_fetched(gateway):
 
 
 def test_a_bucket_is_a_folder_on_a_laptop_and_only_named_ones_are_read(gateway):
+    if gateway.service.settings.table:
+        pytest.skip("this server keeps its state on AWS")
     blobs = gateway.service.settings.home / "blobs"
     blobs.mkdir(exist_ok=True)
     (blobs / "recordings,2026,hello.wav").write_bytes(WAV)
