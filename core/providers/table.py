@@ -196,6 +196,7 @@ _OPENAI_HEARS = Row(
     default_models=_OPENAI_SOUND,
     method="openai_whisper",
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
+    extra_params=frozenset({"chunking_strategy"}),
 )
 _OPENAI_SAYS = replace(
     _OPENAI_HEARS,
@@ -203,6 +204,7 @@ _OPENAI_SAYS = replace(
     features=frozenset({Feature.STREAM}),
     says=("mp3", "opus", "aac", "flac", "wav", "pcm"),
     most_characters=4096,
+    extra_params=frozenset(),
 )
 _TOGETHER_HEARS = Row(
     name="together",
