@@ -287,6 +287,7 @@ _COHERE_HEARS = Row(
 )
 _REPLICATE_SOUND = {
     Capability.TRANSCRIBE: "openai/whisper",
+    Capability.DIARIZE: "thomasmol/whisper-diarization",
     Capability.SPEAK: "minimax/speech-2.6-turbo",
 }
 _REPLICATE_HEARS = Row(
