@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, Mapping
 from email.utils import parsedate_to_datetime, parsedate_tz
 from io import BytesIO
 from typing import Self
@@ -21,12 +21,10 @@ from core.errors import (
     Unreachable,
 )
 from core.net.sessions import Sessions
-from core.types.pieces import Pieces
 
 # Everything the client raises; the last is what its pure-Python parser says of a broken body.
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
 _LARGE = 2**20
-_PIECE = 2**18
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUEST_ID_HEADERS = (
     "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-ds-trace-id", "x-debug-trace-id",
@@ -91,19 +89,15 @@ class Transport:
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: bytes | Pieces | AsyncIterable[bytes] | None = None,
+        body: bytes | AsyncIterable[bytes] | None = None,
         *,
         idle: float = 60.0,
     ) -> "Incoming":
         """Send and wait for the head of the answer, whatever its status. A body in parts needs its length said."""
         if self._session is None:
             raise RuntimeError("the transport is not open")
-        data: bytes | BytesIO | AsyncIterable[bytes | bytearray | memoryview] | None
-        if isinstance(body, Pieces):
-            headers, data = {**headers, "content-length": str(body.length)}, _sent(body)
-        else:
-            # A large body goes out in pieces, so that copying it does not hold up everybody else.
-            data = BytesIO(body) if isinstance(body, bytes) and len(body) > _LARGE else body
+        # A large body goes out in pieces, so that copying it does not hold up everybody else.
+        data = BytesIO(body) if isinstance(body, bytes) and len(body) > _LARGE else body
         try:
             response = await self._session.request(
                 method, url, headers=headers, data=data, allow_redirects=False, timeout=self._timeout
@@ -111,13 +105,6 @@ class Transport:
         except _FOREIGN as error:
             raise target_error(error) from error
         return Incoming(response, idle)
-
-
-async def _sent(body: Pieces) -> AsyncIterator[bytes | bytearray | memoryview]:
-    for part in body.parts:
-        view = memoryview(part)
-        for start in range(0, len(view), _PIECE):
-            yield view[start : start + _PIECE]
 
 
 class Incoming:

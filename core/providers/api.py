@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # whoever speaks the canonical dialect need not load it
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LIST_BYTES = 4 * 2**20
 _LONGEST_HEADER = 200
+_PIECE = 2**18
 
-Body = Mapping[str, Any] | bytes | Pieces
 ReadError = Callable[..., TargetError]  # as core.wire.openai.read_error
 
 
@@ -57,20 +57,17 @@ class Api:
         return address(self.root + path)
 
     async def post(
-        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
     ) -> Incoming:
-        """The head of an answer that is no refusal; its body is still to be read.
-
-        A body that is made already goes as it is, with the content type that `headers` say.
-        """
-        return await self.send(url, body if isinstance(body, bytes | Pieces) else _dumped(body), call, headers)
+        """The head of an answer that is no refusal; its body is still to be read."""
+        try:
+            raw = orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        return await self.send(url, raw, call, headers)
 
     async def send(
-        self,
-        url: URL,
-        body: bytes | Pieces | AsyncIterable[bytes],
-        call: Call,
-        headers: Mapping[str, str] | None = None,
+        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
     ) -> Incoming:
         """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
@@ -84,10 +81,21 @@ class Api:
         return answer
 
     async def post_json(
-        self, url: URL, body: Body, call: Call, headers: Mapping[str, str] | None = None
+        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
     ) -> tuple[Any, Incoming]:
         """A whole answer in JSON, and the head it came with."""
-        answer = await self.post(url, body, call, headers)
+        return await self._whole(await self.post(url, body, call, headers), call)
+
+    async def post_file(self, url: URL, body: Pieces, kind: str, call: Call) -> tuple[Any, Incoming]:
+        """The same of a body with a file in it."""
+        return await self._whole(await self.send_file(url, body, kind, call), call)
+
+    async def send_file(self, url: URL, body: Pieces, kind: str, call: Call) -> Incoming:
+        """The head of an answer to a body that is sent in pieces."""
+        headers = {"content-type": kind, "content-length": str(body.length)}
+        return await self.send(url, _sent(body), call, headers)
+
+    async def _whole(self, answer: Incoming, call: Call) -> tuple[Any, Incoming]:
         try:
             return openai.read_json(await answer.read(call.max_bytes)), answer
         except TargetError as error:
@@ -146,11 +154,22 @@ class Api:
         )
 
 
-def _dumped(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise RequestRefused(f"the body cannot be sent on: {error}") from error
+async def _sent(body: Pieces) -> AsyncIterator[bytes]:
+    for part in body.parts:
+        view = memoryview(part)
+        for start in range(0, len(view), _PIECE):
+            yield bytes(view[start : start + _PIECE])
+
+
+def root_of(row: Row, account: Account) -> str:
+    """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
+    base = account.base_url or row.base_url or ""
+    if not row.path_prefix:
+        return base
+    scheme, _, rest = base.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    first = "/" + row.path_prefix.split("/")[1]
+    return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
 
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:

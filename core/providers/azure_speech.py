@@ -57,7 +57,7 @@ class AzureSpeech:
         audio: Audio = call.body["audio"]
         fields = {"definition": orjson.dumps(told).decode()}
         kind, body = form(fields, "audio", audio.filename, audio.mime, audio.data, token_hex(16))
-        found, answer = await self._api.post_json(self._where.transcribe, body, call, {"content-type": kind})
+        found, answer = await self._api.post_file(self._where.transcribe, body, kind, call)
         try:
             made = transcript_from(found, call.body)
         except TargetError as error:
@@ -76,7 +76,7 @@ class AzureSpeech:
         if call.body.get("boundaries"):
             return await LiveSpeech(self._transport.sessions, self._where.live, speech, call, warnings).open()
         headers = {"content-type": "application/ssml+xml", "x-microsoft-outputformat": speech.format}
-        answer = await self._api.post(self._where.speak, speech.ssml.encode(), call, headers)
+        answer = await self._api.send(self._where.speak, speech.ssml.encode(), call, headers)
         kind = answer.header("content-type") or ""
         if not kind.startswith("audio/"):
             self._api.must_stream(answer, "audio/")

@@ -14,11 +14,15 @@ from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.cohere_audio import fields_of, transcript_from
 from core.wire.forms import form
+from core.wire.heard import refusing_files
+from core.wire.openai import read_error
 
 
 class CohereAudio:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        self._api = Api.of(row, replace(account, base_url=root_of(row, account)), transport)
+        self._api = Api.of(
+            row, replace(account, base_url=root_of(row, account)), transport, refusing_files(read_error)
+        )
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         fields, losses = fields_of(call.body, call.target.model)
@@ -26,7 +30,7 @@ class CohereAudio:
         audio: Audio = call.body["audio"]
         kind, body = form(fields, "file", audio.filename, audio.mime, audio.data, token_hex(16))
         url = self._api.url("/v2/audio/transcriptions")
-        theirs, answer = await self._api.post_json(url, body, call, {"content-type": kind})
+        theirs, answer = await self._api.post_file(url, body, kind, call)
         try:
             made = transcript_from(theirs, call.body, fields["language"])
         except TargetError as error:

@@ -1,4 +1,4 @@
-"""A body that is sent without being put together first: audio is large, and what is around it small."""
+"""A body that is sent in its pieces, never joined to one: audio is large, and what is around it small."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,18 +1,19 @@
 """What recognisers of several providers have in common: times that are checked, texts that are joined. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeVar
 from unicodedata import east_asian_width
 
-from core.errors import Malformed
+from core.errors import Malformed, ParameterRefused, RequestRefused, TargetError
 from core.types.audio import Segment, Word
 
 NOBODY = "no speech was recognised"
 # What every adapter reads, what is for others, and what changes nothing.
 _READ = frozenset({"audio", "model", "stream", "response_format", "timestamps", "diarize", "task"})
 _SLACK = 1.0  # seconds by which a time may be off that is otherwise sane
+_FILE = re.compile(r"audio|file|format|decod|mime|process input", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,5}(?:[.,]\d{1,6})?)\s*s?")
 
 Timed = TypeVar("Timed", Segment, Word)
@@ -21,7 +22,9 @@ Timed = TypeVar("Timed", Segment, Word)
 def left_out(body: Mapping[str, Any], known: Iterable[str]) -> list[str]:
     """What of a request a provider cannot be told."""
     known = _READ.union(known)
-    return [f"{name} was left out: it cannot be told there" for name, value in body.items() if value and name not in known]
+    return [
+        f"{name} was left out: it cannot be told there" for name, value in body.items() if value and name not in known
+    ]
 
 
 def seconds_of(said: Any) -> float | None:
@@ -76,5 +79,23 @@ def _is_wide(letter: str) -> bool:
 
 
 def base_of(language: str) -> str:
-    """de of de-AT: most recognisers know languages and no countries."""
+    """The language alone, as de of de-AT: most recognisers know no countries."""
     return language.replace("_", "-").partition("-")[0].lower()
+
+
+def refusing_files(read_error: Callable[..., TargetError]) -> Callable[..., TargetError]:
+    """The same reader of refusals, but what is refused for its file is refused by this provider alone.
+
+    The file was looked at before anybody was asked.
+    """
+
+    def read(*given: Any, **about: Any) -> TargetError:
+        error = read_error(*given, **about)
+        if not isinstance(error, RequestRefused) or not _FILE.search(error.message):
+            return error
+        return ParameterRefused(
+            error.message, provider_status=error.provider_status, code=error.code, param=error.param,
+            request_id=error.request_id, retry_after=error.retry_after,
+        )  # fmt: skip
+
+    return read

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from core.errors import Malformed, ParameterRefused
+import orjson
+
+from core.errors import Malformed, ParameterRefused, ServerFault
 from core.types.audio import Audio, Segment, Transcript
 from core.types.pieces import Pieces
 from core.wire.forms import hole, json_with
 from core.wire.heard import NOBODY, joined, left_out, placed, seconds_of
+from core.wire.openai import read_error
 
 _WINDOW_MS = 30_000  # what such models hear at once; of longer audio they have to say when
 
@@ -20,7 +23,9 @@ def path_of(model: str) -> str:
 def heard_to(body: Mapping[str, Any]) -> tuple[str, Pieces, list[str]]:
     """The content type, the body, and what of the request cannot be told."""
     if body.get("diarize") or "word" in (body.get("timestamps") or ()) or body.get("task") == "translate":
-        raise ParameterRefused("it tells no speakers and no times of words, and translates nothing", param="timestamps")
+        raise ParameterRefused(
+            "it tells no speakers and no times of words, and translates nothing", param="timestamps"
+        )
     audio: Audio = body["audio"]
     parameters: dict[str, Any] = {}
     if body.get("timestamps") or audio.ms > _WINDOW_MS:
@@ -33,20 +38,26 @@ def heard_to(body: Mapping[str, Any]) -> tuple[str, Pieces, list[str]]:
     return "application/json", json_with({"inputs": hole(), "parameters": parameters}, audio.data), losses
 
 
-def transcript_from(theirs: Any, body: Mapping[str, Any]) -> Transcript:
+def transcript_from(theirs: Any, body: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Transcript:
     audio: Audio = body["audio"]
     duration, needed = audio.ms / 1000, "segment" in (body.get("timestamps") or ())
     if type(theirs) is list and len(theirs) == 1:
         theirs = theirs[0]  # as some of its servers wrap it
+    if type(theirs) is dict and theirs.get("error"):
+        raise read_error(None, orjson.dumps(theirs), secrets=secrets, otherwise=ServerFault)
     if type(theirs) is not dict or type(theirs.get("text")) is not str:
         raise Malformed("the answer has no text")
     chunks, text = theirs.get("chunks") or [], theirs["text"].strip()
-    if type(chunks) is not list or (needed and text and not chunks):
-        raise Malformed("the answer has no chunks with their times")
+    if type(chunks) is not list:
+        raise Malformed("the answer has chunks that are no list")
+    if needed and text and not chunks:
+        raise ParameterRefused("this model does not say when what was said", param="timestamps")
     found = [_segment(one, duration) for one in chunks]
     segments = placed(found, duration, needed=needed)
     text = text or joined(one.text for one in found)
-    return Transcript(text, None, duration, segments, reason=None if text else NOBODY)
+    return Transcript(
+        text, body.get("language") if text else None, duration, segments, reason=None if text else NOBODY
+    )
 
 
 def _segment(one: Any, duration: float) -> Segment:

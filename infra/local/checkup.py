@@ -26,7 +26,6 @@ from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
 from core.providers.table import Row
-from core.types.pieces import Pieces
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
@@ -46,7 +45,7 @@ class _Listening(Transport):
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: bytes | Pieces | AsyncIterable[bytes] | None = None,
+        body: bytes | AsyncIterable[bytes] | None = None,
         *,
         idle: float = 60.0,
     ) -> Incoming:

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 import av
 import orjson
 
-from infra.local.simulators import sounds
+from core.audio import encode
+from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.forms import read_form
 from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, segments
@@ -121,7 +122,7 @@ def speak(call: Call) -> Reply | Stream:
     except (SsmlError, UnicodeDecodeError):
         return Reply(400, {}, b"")
     call.kept["ssml"] = call.request.body.decode()
-    sound = sounds.encoded(say(said.text, said.speaker, made.rate), made.rate, made.kind)
+    sound = encoded(say(said.text, said.speaker, made.rate), made)
     pieces = tuple(sound[at : at + PIECE] for at in range(0, len(sound), PIECE))
     return Stream({"content-type": MIMES[made.kind]}, (), pieces, (), b"", b"", bare=True)
 
@@ -169,8 +170,8 @@ def said_in(ssml: str) -> Said:
     return Said(" ".join("".join(tree.itertext()).split()), sum(named[0].encode()) % len(SPEAKERS))
 
 
-def encoded(sound: Samples, name: str) -> bytes:
-    return sounds.encoded(sound, MADE[name].rate, MADE[name].kind)
+def encoded(sound: Samples, made: Made) -> bytes:
+    return encode([sound.astype("<i2").tobytes()], Sound(made.kind, made.rate), made.rate)
 
 
 def _definition(given: str | None) -> dict[str, Any]:
