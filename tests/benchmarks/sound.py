@@ -35,10 +35,10 @@ def main() -> None:
 
 
 def recorded(kind: str) -> bytes:
-    import numpy as np  # noqa: PLC0415 (who measures does without)
+    import numpy as np
 
-    from infra.local.simulators.signal import say, silence  # noqa: PLC0415
-    from tests.sound import encoded  # noqa: PLC0415
+    from infra.local.simulators.signal import say, silence
+    from tests.sound import encoded
 
     turns = np.concatenate([part for speaker in range(3) for part in (say(PROSE, speaker), silence(0.5))])
     samples = 10 * MB * 8 // (1000 * KINDS[kind]) * 16_000
