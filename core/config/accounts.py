@@ -32,6 +32,7 @@ class Account:
     translation_key: Secret | None = None
     translation_region: str | None = None
     translation_url: str | None = None
+    voice: str | None = None  # that speaks where nobody chose one
     command: str | None = None  # the vendor's own program, asked in place of the API by who is logged in there
     models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
     enabled: bool = True
@@ -69,6 +70,7 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "translation_key": SECRET,
     "translation_region": VERSION,
     "translation_url": URL,
+    "voice": TEXT,
     "command": TEXT,
     "enabled": FLAG,
     "priority": PRIORITY,
@@ -92,6 +94,7 @@ FIELD_DOCS: Mapping[str, str] = {
     "translation_key": "Its key for translation, where that is another",
     "translation_region": "Where its translation is",
     "translation_url": "Address of its translation, or that of a server in its place",
+    "voice": "The voice of requests that name none",
     "command": "Its own program, asked in place of its API by who is logged in there and has no key",
     "enabled": "false switches it off",
     "priority": "The lowest number goes first",
@@ -123,9 +126,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "translation_key": ("translation_api_key", "translation_key", "translation.api_key", "translation.key"),
     "translation_region": ("translation_region", "translation.region"),
     "translation_url": ("translation_url", "translation_endpoint", "translation.endpoint"),
+    "voice": ("voice", "tts_voice"),
     "command": ("command",),
     **{name: (name,) for name in MODELS},
 }
+_SERVICES = ("speech", "translation")
 _SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY"}
 
 
@@ -181,6 +186,16 @@ def _address(row: Declared, account: str, taken: frozenset[str]) -> Kind:
     return Kind(URL.expects, parse)
 
 
+def _apart(base: Account, own: Mapping[str, Any], service: str) -> Account:
+    """What an account takes of its provider's service: a key only for the same place, a place as a whole."""
+    key, region, url = (f"{service}_{part}" for part in ("key", "region", "url"))
+    moved = [name for name in (region, url) if name in own and own[name] != getattr(base, name)]
+    dropped: dict[str, Any] = {key: None} if moved or key in own else {}
+    if region in moved and url not in own:
+        dropped[url] = None  # it would go before the region
+    return replace(base, **dropped)
+
+
 class Accounts:
     """Reads the accounts of each row from the layers."""
 
@@ -218,6 +233,8 @@ class Accounts:
         of_its_own = own.keys() & {"key", "token", "command"}
         if of_its_own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
+        for service in _SERVICES:
+            base = _apart(base, own, service)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
         made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
         if made.command and (made.key or made.token):

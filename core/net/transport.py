@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from email.utils import parsedate_to_datetime, parsedate_tz
 from io import BytesIO
 from typing import Self
@@ -20,6 +20,7 @@ from core.errors import (
     TargetError,
     Unreachable,
 )
+from core.net.sessions import Sessions
 
 # Everything the client raises; the last is what its pure-Python parser says of a broken body.
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
@@ -38,7 +39,8 @@ def address(text: str) -> URL:
 class Transport:
     """Keep-alive connections to any number of hosts. Bound to the loop it is opened on."""
 
-    def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False) -> None:
+    def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False, sessions: Sessions | None = None) -> None:
+        self.sessions = sessions or Sessions()  # of libraries that connect by themselves
         self._timeout = aiohttp.ClientTimeout()
         self.connect_timeout = connect_timeout
         self._proxy = proxy
@@ -69,29 +71,33 @@ class Transport:
         return self
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self.sessions.close()
+        await self._disconnect()
 
     async def renew(self) -> None:
         """Forget every connection: after a pause the other end may be gone without a word."""
-        await self.close()
+        await self._disconnect()
         await self.open()
+
+    async def _disconnect(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def send(
         self,
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: bytes | None = None,
+        body: bytes | AsyncIterable[bytes] | None = None,
         *,
         idle: float = 60.0,
     ) -> "Incoming":
-        """Send and wait for the head of the answer, whatever its status."""
+        """Send and wait for the head of the answer, whatever its status. A body in parts needs its length said."""
         if self._session is None:
             raise RuntimeError("the transport is not open")
         # A large body goes out in pieces, so that copying it does not hold up everybody else.
-        data = BytesIO(body) if body is not None and len(body) > _LARGE else body
+        data = BytesIO(body) if isinstance(body, bytes) and len(body) > _LARGE else body
         try:
             response = await self._session.request(
                 method, url, headers=headers, data=data, allow_redirects=False, timeout=self._timeout
