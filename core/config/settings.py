@@ -233,6 +233,15 @@ class Settings:
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls",
         "service.use_proxy", live=False,
     )  # fmt: skip
+    speech_sessions: int = _setting(
+        "PATCHBAY_SPEECH_SESSIONS", whole(1, 10_000), 100,
+        "Live sessions of speech at once, each of which has three threads of its own", "limits.speech_sessions",
+    )  # fmt: skip
+    speech_overflow: str = _setting(
+        "PATCHBAY_SPEECH_OVERFLOW", choice("wait", "refuse"), "wait",
+        "What becomes of the next one: it waits, or is refused and another provider is asked",
+        "limits.speech_overflow",
+    )  # fmt: skip
     cache: bool = _setting(
         "PATCHBAY_CACHE", FLAG, True, "Whether answers are kept for who asks the same again", "cache.enabled"
     )

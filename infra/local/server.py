@@ -135,6 +135,9 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
+        for service in ("speech", "translation"):
+            if f"{service}_key" in names:
+                values |= {names[f"{service}_url"][-1]: fleet.url(name), names[f"{service}_key"][-1]: "simulated"}
         vendor = VENDORS[name]
         for field, capability, listed in (
             ("model", Capability.CHAT, vendor.models),
