@@ -274,8 +274,7 @@ class TestSpeech:
         ("vendor", "wanted", "given"),
         [
             *[("openai", kind, kind) for kind in ("mp3", "opus", "aac", "flac", "wav", "pcm")],
-            ("together", "mp3", "mp3"), ("together", "wav", "wav"), ("together", "pcm", "pcm"),
-            ("together", "opus", "pcm"), ("groq", "mp3", "wav"), ("groq", "wav", "wav"),
+            ("together", "mp3", "pcm"), ("together", "pcm", "pcm"), ("groq", "mp3", "wav"), ("groq", "wav", "wav"),
         ],
     )  # fmt: skip
     def test_it_says_the_text(self, vendor, wanted, given):
