@@ -220,7 +220,7 @@ _TOGETHER_SAYS = replace(
     _TOGETHER_HEARS,
     adapter="core.providers.together:TogetherSpeech",
     features=frozenset({Feature.STREAM}),
-    says=("mp3", "wav", "pcm"),
+    says=("pcm",),  # which comes while it is made; mp3 and wav only when they are whole
     lacks_params=frozenset({"speed", "instructions"}),
 )
 _GROQ_HEARS = Row(
