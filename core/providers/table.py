@@ -253,6 +253,29 @@ _LOCAL_HEARS = Row(
     local=True,
     method="local_whisper",
 )
+_AZURE_SOUND = {Capability.TRANSCRIBE: "azure-stt-fast", Capability.SPEAK: "azure-tts-neural"}
+_AZURE_HEARS = Row(
+    name="azure",
+    title="Azure Speech",
+    adapter="core.providers.azure_speech:AzureSpeech",
+    capabilities=frozenset({Capability.TRANSCRIBE, Capability.DIARIZE}),
+    features=frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS}),
+    default_models=_AZURE_SOUND,
+    needs=("speech_key", "speech_region|speech_url"),
+    lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
+    extra_params=frozenset({"profanity"}),
+    method="azure_speech",
+    hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
+)
+_AZURE_SAYS = replace(
+    _AZURE_HEARS,
+    capabilities=frozenset({Capability.SPEAK}),
+    features=frozenset({Feature.STREAM, Feature.SSML}),
+    lacks_params=frozenset({"instructions"}),
+    extra_params=frozenset(),
+    says=("mp3", "opus", "wav", "pcm"),
+    most_characters=5000,  # what it says in one request may last 10 minutes
+)
 _TRANSCRIBE_AND_DIARIZE = (Capability.TRANSCRIBE, Capability.DIARIZE)
 
 _GEMINI_SOUND = {Capability.TRANSCRIBE: "gemini-3.1-flash-lite", Capability.SPEAK: "gemini-3.8-flash-lite-tts"}
@@ -329,9 +352,10 @@ TABLE: tuple[Row, ...] = (
         hosts=(".azure.com",),
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
+        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
+        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, **_AZURE_SOUND},
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -340,10 +364,14 @@ TABLE: tuple[Row, ...] = (
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
             "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
+            "speech_key": ("AZURE_SPEECH_KEY",),
+            "speech_region": ("AZURE_SPEECH_REGION",),
+            "speech_url": ("AZURE_SPEECH_ENDPOINT",),
+            "models.transcribe": ("AZURE_STT_MODEL",),
+            "models.speak": ("AZURE_TTS_MODEL",),
+            "voice": ("AZURE_TTS_VOICE",),
         },
         later={
-            "AZURE_SPEECH_KEY": "speech",
-            "AZURE_SPEECH_REGION": "speech",
             "AZURE_TRANSLATION_KEY": "translation",
             "AZURE_TRANSLATION_REGION": "translation",
         },

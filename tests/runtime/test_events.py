@@ -1,12 +1,14 @@
 """Every event in events/ through its function, as Lambda gives it; every route has one."""
 
 import json
+from base64 import b64decode
 from importlib import import_module
 
 import pytest
 from starlette.routing import Route
 
 from infra.local.sandbox import known
+from infra.local.simulators.signal import heard, text
 from tests.functions.helpers import said, sse
 from tests.runtime.lambdas import EVENTS, event, events, of_functions_there
 
@@ -44,6 +46,10 @@ EXPECTED: dict[str, int | None] = {
     "catalog-decisions": 200,
     "catalog-unknown-decision": 404,
     "catalog-unknown-route": 404,
+    "catalog-voices": 200,
+    "speak": 200,
+    "speak-v1": 200,
+    "speak-bad-input": 400,
     "embed": 200,
     "embed-batch": 200,
     "embed-base64": 200,
@@ -59,6 +65,8 @@ EXPECTED: dict[str, int | None] = {
     "transcribe-empty": 400,
     "transcribe-no-bucket": 400,
 }
+# Those whose answer is no text.
+SOUNDS = {"speak-v1"}
 
 
 def test_each_event_has_its_expectation():
@@ -74,9 +82,9 @@ def test_event(functions, function, name):
         return
     assert outcome.kind == "response", outcome.body
     assert answer["statusCode"] == EXPECTED[name], answer["body"]
-    assert answer["isBase64Encoded"] is False
+    assert answer["isBase64Encoded"] is (name in SOUNDS)
     assert answer["headers"]["x-patchbay-simulated"] == "false"
-    if not name.endswith("-stream"):
+    if not name.endswith("-stream") and name not in SOUNDS:
         body = json.loads(answer["body"])
         assert bool(body.get("error")) == (answer["statusCode"] >= 400)
 
@@ -100,6 +108,12 @@ def test_a_stream_is_one_answer(chat):
     found = sse(answer["body"])
     assert found[-1] == "[DONE]"
     assert "Hello" in said(found)
+
+
+def test_sound_comes_as_it_is(functions):
+    answer = functions("speak").answer(event("speak-v1"))
+    assert answer["headers"]["content-type"] == "audio/mpeg"
+    assert text(heard(b64decode(answer["body"]))) == json.loads(event("speak-v1")["body"])["input"]
 
 
 def test_tools_and_bytes_arrive(chat, fleet):

@@ -35,7 +35,7 @@ from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
-from infra.local.simulators.replies import Call, Reply, Stream
+from infra.local.simulators.replies import Call, Reply, Socket, Stream
 from infra.local.simulators.vendors import Vendor
 
 KEPT_REQUESTS = 1000
@@ -55,9 +55,11 @@ class Responder:
     # None: a path that belongs to no capability.
     capability: str | None
     # Or where it is, for what needs decoders: those take as long to import as all the rest.
-    respond: Callable[[Call], Reply | Stream] | str
+    respond: Callable[[Call], Reply | Stream | Socket] | str
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
+    auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
+    sockets: bool = False  # it asks for something to be made by opening one
     long: bool = False  # takes long enough to be done in a thread
     also: Mapping[str, Callable[[Call], Reply | Stream]] = field(default_factory=dict)  # by other methods
     public: bool = False  # needs no key
@@ -69,6 +71,9 @@ class Responder:
     def is_long(self, call: Call) -> bool:
         return self.long or self.asked(call) in SOUND
 
+
+SILENT = "silent"  # errors are a status alone
+SPEECH_KEYS = ("ocp-apim-subscription-key", "authorization")
 
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
@@ -111,6 +116,12 @@ RESPONDERS = {
     "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
     "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
     "speech": Responder("POST", "speak", "speech:respond", long=True),
+    "fast transcription": Responder("POST", "transcribe", "azure_speech:transcribe", auth=SPEECH_KEYS, long=True),
+    "ssml": Responder("POST", "speak", "azure_speech:speak", SILENT, SPEECH_KEYS, long=True),
+    "speech voices": Responder("GET", None, "azure_speech:voices", SILENT, SPEECH_KEYS),
+    "speech token": Responder("POST", None, "azure_speech:token", auth=SPEECH_KEYS),
+    "live recognition": Responder("GET", "transcribe", "azure_speech_ws:recognise", SILENT, SPEECH_KEYS, sockets=True),
+    "live speech": Responder("GET", "speak", "azure_speech_ws:synthesise", SILENT, SPEECH_KEYS, sockets=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -135,7 +146,7 @@ class Simulator:
         count = self._book.count(target, body)
         mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + body, digest_size=16).hexdigest()
         responder, names = self._route(request)
-        self.calls += responder is not None and responder.capability is not None and request.method == "POST"
+        self.calls += responder is not None and _makes(responder, request)
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
         heavy = responder is not None and responder.is_long(call)
         reply = await asyncio.to_thread(self._reply, call, responder) if heavy else self._reply(call, responder)
@@ -145,7 +156,8 @@ class Simulator:
             target,
             body,
             count,
-            streaming=isinstance(reply, Stream),
+            streaming=isinstance(reply, Stream | Socket),
+            socket=isinstance(reply, Socket),
         )
         if fault is not None and fault.name == "wrong_json":
             reply = copy_context().run(self._wrong, call, responder)
@@ -164,11 +176,11 @@ class Simulator:
                 return responder, {name: unquote(part) for name, part in match.groupdict().items()}
         return None, {}
 
-    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method not in {responder.method, *responder.also}:
+        if request.method not in {responder.method, *responder.also} and not responder.sockets:
             return lost(vendor, request.method, request.path, 405)
         if not responder.public and not _authorized(vendor, request):
             return refusal(vendor, 401)
@@ -176,11 +188,11 @@ class Simulator:
             return lost(vendor, request.method, request.path)
         return _made(responder.also.get(request.method, responder.respond))(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         WRONG_JSON.set(True)
         return self._reply(call, responder)
 
-    def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
+    def _headed(self, reply: Reply | Stream | Socket, mark: str) -> Reply | Stream | Socket:
         if reply is PORTAL:
             return reply
         vendor = self.vendor
@@ -189,20 +201,26 @@ class Simulator:
 
 
 @cache
-def _made(respond: Callable[[Call], Reply | Stream] | str) -> Callable[[Call], Reply | Stream]:
+def _made(respond: Callable[[Call], Reply | Stream | Socket] | str) -> Callable[[Call], Reply | Stream | Socket]:
     if not isinstance(respond, str):
         return respond
     module, _, name = respond.partition(":")
-    found: Callable[[Call], Reply | Stream] = getattr(import_module(f"infra.local.simulators.{module}"), name)
+    found: Callable[[Call], Reply | Stream | Socket] = getattr(import_module(f"infra.local.simulators.{module}"), name)
     return found
 
 
 def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
-    errors = responder.errors if responder else None
-    return replace(vendor, errors=errors) if errors else vendor
+    if responder is None:
+        return vendor
+    vendor = replace(vendor, errors=responder.errors) if responder.errors else vendor
+    return vendor if responder.auth is None else replace(vendor, auth=responder.auth)
 
 
-def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:
+def _makes(responder: Responder, request: Request) -> bool:
+    return responder.capability is not None and (request.method == "POST" or responder.sockets)
+
+
+def _spoiled(reply: Reply | Stream | Socket, vendor: Vendor, fault: Fault | None) -> Reply | Stream | Socket:
     if fault is not None and fault.name == "status":
         return refusal(vendor, fault.status, retry_after=fault.retry_after)
     if fault is not None and fault.name == "wrong_content_type":

@@ -179,6 +179,21 @@ AZURE = Vendor(
         "/openai/deployments/{deployment}/chat/completions": "chat",
         "/openai/deployments/{deployment}/embeddings": "embeddings",
         "/openai/models": "models",
+        "/speechtotext/transcriptions:transcribe": "fast transcription",
+        "/sts/v1.0/issueToken": "speech token",
+        "/speech/recognition/conversation/cognitiveservices/v1": "live recognition",
+        "/speech/recognition/interactive/cognitiveservices/v1": "live recognition",
+        # A resource of one's own has paths with what they are for before them, a region has hosts of their own.
+        **{
+            f"{service}{path}": name
+            for prefixes, path, name in (
+                (("", "/stt"), "/speech/universal/v2", "live recognition"),
+                (("", "/tts"), "/cognitiveservices/v1", "ssml"),
+                (("", "/tts"), "/cognitiveservices/voices/list", "speech voices"),
+                (("", "/tts"), "/cognitiveservices/websocket/v1", "live speech"),
+            )
+            for service in prefixes
+        },
     },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-4.1-mini"),
     auth=("api-key", "authorization"),
