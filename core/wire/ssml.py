@@ -10,6 +10,7 @@ _ROOT = "speak"
 _DEEPEST = 64
 _NAMESPACES = 'version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xmlns:mstts="https://www.w3.org/2001/mstts"'
 _BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<speak\b")
+_WHOLE = re.compile(r"\s*<(?:speak\b|[?!])")  # with a root, or with what stands before one
 # What only orders a text: between those there is a space, or an empty line.
 _ORDER = {"s": " ", "p": "\n\n", "speak": ""}
 _LANGUAGE = "xml:lang"
@@ -32,7 +33,7 @@ def is_ssml(text: str) -> bool:
 
 def read(text: str) -> Ssml:
     """Raises where it is none: no entities of its own, one root, well formed."""
-    document = text if is_ssml(text) else f"<{_ROOT} {_NAMESPACES}>{text}</{_ROOT}>"
+    document = text if _WHOLE.match(text) else f"<{_ROOT} {_NAMESPACES}>{text}</{_ROOT}>"
     found = _Reader()
     found.read(document)
     said = _LINES.sub("\n\n", _SPACE.sub(" ", "".join(found.said))).strip()
