@@ -57,6 +57,13 @@ EXPECTED: dict[str, int | None] = {
     "embed-rerank": 200,
     "embed-rerank-v1": 200,
     "embed-rerank-bad-input": 400,
+    "transcribe": 200,
+    "transcribe-diarize": 200,
+    "transcribe-form": 200,
+    "transcribe-stream": 200,
+    "transcribe-translations": 200,
+    "transcribe-empty": 400,
+    "transcribe-no-bucket": 400,
 }
 # Those whose answer is no text.
 SOUNDS = {"speak-v1"}
@@ -116,6 +123,16 @@ def test_tools_and_bytes_arrive(chat, fleet):
     assert "Grüezi" in json.loads(chat.answer(event("chat-base64"))["body"])["content"]
     chat.answer(event("chat-image"))
     assert b"data:image/png;base64," in fleet.requests("openai")[-1].body
+
+
+def test_files_of_forms_arrive(functions):
+    transcribe = functions("transcribe")
+    body = json.loads(transcribe.answer(event("transcribe-form"))["body"])
+    assert (body["text"], len(body["segments"])) == ("Hello there. Good morning.", 2)
+    events = sse(transcribe.answer(event("transcribe-stream"))["body"])
+    assert events[-1]["text"] == "Hello there. Good morning."
+    speakers = json.loads(transcribe.answer(event("transcribe-diarize"))["body"])["speakers"]
+    assert [one["name"] for one in speakers] == ["A", "B"]
 
 
 def test_both_shapes_of_api_gateway_answer_alike(chat):
