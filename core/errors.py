@@ -32,6 +32,8 @@ PatchbayError
     ├── SchemaMissed                      the answer is not the JSON that was asked for
     │   ├── SchemaUnmet                   and so many that it is the schema
     │   └── NoRoomToMend                  and max_cost leaves nothing for another try
+    ├── Unfaithful                        a cleaned text, or its summary, does not say what the text says
+    ├── CutShort                          the answer ended at its greatest length, and a part of it is of no use
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream
     ├── RateLimited                       429
@@ -301,6 +303,19 @@ class NoRoomToMend(SchemaMissed):
     fault: Fault = "caller"
     mends = False
     advice = "Raise max_cost, or simplify the schema."
+
+
+class Unfaithful(TargetError):
+    """What it used is known and counted, so nothing is left in doubt (`billed`)."""
+
+    again = False
+    mends = True
+    advice = "Choose a model that keeps to its text, or ask for less at once (only punctuation)."
+
+
+class CutShort(TargetError):
+    again = False
+    advice = "Allow longer answers (<NAME>_MAX_TOKENS), or choose a model that gives them."
 
 
 class StreamCut(TargetError):

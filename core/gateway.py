@@ -14,8 +14,10 @@ from core.verbs.chat import Chat
 from core.wire.openai import Completion
 
 if TYPE_CHECKING:  # whoever only chats need not load them
+    from core.verbs.beautify import Beautify
     from core.verbs.embed import Embed
     from core.verbs.rerank import Rerank
+    from core.wire.beautify import Beautified
     from core.wire.embeddings import Embeddings
     from core.wire.rerank import Ranking
 
@@ -54,6 +56,9 @@ class Gateway:
     async def rerank(self, caller: Caller, request: Request) -> Answer["Ranking"]:
         return await self._rerank.answer(caller, request)
 
+    async def beautify(self, caller: Caller, request: Request) -> Answer["Beautified"]:
+        return await self._beautify.answer(caller, request)
+
     @cached_property
     def _embed(self) -> "Embed":
         from core.verbs.embed import Embed  # noqa: PLC0415 - see above
@@ -65,3 +70,9 @@ class Gateway:
         from core.verbs.rerank import Rerank  # noqa: PLC0415 - see above
 
         return Rerank(self.steps)
+
+    @cached_property
+    def _beautify(self) -> "Beautify":
+        from core.verbs.beautify import Beautify  # noqa: PLC0415 - see above
+
+        return Beautify(self.steps)

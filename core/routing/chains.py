@@ -46,6 +46,18 @@ class Chains:
         order = STRATEGIES[strategy](list(accounts), facts)
         return self._promote(order, accounts, behind=0 if named else 1)
 
+    def led(self, order: list[Place], capability: Capability, purpose: str | None) -> list[Place]:
+        """With whom configuration names for this purpose before all others, be he in their chain or not."""
+        name = self._settings.chosen_for(purpose) if purpose else None
+        first = self._registry.place(name) if name else None
+        if first is None:
+            return order
+        rows = self._registry.offering(capability)
+        all_of_them = [Place(row.name, one.name) for row in rows for one in self._registry.accounts(row.name)]
+        return list(dict.fromkeys(place for place in (*order, *all_of_them) if first.covers(place))) + [
+            place for place in order if not first.covers(place)
+        ]
+
     def common(self, capability: Capability) -> str | None:
         """The default embedding model. Who has another one cannot stand in, and so comes later."""
         if capability is not Capability.EMBED:

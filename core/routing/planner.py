@@ -37,6 +37,7 @@ class _Question(NamedTuple):
     """All that a plan depends on beside configuration; equal questions have equal plans."""
 
     capability: Capability
+    purpose: str | None
     options: Options
     features: frozenset[Feature]
     unknown_params: frozenset[str]
@@ -84,6 +85,7 @@ class Planner:
         most, encoding = request.most_bytes, request.body.get("encoding_format")
         question = _Question(
             request.capability,
+            request.purpose,
             options,
             facts.features,
             facts.unknown_params,
@@ -205,7 +207,8 @@ class Planner:
         options = self._preset(request)
         by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
         whose = vectors if by_chain and named is None else None
-        return self._chains.order(request.capability, strategy, cost, named=named, vectors=whose)
+        order = self._chains.order(request.capability, strategy, cost, named=named, vectors=whose)
+        return self._chains.led(order, request.capability, request.purpose)
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -424,6 +427,8 @@ def _too_long(facts: Facts) -> tuple[str, str]:
     """What of a request does not fit, in words and as its name."""
     if facts.longest is None:
         return "the messages do", "messages"
+    if not facts.inputs:
+        return "the longest part of the text does", "text"
     name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
     return f"{name} does", name
 

@@ -83,4 +83,5 @@ class Request(NamedTuple):
     native: Native | None = None  # `body` is its translation
     defaults: tuple[tuple[str, Any], ...] = ()  # of its route, for who takes them where the operator set none
     keeps: bool = False  # its route keeps answers at any temperature
+    purpose: str | None = None  # what it is for, where a setting says who goes first for that
     context: Any = None  # what its route needs for the answer; it changes nothing of what is asked

@@ -4,7 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -27,12 +27,15 @@ from infra.local.simulators import (
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
+from infra.local.simulators.editing import WRONG_WORDS
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
 from infra.local.simulators.replies import Call, Reply, Stream
 from infra.local.simulators.vendors import Vendor
 
+# Faults of what is said, in answers that are otherwise well.
+_WRONG = {"wrong_json": WRONG_JSON, "wrong_words": WRONG_WORDS}
 KEPT_REQUESTS = 1000
 KEPT_BYTES = 64 * 2**20
 PORTAL = Reply(
@@ -120,8 +123,8 @@ class Simulator:
             count,
             streaming=isinstance(reply, Stream),
         )
-        if fault is not None and fault.name == "wrong_json":
-            reply = copy_context().run(self._wrong, call, responder)
+        if fault is not None and fault.name in _WRONG:
+            reply = copy_context().run(self._wrong, _WRONG[fault.name], call, responder)
         await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
@@ -149,8 +152,8 @@ class Simulator:
             return lost(vendor, request.method, request.path)
         return responder.respond(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
-        WRONG_JSON.set(True)
+    def _wrong(self, kind: ContextVar[bool], call: Call, responder: Responder | None) -> Reply | Stream:
+        kind.set(True)
         return self._reply(call, responder)
 
     def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
