@@ -19,7 +19,7 @@ from core.wire.beautify_prompt import format_of, messages_of, read_made, read_su
 from core.wire.embeddings import size_of
 from core.wire.faithful import Source
 from core.wire.schemas import Miss
-from core.wire.structured import Wanted, content_of, is_cut, wanted_in
+from core.wire.structured import content_of, is_cut, wanted_in
 
 _LONG = 50_000  # characters, whose words are looked up beside the loop
 
@@ -109,7 +109,10 @@ class Beautifying:
     def _part(self, items: Sequence[Item], source: Source) -> _Part:
         asked = self._asked
         return _Part(
-            messages_of(asked, items), format_of(asked), lambda value: read_made(asked, items, source, value), self._may
+            messages_of(asked, items),
+            format_of(asked),
+            lambda value: read_made(asked, items, source, value),
+            self._may,
         )
 
     async def _all(self, parts: Sequence[_Part], candidate: Candidate, call: Call, send: Send) -> None:
@@ -118,7 +121,7 @@ class Beautifying:
 
         async def one(part: _Part) -> None:
             try:
-                await part.ask(candidate, call, self._counting(part, send))
+                await part.ask(candidate, call, self._counting(send))
             except (Unfaithful, SchemaMissed) as error:
                 if not error.mends:
                     raise
@@ -130,7 +133,7 @@ class Beautifying:
         if wrong:
             raise wrong[0]
 
-    def _counting(self, part: _Part, send: Send) -> Send:
+    def _counting(self, send: Send) -> Send:
         async def counted(call: Call) -> Reply[Any]:
             reply = await send(call)
             usage = reply.usage if reply.usage.source != "unknown" else _estimated(call, reply)
@@ -151,7 +154,7 @@ class Beautifying:
                 summing(summaries), summing_format(), lambda value: read_summary(source, value), self._may
             )
         if self._last.made is None:
-            await self._last.ask(candidate, call, self._counting(self._last, send))
+            await self._last.ask(candidate, call, self._counting(send))
         return self._last.made.summary if self._last.made else ""
 
     def _may(self, candidate: Candidate, _: object) -> bool:

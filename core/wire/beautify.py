@@ -1,4 +1,4 @@
-"""Beautifying: a text or a transcript in parts of a size that models clean well, and the whole of what came back. Pure."""
+"""Beautifying: a text or a transcript in parts that models clean well, and the whole of what came back. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,20 @@ _LONGEST = 1_000_000  # characters: some twenty hours of speech
 _PART = 6000  # characters of one request: models that write long answers begin to leave out words
 _PROMPT = 500  # tokens of our own words in each request
 _PAUSE = 2.0  # seconds of silence that begin a paragraph
-_ENDS = (". ", "? ", "! ", "\n", "。", "？", "！", "; ", ", ", "，", "、", " ")  # where a long text is cut, the best first
+_ENDS = (
+    ". ",
+    "? ",
+    "! ",
+    "\n",
+    "。",
+    "？",
+    "！",
+    "; ",
+    ", ",
+    "，",
+    "、",
+    " ",
+)  # where a long text is cut, the best first
 _NOT_KEPT = frozenset({"text", "words", "tokens"})  # of a segment, once its text is another
 _NO_SPACE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
@@ -114,7 +127,7 @@ def read_asked(body: Mapping[str, Any]) -> Asked:
     if form not in FORMATS:
         raise BadRequest(f"format must be one of {', '.join(FORMATS)}", param="format", code="invalid_value")
     transcript: Mapping[str, Any] = body.get("transcript") or {}
-    field = "transcript" if transcript else "text"
+    field = "transcript" if "transcript" in body else "text"
     pieces = _segments(transcript) if transcript.get("segments") else _paragraphs(_text_in(body, transcript, field))
     size = sum(len(one.text) for one in pieces)
     if not size:
@@ -178,7 +191,9 @@ def _cut(text: str) -> Iterator[tuple[str, str]]:
     """At ends of sentences, else between words, with what stood there."""
     start = 0
     while len(text) - start > _PART:
-        end = next((at + len(mark) for mark in _ENDS if (at := text.rfind(mark, start + _PART // 2, start + _PART)) > 0), 0)
+        end = next(
+            (at + len(mark) for mark in _ENDS if (at := text.rfind(mark, start + _PART // 2, start + _PART)) > 0), 0
+        )
         end = end or start + _PART
         part = text[start:end]
         yield part.rstrip(), part[len(part.rstrip()) :]

@@ -58,7 +58,9 @@ def messages_of(asked: Asked, items: Sequence[Item]) -> list[Body]:
             told.append("Leave punctuation and capital letters as they are.")
         if asked.numbered:
             told.append("Give back each segment with its number, all of them; no word moves from one to another.")
-    told += [words for name, words in _TASKS.items() if name in asked.what and not (name == "paragraphs" and asked.numbered)]
+    told += [
+        words for name, words in _TASKS.items() if name in asked.what and not (name == "paragraphs" and asked.numbered)
+    ]
     if _tells(asked):
         told.append(_NOTHING_NEW)
     if asked.code:
@@ -128,7 +130,9 @@ def _list(items: Body) -> Body:
     return {"type": "array", "items": items}
 
 
-def read_made(asked: Asked, items: Sequence[Item], source: Source, value: Mapping[str, Any]) -> tuple[Made, list[Miss]]:
+def read_made(
+    asked: Asked, items: Sequence[Item], source: Source, value: Mapping[str, Any]
+) -> tuple[Made, list[Miss]]:
     """What was made of a part, and each place where that is not faithful. `source` is the whole text."""
     texts, misses = (), []  # type: tuple[tuple[str, str], ...], list[Miss]
     if asked.cleans:
@@ -164,7 +168,10 @@ def _summary_misses(source: Source, summary: str) -> list[Miss]:
 
 def _invented(place: str, source: Source, said: str, names: Sequence[str] = (), *, title: bool = False) -> list[Miss]:
     return [
-        Miss(place, f"The text does not have {one!r}, which the {place} has; use only names, numbers and days of the text.")
+        Miss(
+            place,
+            f"The text does not have {one!r}, which the {place} has; use only names, numbers and days of the text.",
+        )
         for one in source.invented(said, names, title=title)
     ]
 
@@ -186,7 +193,9 @@ def _segments(
         text = one.get("text", "").strip()
         texts.append((one.get("heading", "").strip(), text))
         if number in given:
-            misses += [Miss(slip.kind, f"In segment {number}: {slip.said}") for slip in slips(item.text, text, asked.language)]
+            misses += [
+                Miss(slip.kind, f"In segment {number}: {slip.said}") for slip in slips(item.text, text, asked.language)
+            ]
     return tuple(texts), misses
 
 

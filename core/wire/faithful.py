@@ -82,7 +82,7 @@ def atoms(text: str, language: Language, *, cleaned: bool = False) -> list[Atom]
         kind = match.lastgroup or "word"
         shown = match[0]
         same = _number(shown, language) if kind == "number" else shown.casefold()
-        initial = not found or bool(gap.strip(" ")) and bool(_STARTS.search(gap)) and gap not in _GLUE
+        initial = not found or (bool(gap.strip(" ")) and bool(_STARTS.search(gap)) and gap not in _GLUE)
         found.append(Atom(same, shown, kind, following in _GLUE, initial, first <= start < last))  # type: ignore[arg-type] # a group's name
     return found
 
@@ -125,6 +125,7 @@ class _Comparison:
     def __init__(self, had: Sequence[Atom], has: Sequence[Atom], language: Language) -> None:
         self._had, self._has = had, has
         self._negations = language.negations
+        self._counted = language.negations | language.numbers.keys()  # said twice, they say more
         self._fillers = _phrases(language)
 
     def slips(self) -> list[Slip]:
@@ -161,7 +162,7 @@ class _Comparison:
             if tuple(each.text for each in said) == phrase and not (tied and phrase[0].isascii()):
                 return len(phrase)
         again = before is not None and before.text == one.text and one.kind == "word"
-        if not again or before is None or one.text in self._negations:
+        if not again or before is None or one.text in self._counted:
             return 0
         name = one.shown[:1].isupper() and before.shown[:1].isupper() and len(one.shown) > 1
         dense = re.fullmatch(rf"[{_DENSE}][{_MARKS}]*", one.text)  # two of the same letter may be a word

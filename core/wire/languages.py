@@ -1,4 +1,4 @@
-"""What a check of words must know of languages: sounds that mean nothing, negations, numbers and days in words. Pure."""
+"""What a check of words must know of languages: fillers, negations, numbers and days in words. Pure."""
 
 import re
 from collections import Counter
@@ -34,7 +34,9 @@ def _numbers(text: str) -> dict[str, int]:
 
 
 # What is no word of any larger language: "um" is a number in one, "er" a person in another.
-_SOUNDS = ("uh", "uhh", "uhm", "umm", "ummm", "erm", "hm", "hmm", "mmm", "äh", "ähm", "öh", "öhm", "euh", "euhm", "ehm")
+_SOUNDS = (
+    "uh", "uhh", "uhm", "umm", "ummm", "erm", "hm", "hmm", "mmm", "äh", "ähm", "öh", "öhm", "euh", "euhm", "ehm",
+)  # fmt: skip
 UNKNOWN = Language(_SOUNDS)
 
 LANGUAGES: Mapping[str, Language] = {
@@ -53,25 +55,27 @@ LANGUAGES: Mapping[str, Language] = {
         ),
         points=True,
         starters=_words(
-            "a about according action actions add additional additionally after afterwards agree all also although an"
-            " and another any approve arrange as ask assign at attendees based because before begin being besides both"
-            " bring but buy by call change check clarify clean collect come complete concerns confirm consider contact"
-            " contains continue conversation coordinate create decide decision decisions define deliver describes"
-            " despite determine develop discuss discussion distribute do document draft due during each either email"
-            " ensure establish evaluate even every everybody everyone everything examine explain extend few fewer file"
-            " final finally find finish fix follow following for from further furthermore gather get give given go"
-            " group had has have he hence her here his hold how however identify if implement in include inform initial"
-            " instead investigate invite it items its join keep key last later launch learn let list look main maintain"
-            " make manage many meanwhile meet meeting members monitor more moreover most move much my need neither next"
-            " no nobody none nor not note nothing notify now of on once one only open or order organize other others"
-            " our outline over overall participants pay people plan points prepare present proceed produce provide"
-            " publish put question questions raise reach read recommend record reduce regarding remove repeat replace"
-            " report request research resolve respond return review revise run schedule see send set several share she"
-            " should show since so some somebody someone speaker speakers start stop submit such suggest summarize"
-            " summary support take talk team tell test text than that the their then there therefore these they this"
-            " those though three through thus to together track try turn two under understand unless until update upon"
-            " use verify via visit wait was we were what when whenever where whereas whether which while who whoever"
-            " whole why will with within without work would write yes yet you your"
+            "a about according action actions add additional additionally after afterwards agree all also"
+            " although an and another any approve arrange as ask assign at attendees based because before begin"
+            " being besides both bring but buy by call change check clarify clean collect come complete concerns"
+            " confirm consider contact contains continue conversation coordinate create decide decision"
+            " decisions define deliver describes despite determine develop discuss discussion distribute do"
+            " document draft due during each either email ensure establish evaluate even every everybody"
+            " everyone everything examine explain extend few fewer file final finally find finish fix follow"
+            " following for from further furthermore gather get give given go group had has have he hence her"
+            " here his hold how however identify if implement in include inform initial instead investigate"
+            " invite it items its join keep key last later launch learn let list look main maintain make manage"
+            " many meanwhile meet meeting members monitor more moreover most move much my need neither next no"
+            " nobody none nor not note nothing notify now of on once one only open or order organize other"
+            " others our outline over overall participants pay people plan points prepare present proceed"
+            " produce provide publish put question questions raise reach read recommend record reduce regarding"
+            " remove repeat replace report request research resolve respond return review revise run schedule"
+            " see send set several share she should show since so some somebody someone speaker speakers start"
+            " stop submit such suggest summarize summary support take talk team tell test text than that the"
+            " their then there therefore these they this those though three through thus to together track try"
+            " turn two under understand unless until update upon use verify via visit wait was we were what when"
+            " whenever where whereas whether which while who whoever whole why will with within without work"
+            " would write yes yet you your"
         ),
     ),
     "de": Language(

@@ -46,9 +46,7 @@ class _Editor:
                 {"n": one["n"], **self._titled(properties["segments"], one["text"])} for one in data["segments"]
             ],
             "paragraphs": lambda: [
-                self._titled(properties["paragraphs"], part)
-                for one in pieces
-                for part in self._divided(one)
+                self._titled(properties["paragraphs"], part) for one in pieces for part in self._divided(one)
             ],
             "summary": lambda: summary,
             "action_items": lambda: actions,
