@@ -11,7 +11,7 @@ from core.capabilities import Capability, Feature
 from core.providers.registry import Registry
 from core.providers.table import TABLE, Row
 from infra.local.server import simulated
-from infra.local.simulators.editing import edited
+from infra.local.simulators.answers import answers
 from tests.contract.rooms import fleet, room
 from tests.contract.upstream import as_json, upstream
 
@@ -53,7 +53,7 @@ class Editors:
         deed = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(deed, int):
             return as_json({"error": {"message": "no", "type": "x"}}, deed)
-        made = edited(body["messages"], body["response_format"]["json_schema"]["schema"])
+        made = json.loads(answers(body, provider, "m")[0].text or "")
         finish, content = "stop", None
         if isinstance(deed, str):
             finish, content = deed, '{"paragraphs":['
@@ -327,7 +327,7 @@ def test_it_is_kept_for_who_wants_that(tmp_path, cache, times):
         ({"text": None, "transcript": {"segments": [{"text": 1}]}}, "transcript.segments[0].text", "text"),
         ({"text": None, "transcript": {"segments": [{"text": ""}]}}, "transcript", "no words"),
         (
-            {"text": None, "transcript": {"segments": [{"text": "a", "start": "0"}]}},
+            {"text": None, "transcript": {"segments": [{"text": "a", "end": "0"}]}},
             "transcript.segments[0].start",
             "",
         ),
@@ -351,12 +351,13 @@ def test_costs_of_all_parts_count_before_they_are_made(tmp_path):
 
 
 SIMULATED = (
-    "azure", "together", "anthropic", "openai", "groq", "deepseek", "huggingface", "gemini", "cohere", "local", "ollama",
+    "azure", "together", "anthropic", "openai", "groq", "deepseek", "huggingface", "gemini", "cohere", "local",
+    "ollama",
 )  # fmt: skip
 
 
 def test_every_provider_that_gives_json_does_it(tmp_path):
-    """Each in its own dialect, by simulators that read the text they are sent; and each is mended where it is wrong."""
+    """Each in its own dialect, by simulators that read what they are sent; and each is mended where it is wrong."""
 
     async def scenario():
         found = {}
