@@ -116,7 +116,7 @@ class Beautifying:
         )
 
     async def _all(self, parts: Sequence[_Part], candidate: Candidate, call: Call, send: Send) -> None:
-        """Every part, also behind one that is to be mended: all of those are asked again together."""
+        """Every part, also behind one that is to be mended: all of those are asked again at once."""
         wrong: list[TargetError] = []
 
         async def one(part: _Part) -> None:

@@ -9,7 +9,7 @@ from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.chat import check_type
 from core.wire.embeddings import size_of
-from core.wire.languages import Language, language_of
+from core.wire.wording import Language, language_of
 
 Body = dict[str, Any]
 

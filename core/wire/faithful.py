@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from core.wire.languages import Language
+from core.wire.wording import Language
 
 _MOST = 20  # differences that are looked for
 _WINDOW = 40  # words within which two texts meet again

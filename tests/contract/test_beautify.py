@@ -328,7 +328,7 @@ def test_it_is_kept_for_who_wants_that(tmp_path, cache, times):
         ({"text": None, "transcript": {"segments": [{"text": ""}]}}, "transcript", "no words"),
         (
             {"text": None, "transcript": {"segments": [{"text": "a", "end": "0"}]}},
-            "transcript.segments[0].start",
+            "transcript.segments[0].end",
             "",
         ),
         ({"text": "a " * 500_001}, "text", "longer than 1000000"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.wire.faithful import Source, slips
-from core.wire.languages import LANGUAGES, UNKNOWN, language_of
+from core.wire.wording import LANGUAGES, UNKNOWN, language_of
 
 EN = LANGUAGES["en"]
 
@@ -113,7 +113,7 @@ def test_languages_differ(language, source, cleaned, faithful):
 )
 def test_a_language_is_known_by_its_words(text, code):
     assert language_of(None, text) is LANGUAGES[code]
-    assert language_of(f"{code}-XX", "") is LANGUAGES[code]
+    assert language_of(f"{code}-XX", "") is language_of("english", text) is LANGUAGES[code]
 
 
 def test_what_no_table_has_is_taken_for_no_other_language():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _SAMPLE = 20_000  # characters that say which language it is
+_LONGEST_TAG = 3
 _CERTAIN = 3  # of its commonest words, and twice as many as of any other language
 
 
@@ -175,10 +176,10 @@ LANGUAGES: Mapping[str, Language] = {
 
 
 def language_of(code: str | None, text: str) -> Language:
-    """By its code, else by the words it uses."""
-    known = LANGUAGES.get(re.split(r"[-_]", (code or "").lower())[0])
-    if known is not None or code:
-        return known or UNKNOWN
+    """By its code, else (some say its name) by the words it uses."""
+    tag = re.split(r"[-_]", (code or "").lower())[0]
+    if 0 < len(tag) <= _LONGEST_TAG:
+        return LANGUAGES.get(tag, UNKNOWN)
     used = Counter(re.findall(r"[^\W\d_]+", text[:_SAMPLE].lower()))
     counts = sorted(
         ((sum(used[word] for word in one.common), name) for name, one in LANGUAGES.items() if one.common), reverse=True
