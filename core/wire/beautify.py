@@ -8,7 +8,6 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.chat import check_type
-from core.wire.embeddings import size_of
 from core.wire.wording import Language, language_of
 
 Body = dict[str, Any]
@@ -185,6 +184,11 @@ def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
         max_output=2 * (sum(sizes) if asked.cleans else 0) + _PROMPT * len(sizes),
         longest=max(sizes) + _PROMPT + answer,
     )
+
+
+def size_of(text: str) -> int:
+    """An estimate in tokens."""
+    return len(text.encode()) // 4 + 1
 
 
 def _cut(text: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -43,8 +44,8 @@ MISDEEDS = {
 class Editors:
     """What each provider does to the text it was asked to clean: one answer after the other, the last again."""
 
-    deeds: dict
-    asked: list = field(default_factory=list)
+    deeds: dict[str, list[Any]]
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def speak(self, path, headers, raw):
         provider, body = path.split("/")[1], json.loads(raw)
