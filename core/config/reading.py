@@ -19,6 +19,7 @@ _PREFIX = "PATCHBAY_"
 _NEAR = 0.85  # how alike a name in .env must be to one of ours to be taken for a slip
 _LIKELY = 0.75  # and a key in a file, which nobody else reads
 _APART = frozenset({"providers", "models"})
+_VOCABULARY, _EVERYBODY = "vocabulary", "all"
 _NO_EFFECT = {
     "cache.redis_url": "there is no Redis here: instances share their cache in the table of PATCHBAY_TABLE",
     "service.name": "it is called Patchbay",
@@ -42,6 +43,7 @@ class Reading:
         self.warnings: list[str] = list(sources.warnings)
         self.origins: dict[str, Origin] = {}
         self.models: dict[str, Any] = {}
+        self.vocabularies: dict[str, tuple[str, ...]] = {}
         self._sources = sources
         self._rows = {row.name: row for row in rows}
         self._declared = {row.provider: row for row in declared}
@@ -131,7 +133,8 @@ class Reading:
         return self._layers.look((*row.env, *row.keys), row.kind)
 
     def _add_tree(self, tree: Tree, spreader: Spreader) -> None:
-        values = flat({key: value for key, value in tree.data.items() if key not in _APART})
+        data = {**tree.data, **self._without_organisations(tree)}
+        values = flat({key: value for key, value in data.items() if key not in _APART})
         self._check_keys(tree.label, values)
         spread = spreader.spread(tree.label, tree.data.get("providers")) if self._declared else None
         if spread is not None:
@@ -159,6 +162,22 @@ class Reading:
             else:
                 self.models[name] = lower if higher is None else higher
             self.origins.setdefault(where, Origin(label, where, in_file=True))
+
+    def _without_organisations(self, tree: Tree) -> dict[str, Any]:
+        """What of `vocabulary` is everybody's; the rest are lists of organisations, where a higher file wins."""
+        given = tree.data.get(_VOCABULARY)
+        if not isinstance(given, Mapping):
+            return {}
+        for name, phrases in given.items():
+            where = f"{_VOCABULARY}.{name}"
+            if name == _EVERYBODY or str(name) in self.vocabularies:
+                continue
+            if not isinstance(phrases, list) or not all(isinstance(one, str) for one in phrases):
+                self._refuse(tree.label, where, f"expected a list of phrases, got {files.shape(phrases)}")
+                continue
+            self.vocabularies[str(name)] = tuple(self._expanded(tree.label, where, phrases))
+            self.origins.setdefault(where, Origin(tree.label, where, in_file=True))
+        return {_VOCABULARY: {_EVERYBODY: given[_EVERYBODY]} if _EVERYBODY in given else None}
 
     def _expanded(self, label: str, where: str, value: Any) -> Any:
         if isinstance(value, str):

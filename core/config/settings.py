@@ -201,9 +201,28 @@ class Settings:
         "PATCHBAY_MAX_ANSWER_BYTES", kinds.BYTES, 32 * 2**20, "Largest answer or stream event",
         "limits.max_answer_bytes",
     )  # fmt: skip
+    max_audio_bytes: int = _setting(
+        "PATCHBAY_MAX_AUDIO_BYTES", kinds.BYTES, 100 * 2**20,
+        "Largest audio of a request, from a form or an address", "limits.max_audio_bytes",
+    )  # fmt: skip
+    max_audio_seconds: float = _setting(
+        "PATCHBAY_MAX_AUDIO_SECONDS", SECONDS, 14_400.0, "Longest audio of a request", "limits.max_audio_seconds"
+    )
+    audio_buckets: tuple[str, ...] = _setting(
+        "PATCHBAY_AUDIO_BUCKETS", LIST, (), "S3 buckets that requests may name audio in (s3://bucket/key)",
+        "service.audio_buckets", live=False,
+    )  # fmt: skip
+    vocabulary: tuple[str, ...] = _setting(
+        "PATCHBAY_VOCABULARY",
+        LIST,
+        (),
+        "Names and terms that transcription expects; in a file also by organisation: vocabulary.<organisation>",
+        "vocabulary.all vocabulary",
+        only="transcribe",
+    )
     fetch_bytes: int = _setting(
         "PATCHBAY_FETCH_BYTES", kinds.BYTES, 20 * 2**20,
-        "Most bytes fetched for a request from addresses in it", "limits.fetch_bytes",
+        "Most bytes fetched for a chat from addresses in it", "limits.fetch_bytes",
     )  # fmt: skip
     fetch_private: tuple[str, ...] = _setting(
         "PATCHBAY_FETCH_PRIVATE", kinds.PLACES, (),
@@ -251,6 +270,7 @@ class Settings:
     )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)  # a user's own, over the catalogue
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by organisation
     warnings: tuple[str, ...] = field(default=(), compare=False)
     # Of what is set: field, or provider:account.field.
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
@@ -346,7 +366,10 @@ def examine(
     reading.look_for_slips()
     warnings = tuple(dict.fromkeys(reading.warnings))
     problems = list({problem.message: problem for problem in reading.problems}.values())
-    made = Settings(**values, accounts=accounts, models=reading.models, warnings=warnings, origins=reading.origins)
+    made = Settings(
+        **values, accounts=accounts, models=reading.models, vocabularies=reading.vocabularies, warnings=warnings,
+        origins=reading.origins,
+    )  # fmt: skip
     return made, problems
 
 

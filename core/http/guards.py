@@ -15,6 +15,7 @@ from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaTyp
 from core.http.headers import receipt_headers
 from core.http.problems import Problem, problem
 from core.http.replies import send_problem
+from core.http.uploads import is_form
 from core.types.caller import ALL_SCOPES, LOCAL, Caller
 
 PUBLIC = frozenset({"/health", "/api/v1/providers/health"})
@@ -96,7 +97,10 @@ class Guard:
                 raise Forbidden("Two Host headers: which one is meant?", code="foreign_host")
             _same_house(headers)
         if scope["method"] in {"POST", "PUT", "PATCH"}:
-            _json_only(headers)
+            if is_form(headers) and getattr(self._busy.get(scope["path"]), "takes_forms", False):
+                _no_strangers_form(headers)
+            else:
+                _json_only(headers)
         if scope["path"] not in PUBLIC:
             scope["patchbay.caller"] = self._caller(headers, (scope["client"] or ("127.0.0.1",))[0])
 
@@ -145,6 +149,12 @@ def _is_here(named: str) -> bool:
 def _is_ours(origin: str) -> bool:
     found = _ORIGIN.fullmatch(origin)
     return found is not None and is_loopback(host_of(found[1]))
+
+
+def _no_strangers_form(headers: Mapping[bytes, bytes]) -> None:
+    """A browser sends a form to any site without asking first, and says where it comes from."""
+    if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+        raise Forbidden("Pages of other sites may not send forms to this gateway.", code="foreign_origin")
 
 
 def _json_only(headers: Mapping[bytes, bytes]) -> None:

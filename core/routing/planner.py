@@ -11,7 +11,7 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
-from core.routing import means, thoughts
+from core.routing import means, sound, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
@@ -355,7 +355,7 @@ class Planner:
             reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
             param = native.bound[0].partition(" ")[0]
             return Exclusion(target, "dialect", reason, by_request=True, param=param)
-        if too_many := beyond(target, row.images, facts):
+        if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, request):
             return too_many
         if options.strict:
             dropped = self._dropped(target, request)

@@ -33,6 +33,7 @@ from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.transcribe import routes as transcribe
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -225,8 +226,10 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
+    functions = (chat, embed, transcribe)
+    routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES, *simulation.ROUTES]
+    operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
+    app = make_app("Patchbay", routes, operations, service)
     app.state.fleet = fleet
     return app
 
