@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -62,12 +62,18 @@ class Api:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        return await self.send(url, raw, call, headers)
+
+    async def send(
+        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
+    ) -> Incoming:
+        """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
         if call.hop:
             sent = {**sent, HOP: str(call.hop + 1)}
         if headers:
             sent = {**sent, **headers}
-        answer = await self._transport.send("POST", url, sent, raw, idle=call.idle)
+        answer = await self._transport.send("POST", url, sent, body, idle=call.idle)
         if not 200 <= answer.status < 300:
             raise await self.refusal(answer)
         return answer

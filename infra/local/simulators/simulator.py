@@ -1,5 +1,6 @@
 """One vendor on one port: finds the responder for a path, and the fault for a request."""
 
+import asyncio
 import re
 import time
 from collections import deque
@@ -24,6 +25,8 @@ from infra.local.simulators import (
     replicate,
     rerank,
     responses,
+    speech,
+    transcriptions,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -54,6 +57,7 @@ class Responder:
     respond: Callable[[Call], Reply | Stream]
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
+    long: bool = False  # takes long enough to be done in a thread
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -89,6 +93,9 @@ RESPONDERS = {
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
+    "transcriptions": Responder("POST", "transcribe", transcriptions.respond, long=True),
+    "audio translations": Responder("POST", "transcribe", transcriptions.translate, long=True),
+    "speech": Responder("POST", "speak", speech.respond, long=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -109,17 +116,19 @@ class Simulator:
     async def _serve(self, request: Request, exchange: Exchange) -> None:
         self._record(request)
         target = self.vendor.name + request.target
-        count = self._book.count(target, request.body)
-        mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
+        body = _lasting(request)
+        count = self._book.count(target, body)
+        mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + body, digest_size=16).hexdigest()
         responder, names = self._route(request)
         self.calls += responder is not None and responder.capability is not None and request.method == "POST"
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
-        reply = self._reply(call, responder)
+        heavy = responder is not None and responder.long
+        reply = await asyncio.to_thread(self._reply, call, responder) if heavy else self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
             responder.capability if responder else None,
             target,
-            request.body,
+            body,
             count,
             streaming=isinstance(reply, Stream),
         )
@@ -175,6 +184,12 @@ def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Repl
     if fault is not None and fault.name == "wrong_content_type":
         return PORTAL
     return reply
+
+
+def _lasting(request: Request) -> bytes:
+    """The body as it would be again: a form is bounded by words of chance."""
+    _, mark, boundary = request.headers.get("content-type", "").partition("boundary=")
+    return request.body.replace(boundary.strip('"').encode(), b"") if mark else request.body
 
 
 def _authorized(vendor: Vendor, request: Request) -> bool:
