@@ -141,6 +141,17 @@ class Api:
         )
 
 
+def root_of(row: Row, account: Account) -> str:
+    """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
+    base = account.base_url or row.base_url or ""
+    if not row.path_prefix:
+        return base
+    scheme, _, rest = base.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    first = "/" + row.path_prefix.split("/")[1]
+    return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
+
+
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:
     if token:
         return {"authorization": f"Bearer {token}"}

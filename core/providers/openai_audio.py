@@ -9,7 +9,7 @@ from core.config.settings import Account
 from core.errors import Misconfigured, TargetError
 from core.net.beneath import ANSWER, View, client
 from core.net.transport import Incoming, Transport, address
-from core.providers.api import Api, checked
+from core.providers.api import Api, checked, root_of
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
@@ -23,6 +23,7 @@ class OpenAIAudio:
 
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         self._api = Api.of(row, account, transport, wire.read_error)
+        self._api.root = root_of(row, account).rstrip("/")
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         answer, warnings = await self._listen(call, stream=False)

@@ -5,7 +5,7 @@ from typing import Any
 from core.config.settings import Account
 from core.errors import Malformed
 from core.net.transport import Incoming, Transport
-from core.providers.api import Api, checked
+from core.providers.api import Api, checked, root_of
 from core.providers.contract import Call
 from core.providers.frames import Frames, Reader
 from core.providers.table import Row
@@ -20,6 +20,7 @@ class OpenAISpeech:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         self._row = row
         self._api = Api.of(row, account, transport, read_error)
+        self._api.root = root_of(row, account).rstrip("/")
         self._url = self._api.url(wire.PATH)
         self._voice = account.voice
 

@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -25,8 +27,6 @@ from infra.local.simulators import (
     replicate,
     rerank,
     responses,
-    speech,
-    transcriptions,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -54,7 +54,8 @@ class Responder:
     method: str
     # None: a path that belongs to no capability.
     capability: str | None
-    respond: Callable[[Call], Reply | Stream]
+    # Or where it is, for what needs decoders: those take as long to import as all the rest.
+    respond: Callable[[Call], Reply | Stream] | str
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
     long: bool = False  # takes long enough to be done in a thread
@@ -93,9 +94,9 @@ RESPONDERS = {
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
-    "transcriptions": Responder("POST", "transcribe", transcriptions.respond, long=True),
-    "audio translations": Responder("POST", "transcribe", transcriptions.translate, long=True),
-    "speech": Responder("POST", "speak", speech.respond, long=True),
+    "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
+    "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
+    "speech": Responder("POST", "speak", "speech:respond", long=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -159,7 +160,7 @@ class Simulator:
             return refusal(vendor, 401)
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
-        return responder.respond(call)
+        return _made(responder.respond)(call)
 
     def _wrong(self, kind: ContextVar[bool], call: Call, responder: Responder | None) -> Reply | Stream:
         kind.set(True)
@@ -171,6 +172,15 @@ class Simulator:
         vendor = self.vendor
         ids = dict.fromkeys(vendor.request_ids, f"req_{mark}")
         return replace(reply, headers={**ids, **vendor.headers, **_room(vendor), **reply.headers})
+
+
+@cache
+def _made(respond: Callable[[Call], Reply | Stream] | str) -> Callable[[Call], Reply | Stream]:
+    if not isinstance(respond, str):
+        return respond
+    module, _, name = respond.partition(":")
+    found: Callable[[Call], Reply | Stream] = getattr(import_module(f"infra.local.simulators.{module}"), name)
+    return found
 
 
 def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
