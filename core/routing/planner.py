@@ -291,7 +291,7 @@ class Planner:
 
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
-        if capability not in row.capabilities:
+        if capability not in self._registry.rows[row.name].capabilities:
             return Exclusion(
                 target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
             )

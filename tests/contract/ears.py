@@ -1,15 +1,17 @@
 """A provider of the tests' own that really hears what it is sent, and says what it was sent."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import orjson
 
 from core.capabilities import Capability, Feature
-from core.errors import ServerFault, TooManyInputs
+from core.errors import Overloaded, ServerFault, TooManyInputs
 from core.providers import registry
 from core.providers.contract import Call, Reply
 from core.providers.table import Hears, Row
@@ -17,6 +19,7 @@ from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from infra.local.simulators import signal
+from tests.harness import Server, server
 
 BOTH = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE})
 ALL = frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS, Feature.TO_ENGLISH})
@@ -32,6 +35,10 @@ def spoken(*texts: str, rate: int = 16_000, gap: float = 0.6) -> bytes:
     return signal.wav(np.concatenate(pieces) if pieces else signal.silence(1.0, rate), rate)
 
 
+def encoded(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
 class Ears:
     """Each request is one of `asked`; `fails` is raised as long as it is there."""
 
@@ -43,6 +50,8 @@ class Ears:
         self.asked.append(call)
         if error := FAILS.get(self.row.name):
             raise error
+        if len(self.asked) > FAILS_AFTER.get(self.row.name, len(self.asked)):
+            raise Overloaded("enough for today")
         audio: Audio = call.body["audio"]
         if audio.ms > MOST_MS.get(self.row.name, audio.ms):
             raise TooManyInputs("that is too much at once", provider_status=413)
@@ -87,6 +96,7 @@ class Live:
         self._frames = []
 
 
+FAILS_AFTER: dict[str, int] = {}  # so many answers
 FAILS: dict[str, Exception] = {}
 MOST_MS: dict[str, int] = {}
 LIVE_BREAKS: list[int] = []
@@ -98,7 +108,7 @@ def asked_of(name: str) -> list[Call]:
 
 
 def forget() -> None:
-    for one in (FAILS, MOST_MS, LIVE_BREAKS):
+    for one in (FAILS, FAILS_AFTER, MOST_MS, LIVE_BREAKS):
         one.clear()
     for calls in _ASKED.values():
         calls.clear()
@@ -158,3 +168,12 @@ def plugged(*rows: Row) -> Iterator[None]:
     points = [Point(one) for one in rows or ROWS]
     with mock.patch.object(registry, "entry_points", lambda group: points if group == registry.ENTRY_POINTS else []):
         yield
+
+
+@contextmanager
+def serving(home: Path, *rows: Row, **environ: str) -> Iterator[Server]:
+    """A server whose only providers these are."""
+    forget()
+    with plugged(*rows), server(home, **KEYS, **environ) as running:
+        yield running
+    forget()
