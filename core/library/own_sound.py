@@ -1,7 +1,7 @@
 """What a caller's own code hears, says and translates, in the gateway's values."""
 
+import asyncio
 import inspect
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -29,14 +29,11 @@ async def heard(verb: Verb, call: Call, *, by_request: bool) -> Any:
     more = {name: body.get(name) for name in _HEARD}
     if not by_request:
         return await _asked(verb, (bytes(audio.data),), {"audio_format": audio.kind, "format": audio.kind, **more})
-    handle, name = tempfile.mkstemp(suffix=f".{audio.kind}")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(audio.data)
-        wanted = TranscriptionRequest(Path(name), body.get("language"), bool(body["timestamps"]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"audio.{audio.kind}")
+        await asyncio.to_thread(path.write_bytes, audio.data)
+        wanted = TranscriptionRequest(path, body.get("language"), bool(body["timestamps"]))
         return await _asked(verb, (wanted,), {})
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def transcript_of(said: Any, audio: Audio) -> Transcript:
@@ -76,7 +73,8 @@ async def spoken(verb: Verb, call: Call) -> tuple[bytes, Sound]:
     kind = body["sound"].kind
     said = await _asked(verb, (body["input"],), {**more, "response_format": kind, "audio_format": kind})
     if inspect.isasyncgen(said) or isinstance(said, AsyncIterator):
-        said = b"".join([piece async for piece in said])
+        pieces: list[bytes] = [piece async for piece in said]
+        said = b"".join(pieces)
     data = said if isinstance(said, bytes | bytearray) else _first(said, ("audio_data", "audio", "content"))
     if not isinstance(data, bytes | bytearray) or not data:
         raise Malformed(f"it returned {type(said).__name__} without any sound")

@@ -236,7 +236,7 @@ class Provider(AIProvider, LLMProvider, STTProvider, TTSProvider, TranslationPro
         return await self.generate_embedding(texts, **more)
 
     def _alone(self, body: Body) -> Body:
-        """The request for this provider, where its configuration says nothing more of it: its model is one for chats."""
+        """The same of what is not chat: the model of its configuration is one for chats."""
         return {"fallback": False, **body, "provider": self.name}
 
     def _body(self, body: Body) -> Body:

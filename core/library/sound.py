@@ -1,4 +1,4 @@
-"""What is heard, said, translated and cleaned from Python: bodies of the seeds' requests, and the way to the gateway."""
+"""What is heard, said, translated and cleaned from Python: the seeds' requests as bodies, and their way."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from core.answers import Answer
-from core.capabilities import Capability
 from core.errors import BadRequest
 from core.library.calls import CALLER, ROUTE
 from core.library.requests import Body, TranscriptionRequest
@@ -126,7 +125,6 @@ def targets_of(body: Body) -> list[str]:
 
 def is_heard(body: Body) -> bool:
     return _AUDIO in body or "audio_minutes" in body
-
 
 
 def _read(body: Body) -> tuple[bytes, str]:

@@ -41,7 +41,7 @@ class TranscriptionResponse:
     processing_time: float  # seconds
     language: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    segments: list[dict[str, Any]] = field(default_factory=list)  # text, start, end, speaker, where these were asked for
+    segments: list[dict[str, Any]] = field(default_factory=list)  # where times or speakers were asked for
 
     @classmethod
     def of(cls, answer: Answer[Transcript]) -> Self:
