@@ -87,8 +87,8 @@ def _pico(usage: Usage, price: Price) -> int | None:
 
 def _tokens(usage: Usage, price: Price) -> int | None:
     rates = _applying(price, usage.input_total)
-    if rates is None:
-        return None
+    if rates is None or (not usage.total and (usage.audio_ms or usage.characters or usage.run_ms)):
+        return None  # sold by tokens, which nobody has counted
     write = rates.input if rates.cache_write is None else rates.cache_write
     total = usage.input * rates.input + usage.cache_write * write
     for count, rate in (

@@ -18,7 +18,7 @@ _OTHERS = ("PATCHBAY_SIMULATOR_",)
 _PREFIX = "PATCHBAY_"
 _NEAR = 0.85  # how alike a name in .env must be to one of ours to be taken for a slip
 _LIKELY = 0.75  # and a key in a file, which nobody else reads
-_APART = frozenset({"providers", "models"})
+_APART = frozenset({"providers", "models", "voices"})
 _VOCABULARY, _EVERYBODY = "vocabulary", "all"
 _NO_EFFECT = {
     "cache.redis_url": "there is no Redis here: instances share their cache in the table of PATCHBAY_TABLE",
@@ -44,6 +44,7 @@ class Reading:
         self.origins: dict[str, Origin] = {}
         self.models: dict[str, Any] = {}
         self.vocabularies: dict[str, tuple[str, ...]] = {}
+        self.voices: dict[str, Any] = {}
         self._sources = sources
         self._rows = {row.name: row for row in rows}
         self._declared = {row.provider: row for row in declared}
@@ -142,25 +143,27 @@ class Reading:
         self._layers.add(
             Layer(tree.label, {**values, **(spread.values if spread else {})}, spread.spelled if spread else {})
         )
-        self._add_models(tree.label, tree.data.get("models"))
+        self._add_own(tree.label, "models", tree.data.get("models"), self.models)
+        self._add_own(tree.label, "voices", tree.data.get("voices"), self.voices)
 
-    def _add_models(self, label: str, models: Any) -> None:
-        """A user's own models; of two files the higher one wins field by field."""
-        if not isinstance(models, Mapping | None):
-            self._refuse(label, "models", f"expected a mapping of provider/model, got {files.shape(models)}")
+    def _add_own(self, label: str, what: str, own: Any, into: dict[str, Any]) -> None:
+        """A user's own models or voices; of two files the higher one wins field by field."""
+        if not isinstance(own, Mapping | None):
+            keys = "provider/model" if what == "models" else "names"
+            self._refuse(label, what, f"expected a mapping of {keys}, got {files.shape(own)}")
             return
-        for key, given in (models or {}).items():
-            name, where = str(key), f"models.{key}"
+        for key, given in (own or {}).items():
+            name, where = str(key), f"{what}.{key}"
             try:
                 lower = self._expanded(label, where, given)
             except Misconfigured as error:
                 self.problems.append(error)
                 continue
-            higher = self.models.get(name)
+            higher = into.get(name)
             if isinstance(higher, Mapping) and isinstance(lower, Mapping):
-                self.models[name] = {**lower, **higher}
+                into[name] = {**lower, **higher}
             else:
-                self.models[name] = lower if higher is None else higher
+                into[name] = lower if higher is None else higher
             self.origins.setdefault(where, Origin(label, where, in_file=True))
 
     def _without_organisations(self, tree: Tree) -> dict[str, Any]:

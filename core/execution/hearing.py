@@ -93,7 +93,7 @@ class Hearing:
             return [_Part(0.0, self._audio)]
         if hears not in self._cut:
             found = await _cut(self._audio, hears, whole=self._whole)
-            if self._whole and len(found) > 1:
+            if self._whole and (len(found) > 1 or not _is_small(found[0], hears)):
                 raise ContextTooLong(_too_long(self._audio, hears))
             self._cut[hears] = found
         return self._cut[hears]
@@ -134,8 +134,13 @@ async def _cut(audio: Audio, hears: Hears, *, whole: bool) -> list[_Part]:
     order = _KINDS if (too_long or audio.kind not in hears.kinds) and not whole else _SMALL
     kind = next((one for one in order if one in hears.kinds), "wav")
     seconds = None if hears.most_seconds is None else hears.most_seconds * _ROOM
-    found = await asyncio.to_thread(lambda: list(cut(audio.data, seconds, hears.most_bytes, kind)))
+    size = None if whole else hears.most_bytes  # what all of it comes to, is seen when it is there
+    found = await asyncio.to_thread(lambda: list(cut(audio.data, seconds, size, kind)))
     return [_Part(one.start_ms / 1000, one.audio) for one in found]
+
+
+def _is_small(part: _Part, hears: Hears) -> bool:
+    return hears.most_bytes is None or len(part.audio.data) <= hears.most_bytes
 
 
 def _too_long(audio: Audio, hears: Hears) -> str:

@@ -182,6 +182,22 @@ def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
     return _operation(summary, capability, body, answer, others)
 
 
+def speech_operation(summary: str) -> dict[str, Any]:
+    from core.wire.speech import GENDERS, KINDS, SPEECH_PARAMS  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in SPEECH_PARAMS.items()}
+    params["response_format"] |= {"enum": list(KINDS), "default": "mp3"}
+    params["stream_format"] |= {"enum": ["audio", "sse"], "default": "audio"}
+    params["gender"] |= {"enum": list(GENDERS)}
+    params["speed"] |= {"minimum": 0.25, "maximum": 4, "default": 1}
+    params["sample_rate"] |= {"minimum": 8000, "maximum": 48000, "default": 24000}
+    params["boundaries"]["description"] = "When each word is said, in JSON and in events."
+    params["ssml"]["description"] = "Whether the input is SSML; without it, whether it begins as such."
+    answer = "The speech; as JSON for Accept: application/json, in events for stream_format sse"
+    further: dict[str, Any] = {"audio/*": {"schema": {"type": "string", "format": "binary"}}, "text/event-stream": {}}
+    return _operation(summary, Capability.SPEAK, _body(params, "input"), answer, further)
+
+
 def _operation(
     summary: str, capability: Capability, body: dict[str, Any], answer: str, further: dict[str, Any]
 ) -> dict[str, Any]:

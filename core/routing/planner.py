@@ -1,7 +1,7 @@
 """Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
 
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
@@ -22,6 +22,9 @@ from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Place, Target
+
+if TYPE_CHECKING:  # loaded when somebody asks for speech
+    from core.config.voices import Voices
 
 POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
 _LOCAL_TIER = "local"
@@ -77,6 +80,7 @@ class Planner:
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
+        self._voices: Voices | None = None  # until somebody asks for speech
 
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
@@ -108,7 +112,7 @@ class Planner:
             self._images.around(facts) if facts.images else None,
             (
                 facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters, facts.voice, facts.language,
-                facts.languages,
+                facts.languages, *_manner(request),
             ),
             request.purpose,
         )  # fmt: skip
@@ -144,10 +148,14 @@ class Planner:
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
                 refusal = unready or self._refusal(row, choice, request, at, space)
+                spoken = None if refusal is not None else self._spoken(target, account, wish, request)
                 if refusal is not None:
                     excluded[target] = refusal
+                elif isinstance(spoken, Exclusion):
+                    excluded[target] = spoken
                 else:
-                    candidates[target] = self._candidate(choice, wish, request, at)
+                    made = self._candidate(choice, wish, request, at)
+                    candidates[target] = made if spoken is None else _voiced(made, spoken)
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
@@ -222,6 +230,21 @@ class Planner:
             request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
         )
 
+    def _spoken(
+        self, target: Target, account: Account, wish: Wish, request: Request
+    ) -> "tuple[str | None, str] | Exclusion | None":
+        """Whose voice says it there, and what should be known of that; None where nothing is said."""
+        if request.capability is not Capability.SPEAK:
+            return None
+        from core.config import voices  # noqa: PLC0415 - few requests are for speech
+        from core.routing.voices import cast, wanted_in  # noqa: PLC0415 - as above
+
+        self._voices = self._voices or voices.load(self._settings.voices)
+        return cast(
+            self._voices, target, wanted_in(request), usual=account.voice, named=wish.named,
+            strict=request.options.strict,
+        )  # fmt: skip
+
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
         return sorted(found, key=lambda one: _LAST if one.priority is None else one.priority)
@@ -291,7 +314,7 @@ class Planner:
 
     def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
-        if capability not in self._registry.rows[row.name].capabilities:
+        if capability not in row.capabilities and capability not in self._registry.rows[row.name].services:
             return Exclusion(
                 target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
             )
@@ -426,6 +449,18 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _manner(request: Request) -> tuple[Any, ...]:
+    """How something is to be said."""
+    if request.capability is not Capability.SPEAK:
+        return ()
+    return request.body.get("gender"), request.body.get("style")
+
+
+def _voiced(made: Candidate, spoken: tuple[str | None, str]) -> Candidate:
+    voice, warning = spoken
+    return made._replace(voice=voice, warnings=(*made.warnings, *([warning] if warning else [])))
 
 
 def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:

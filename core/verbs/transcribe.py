@@ -71,8 +71,6 @@ class Transcribe:
     ) -> tuple[Receipt, Won[Any]]:
         receipt, won = await self._steps.win(caller, request, attempt, deadline, "off", hearing.spent)
         receipt.warnings += won.value.warnings
-        if request.options.cache not in {None, "off"}:
-            receipt.warnings.append(f"cache={request.options.cache} had no effect: transcripts are not kept")
         return receipt, won
 
     async def _whole(self, candidate: Candidate, request: Request, hearing: Hearing) -> Reply[Transcript]:

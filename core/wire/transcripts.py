@@ -1,6 +1,7 @@
 """Transcription as OpenAI's API asks for it, and as others do: one canonical body and its facts. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 import orjson
@@ -259,16 +260,21 @@ def _value(name: str, text: str, kinds: tuple[type, ...]) -> Any:
         return text.lower() == "true"
     if str in kinds:
         return text
-    for kind in (int, float):
-        if kind in kinds:
-            try:
-                return kind(text)
-            except ValueError:
-                continue
     if list in kinds or dict in kinds:
         return _json(name, text)
-    wanted = "true or false" if bool in kinds else "a number"
-    raise BadRequest(f"{name} must be {wanted}", param=name, code="invalid_type")
+    number = None if bool in kinds else _number(text, whole=float not in kinds)
+    if number is None:
+        wanted = "true or false" if bool in kinds else "a number"
+        raise BadRequest(f"{name} must be {wanted}", param=name, code="invalid_type")
+    return number
+
+
+def _number(text: str, *, whole: bool) -> int | float | None:
+    try:
+        found: int | float = int(text) if whole or text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        return None
+    return found if isfinite(found) else None
 
 
 def _listed(name: str, text: str) -> list[Any]:

@@ -14,7 +14,7 @@ from infra.local.terminal import BROKEN_PIPE, INTERRUPTED, USAGE, fail
 
 COMMANDS = (
     "serve", "invoke", "chat", "embed", "transcribe", "diarize", "speak", "translate", "beautify", "providers",
-    "models", "route", "decisions", "usage", "config", "doctor", "simulate", "completion",
+    "models", "voices", "route", "decisions", "usage", "config", "doctor", "simulate", "completion",
 )  # fmt: skip
 
 

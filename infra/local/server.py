@@ -33,6 +33,7 @@ from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.speak import routes as speak
 from functions.transcribe import routes as transcribe
 from infra.local import simulation
 from infra.local.banner import banner
@@ -134,6 +135,9 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
+        for service in ("speech", "translation"):
+            if f"{service}_key" in names:
+                values |= {names[f"{service}_url"][-1]: fleet.url(name), names[f"{service}_key"][-1]: "simulated"}
         vendor = VENDORS[name]
         for field, capability, listed in (
             ("model", Capability.CHAT, vendor.models),
@@ -226,7 +230,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    functions = (chat, embed, transcribe)
+    functions = (chat, embed, transcribe, speak)
     routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES, *simulation.ROUTES]
     operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
     app = make_app("Patchbay", routes, operations, service)

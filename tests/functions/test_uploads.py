@@ -175,7 +175,7 @@ def test_fields_of_a_form_are_what_json_would_have(gateway):
     }  # fmt: skip
     warnings = answer.json()["warnings"]
     assert "vocabulary was not sent: second/second-1 does not take it" in warnings
-    assert "cache=on had no effect: transcripts are not kept" in warnings
+    assert "cache=on had no effect: answers with modalities or audio are not kept" in warnings
 
 
 def test_what_a_form_says_of_its_file_is_only_told_when_it_is_wrong(gateway):

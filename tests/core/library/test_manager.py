@@ -381,7 +381,7 @@ def test_a_recording_that_is_not_there_says_so_in_one_way(house):
         manager.estimate_cost(TranscriptionRequest("none.mp3"), "openai"),
         manager.transcribe(TranscriptionRequest("none.mp3")),
     ):
-        with pytest.raises(BadRequest, match="audio_path none.mp3 cannot be read") as raised:
+        with pytest.raises(BadRequest, match=r"audio_path none\.mp3 cannot be read") as raised:
             run(work)
         assert raised.value.param == "audio_path"
     with pytest.raises(BadRequest, match="has no diarize"):
