@@ -309,7 +309,8 @@ _COHERE_HEARS = Row(
     hears=Hears(25_000_000, None, frozenset({"wav", "mp3", "ogg", "flac"})),
 )
 _REPLICATE_SOUND = {
-    Capability.TRANSCRIBE: "openai/whisper:8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e",
+    Capability.TRANSCRIBE: "openai/whisper",
+    Capability.DIARIZE: "thomasmol/whisper-diarization",
     Capability.SPEAK: "minimax/speech-2.6-turbo",
 }
 _REPLICATE_HEARS = Row(

@@ -102,8 +102,16 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
 
         wanted = speech_request(body, "/api/ai/route", None, b"")
+    elif name in {Capability.TRANSCRIBE.value, Capability.DIARIZE.value}:
+        from core.http.transcripts import planned_request  # noqa: PLC0415 - few ask for it
+
+        wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
     else:
+<<<<<<< HEAD
         words = f"capability {name!r} is not known; known: chat, embed, rerank, speak, beautify"
+=======
+        words = f"capability {name!r} is not known; known: chat, embed, rerank, transcribe, diarize, speak"
+>>>>>>> main
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)

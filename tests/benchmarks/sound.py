@@ -1,4 +1,4 @@
-"""What sound costs: measuring 10 MB of each kind, and cutting it into parts of ten minutes. Figures are CPU of one core.
+"""What sound costs: measuring 10 MB of each kind, cutting it into parts of ten minutes: CPU of one core.
 
 python -m tests.benchmarks.sound [FILE]
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from core.audio import cut, measure
 
 MB = 1_000_000
-# What people send of each kind, in kbit/s; the last is a browser's recorder at its lowest, with no duration in its header.
+# What people send of each kind, in kbit/s; the last is a browser's recorder, with no duration in its header.
 KINDS = {
     "wav": 256, "flac": 150, "mp3": 64, "mp3-bare": 64, "m4a": 64, "aac": 64, "ogg": 32, "webm": 32, "webm-live": 24,
 }  # fmt: skip
@@ -35,10 +35,10 @@ def main() -> None:
 
 
 def recorded(kind: str) -> bytes:
-    import numpy as np  # noqa: PLC0415 (who measures does without)
+    import numpy as np
 
-    from infra.local.simulators.signal import say, silence  # noqa: PLC0415
-    from tests.sound import encoded  # noqa: PLC0415
+    from infra.local.simulators.signal import say, silence
+    from tests.sound import encoded
 
     turns = np.concatenate([part for speaker in range(3) for part in (say(PROSE, speaker), silence(0.5))])
     samples = 10 * MB * 8 // (1000 * KINDS[kind]) * 16_000
@@ -55,7 +55,8 @@ def one(path: Path) -> None:
     cutting = _cpu(lambda: [len(part.audio.data) for part in cut(data, 600)])
     seconds = measure(data).ms / 1000
     print(
-        f"{path.name:10} {len(data) / MB:5.1f} {seconds / 60:8.1f} {measuring * 1000:7.1f} ms {measured - held:6.1f} MB"
+        f"{path.name:10} {len(data) / MB:5.1f} {seconds / 60:8.1f}"
+        f" {measuring * 1000:7.1f} ms {measured - held:6.1f} MB"
         f" {seconds / cutting:7.0f} x {_peak() - measured:7.1f} MB",
         flush=True,
     )

@@ -122,7 +122,7 @@ def speak(call: Call) -> Reply | Stream:
     except (SsmlError, UnicodeDecodeError):
         return Reply(400, {}, b"")
     call.kept["ssml"] = call.request.body.decode()
-    sound = _encoded(say(said.text, said.speaker, made.rate), Sound(made.kind, made.rate))
+    sound = encoded(say(said.text, said.speaker, made.rate), made)
     pieces = tuple(sound[at : at + PIECE] for at in range(0, len(sound), PIECE))
     return Stream({"content-type": MIMES[made.kind]}, (), pieces, (), b"", b"", bare=True)
 
@@ -170,12 +170,8 @@ def said_in(ssml: str) -> Said:
     return Said(" ".join("".join(tree.itertext()).split()), sum(named[0].encode()) % len(SPEAKERS))
 
 
-def encoded(sound: Samples, name: str) -> bytes:
-    return _encoded(sound, Sound(MADE[name].kind, MADE[name].rate))
-
-
-def _encoded(samples: Samples, sound: Sound) -> bytes:
-    return encode([samples.astype("<i2").tobytes()], sound, sound.rate)
+def encoded(sound: Samples, made: Made) -> bytes:
+    return encode([sound.astype("<i2").tobytes()], Sound(made.kind, made.rate), made.rate)
 
 
 def _definition(given: str | None) -> dict[str, Any]:
