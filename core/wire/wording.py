@@ -45,7 +45,8 @@ LANGUAGES: Mapping[str, Language] = {
         (*_SOUNDS, "um", "er", "ah", "uhhh"),
         _words("not no never none nobody nothing nowhere neither nor without cannot cant dont wont isnt doesnt t"),
         _words(
-            "the and of to is that it we you was are this have with for on not be they but what will from do i at by our me there can so my"
+            "the and of to is that it we you was are this have with for on not be they but what will from do i at by"
+            " our me there can so my"
         ),
         _numbers(
             "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"

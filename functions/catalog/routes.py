@@ -107,11 +107,8 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
 
         wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
     else:
-<<<<<<< HEAD
-        words = f"capability {name!r} is not known; known: chat, embed, rerank, speak, beautify"
-=======
-        words = f"capability {name!r} is not known; known: chat, embed, rerank, transcribe, diarize, speak"
->>>>>>> main
+        known = "chat, embed, rerank, transcribe, diarize, speak, beautify"
+        words = f"capability {name!r} is not known; known: {known}"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)
