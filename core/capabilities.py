@@ -34,3 +34,12 @@ class Feature(StrEnum):
     JSON_SCHEMA = "json_schema"
     TOKENS = "tokens"  # ids of tokens in place of text
     DOCUMENTS = "documents"  # to answer from, with citations
+    SPEAKERS = "speakers"  # who said what
+    SEGMENTS = "segments"  # when a sentence was said
+    WORDS = "words"  # and each word
+    TO_ENGLISH = "to_english"  # what was said, in English
+    ONE_UTTERANCE = "one_utterance"  # up to the first pause
+    SSML = "ssml"
+    BOUNDARIES = "boundaries"  # when each word will be said
+    FORMALITY = "formality"
+    HTML = "html"

@@ -8,6 +8,7 @@ PatchbayError
 │   ├── NotFound              404
 │   ├── MethodNotAllowed      405
 │   ├── MediaUnavailable      400  what an address in the request leads to cannot be had, or used by who was asked
+│   ├── BadAudio              400  it cannot be heard: empty, no audio, or not what can be decoded
 │   ├── BodyTooLarge          413
 │   ├── AnswerTooLarge        413  what was asked for cannot be returned where this runs
 │   ├── CallsItself           508  it has come through too many gateways
@@ -32,6 +33,8 @@ PatchbayError
     ├── SchemaMissed                      the answer is not the JSON that was asked for
     │   ├── SchemaUnmet                   and so many that it is the schema
     │   └── NoRoomToMend                  and max_cost leaves nothing for another try
+    ├── NotTranslated                     the answer is no translation of the text
+    ├── Unfaithful                        the answer says what the text does not
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream
     ├── RateLimited                       429
@@ -135,6 +138,10 @@ class MediaUnavailable(CallerError):
         )
         found.param, found.receipt = place, self.receipt
         return found
+
+
+class BadAudio(CallerError):
+    pass
 
 
 class BodyTooLarge(CallerError):
@@ -301,6 +308,21 @@ class NoRoomToMend(SchemaMissed):
     fault: Fault = "caller"
     mends = False
     advice = "Raise max_cost, or simplify the schema."
+
+
+class NotTranslated(TargetError):
+    """What it used is known and counted."""
+
+    again = False
+    advice = "Ask another provider or model for this language."
+
+
+class Unfaithful(TargetError):
+    """What it used is known and counted."""
+
+    again = False
+    mends = True
+    advice = "Choose a model that keeps to what it is given."
 
 
 class StreamCut(TargetError):

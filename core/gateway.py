@@ -14,8 +14,14 @@ from core.verbs.chat import Chat
 from core.wire.openai import Completion
 
 if TYPE_CHECKING:  # whoever only chats need not load them
+    from core.types.audio import Transcript
+    from core.types.translation import Translation
+    from core.verbs.beautify import Beautified, Beautify
     from core.verbs.embed import Embed
     from core.verbs.rerank import Rerank
+    from core.verbs.speak import Speak
+    from core.verbs.transcribe import Transcribe
+    from core.verbs.translate import Translate
     from core.wire.embeddings import Embeddings
     from core.wire.rerank import Ranking
 
@@ -54,6 +60,21 @@ class Gateway:
     async def rerank(self, caller: Caller, request: Request) -> Answer["Ranking"]:
         return await self._rerank.answer(caller, request)
 
+    async def transcribe(self, caller: Caller, request: Request) -> Answer["Transcript"]:
+        return await self._transcribe.answer(caller, request)
+
+    async def transcribe_stream(self, caller: Caller, request: Request) -> LiveAnswer:
+        return await self._transcribe.stream(caller, request)
+
+    async def speak(self, caller: Caller, request: Request) -> LiveAnswer:
+        return await self._speak.stream(caller, request)
+
+    async def translate(self, caller: Caller, request: Request) -> Answer["Translation"]:
+        return await self._translate.answer(caller, request)
+
+    async def beautify(self, caller: Caller, request: Request) -> Answer["Beautified"]:
+        return await self._beautify.answer(caller, request)
+
     @cached_property
     def _embed(self) -> "Embed":
         from core.verbs.embed import Embed  # noqa: PLC0415 - see above
@@ -65,3 +86,27 @@ class Gateway:
         from core.verbs.rerank import Rerank  # noqa: PLC0415 - see above
 
         return Rerank(self.steps)
+
+    @cached_property
+    def _transcribe(self) -> "Transcribe":
+        from core.verbs.transcribe import Transcribe  # noqa: PLC0415 - see above
+
+        return Transcribe(self.steps)
+
+    @cached_property
+    def _speak(self) -> "Speak":
+        from core.verbs.speak import Speak  # noqa: PLC0415 - see above
+
+        return Speak(self.steps)
+
+    @cached_property
+    def _translate(self) -> "Translate":
+        from core.verbs.translate import Translate  # noqa: PLC0415 - see above
+
+        return Translate(self.steps)
+
+    @cached_property
+    def _beautify(self) -> "Beautify":
+        from core.verbs.beautify import Beautify  # noqa: PLC0415 - see above
+
+        return Beautify(self.steps)

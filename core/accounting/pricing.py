@@ -26,19 +26,26 @@ def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
 
 
 def estimate(
-    model: Model | None, at: float, input_tokens: int, max_output: int | None, answers: int = 1, searches: int = 0
+    model: Model | None,
+    at: float,
+    input_tokens: int,
+    max_output: int | None,
+    answers: int = 1,
+    *,
+    searches: int = 0,
+    audio_ms: int = 0,
+    characters: int = 0,
 ) -> int | None:
-    """The dearest a request in tokens or searches can become that day in nano-USD; None when that is unknown."""
+    """The dearest a request can become that day in nano-USD; None when that is unknown."""
     period = None if model is None else model.period(at)
     if model is None or period is None:
         return None
     output = max_output or model.max_output
-    found = [
-        -(-searches * price.per_search // _PER_NANO)
-        if searches and price.per_search is not None
-        else _dearest(price, input_tokens, output, answers)
-        for price in period.prices
-    ]
+    sold = Usage("estimated", searches=searches, audio_ms=audio_ms, characters=characters)
+    found = []
+    for price in period.prices:
+        pico = None if price.rates else _pico(sold, price)
+        found.append(_dearest(price, input_tokens, output, answers) if pico is None else -(-pico // _PER_NANO))
     known = [one for one in found if one is not None]
     return max(known) if len(known) == len(found) else None
 

@@ -25,6 +25,13 @@ class Account:
     api_version: str | None = None
     model: str | None = None
     embedding_model: str | None = None
+    # Where it sells speech and translation apart from the rest.
+    speech_key: Secret | None = None
+    speech_region: str | None = None
+    speech_url: str | None = None
+    translation_key: Secret | None = None
+    translation_region: str | None = None
+    translation_url: str | None = None
     command: str | None = None  # the vendor's own program, asked in place of the API by who is logged in there
     models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
     enabled: bool = True
@@ -41,7 +48,8 @@ class Account:
     @property
     def has_access(self) -> bool:
         """Somebody gave it a credential, a program or an address."""
-        return bool(self.key or self.token or self.command or (self.base_url and self.elsewhere))
+        secrets = (self.key, self.token, self.speech_key, self.translation_key)
+        return bool(any(secrets) or self.command or (self.base_url and self.elsewhere))
 
     def model_for(self, capability: str) -> str | None:
         own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
@@ -55,6 +63,12 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "api_version": VERSION,
     "model": TEXT,
     "embedding_model": TEXT,
+    "speech_key": SECRET,
+    "speech_region": VERSION,
+    "speech_url": URL,
+    "translation_key": SECRET,
+    "translation_region": VERSION,
+    "translation_url": URL,
     "command": TEXT,
     "enabled": FLAG,
     "priority": PRIORITY,
@@ -72,6 +86,12 @@ FIELD_DOCS: Mapping[str, str] = {
     "api_version": "Version of its API, where it has several",
     "model": "The model of requests that name none",
     "embedding_model": "The same for embeddings",
+    "speech_key": "Its key for speech, where that is another",
+    "speech_region": "Where its speech is",
+    "speech_url": "Address of its speech, or that of a server in its place",
+    "translation_key": "Its key for translation, where that is another",
+    "translation_region": "Where its translation is",
+    "translation_url": "Address of its translation, or that of a server in its place",
     "command": "Its own program, asked in place of its API by who is logged in there and has no key",
     "enabled": "false switches it off",
     "priority": "The lowest number goes first",
@@ -97,6 +117,12 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "keep_alive": ("keep_alive",),
     "num_ctx": ("num_ctx",),
     "embedding_model": ("embedding_model", "models.embed"),
+    "speech_key": ("speech_api_key", "speech_key", "speech.api_key", "speech.key"),
+    "speech_region": ("speech_region", "speech.region"),
+    "speech_url": ("speech_url", "speech_endpoint", "speech.endpoint"),
+    "translation_key": ("translation_api_key", "translation_key", "translation.api_key", "translation.key"),
+    "translation_region": ("translation_region", "translation.region"),
+    "translation_url": ("translation_url", "translation_endpoint", "translation.endpoint"),
     "command": ("command",),
     **{name: (name,) for name in MODELS},
 }

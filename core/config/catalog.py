@@ -183,6 +183,17 @@ class Catalog:
         ]
         return min(fits, key=lambda one: one[0], default=(0, None))[1]
 
+    def first_with(
+        self, provider: str, capability: Capability, features: frozenset[Feature], at: float = 0.0
+    ) -> Model | None:
+        """The provider's first model with all these features, an active one before others."""
+        fits = [
+            model
+            for model in self._some(provider)
+            if model.capability == capability and features <= model.features and not model.is_retired(at)
+        ]
+        return min(fits, key=lambda one: one.lifecycle != "active", default=None)
+
     def list_models(
         self, query: Query, at: float, free: Collection[str] = (), *, retired: bool = False
     ) -> list[Model]:

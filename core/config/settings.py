@@ -268,6 +268,7 @@ class Settings:
             "rerank": self.rerank_provider,
             "beautify": self.beautify_provider,
             "transcribe": self.stt_provider,
+            "diarize": self.stt_provider,
             "speak": self.tts_provider,
             "translate": self.translation_provider,
         }.get(capability)

@@ -70,7 +70,7 @@ class Endpoint(Generic[T]):
     async def _serve(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["patchbay.headers"]
         try:
-            body = await read_json(receive, headers, gateway.settings.max_body_bytes)
+            body = await self._body(gateway, scope, receive)
         except asyncio.CancelledError:
             raise _stopped() from None
         request = self._decode(body, scope["path"], headers)
@@ -84,6 +84,9 @@ class Endpoint(Generic[T]):
         async with Leaving(receive, patience) as leaving:
             await self._answer(gateway, caller, request, leaving, send)
 
+    async def _body(self, gateway: Gateway, scope: Scope, receive: Receive) -> dict[str, Any]:
+        return await read_json(receive, scope["patchbay.headers"], gateway.settings.max_body_bytes)
+
     def _decode(self, body: dict[str, Any], route: str, headers: Mapping[bytes, bytes]) -> Request:
         return self._surface.decode(body, route, options.timeout(headers))
 
@@ -95,10 +98,13 @@ class Endpoint(Generic[T]):
         pieces = self._surface.pieces(answer)
         if pieces is None:
             leaving.over()
-            await send_json(send, self._surface.answer(answer), fields)
+            await send_json(send, self._surface.answer(answer), fields, kind=self._kind(answer))
         else:
             await send_pieces(send, pieces, fields)
             leaving.over()
+
+    def _kind(self, answer: Answer[T]) -> bytes:  # noqa: ARG002 - for those whose answers are not all JSON
+        return b""
 
 
 class OpenStream(Protocol):

@@ -64,8 +64,8 @@ def _too_large(limit: int, setting: str) -> str:
     return f"The body is larger than {limit} bytes ({setting})."
 
 
-async def send_json(send: Send, body: bytes, headers: Headers, status: int = 200) -> None:
-    start = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
+async def send_json(send: Send, body: bytes, headers: Headers, status: int = 200, kind: bytes = b"") -> None:
+    start = [(b"content-type", kind) if kind else _JSON, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
 

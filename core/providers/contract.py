@@ -10,7 +10,9 @@ from core.types.target import Target
 from core.types.usage import Usage
 from core.wire.openai import Completion
 
-if TYPE_CHECKING:  # a registry of chat alone need not load it
+if TYPE_CHECKING:  # a registry of chat alone need not load them
+    from core.types.audio import Transcript
+    from core.types.translation import Translation
     from core.wire.embeddings import Embeddings
     from core.wire.rerank import Ranking
 
@@ -85,6 +87,41 @@ class Embeds(Protocol):
 class Reranks(Protocol):
     async def rerank(self, call: Call) -> Reply["Ranking"]:
         """One request, for documents that are texts and no more than the row's limit."""
+        ...
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    async def transcribe(self, call: Call) -> Reply["Transcript"]:
+        """One request, for audio within the row's limits; who spoke where the body says `diarize`."""
+        ...
+
+
+@runtime_checkable
+class TranscribesLive(Protocol):
+    async def transcribe_stream(self, call: Call) -> FrameSource:
+        """Events while it listens, each frame the JSON of one in OpenAI's words, without framing.
+
+        `transcript.text.delta` and `transcript.text.segment` are output, `transcript.text.done` is the end. After it
+        the source's `transcript` is the whole.
+        """
+        ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    async def speak(self, call: Call) -> FrameSource:
+        """The bytes of speech as they come; a frame of kind END, without bytes, says that the answer is whole.
+
+        The source's `sound` says what they are, its `boundaries` when which word is said.
+        """
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    async def translate(self, call: Call) -> Reply["Translation"]:
+        """One request, for texts within the row's limits."""
         ...
 
 

@@ -21,7 +21,7 @@ class Registry:
     def __init__(self, rows: Iterable[Row] = TABLE) -> None:
         self.rows: dict[str, Row] = {}
         self._names: dict[str, str] = {}
-        self._live: dict[tuple[str, str], Any] = {}
+        self._live: dict[tuple[str, str, Capability], Any] = {}
         self._accounts: Mapping[str, tuple[Account, ...]] = {}
         self._transport: Transport | None = None
         for row in rows:
@@ -105,28 +105,29 @@ class Registry:
         new = Registry(self.rows.values())
         new.connect(accounts, transport)
         if self._transport is transport:
-            for (provider, name), live in self._live.items():
+            for (provider, name, capability), live in self._live.items():
                 before = next(one for one in self.accounts(provider) if one.name == name)
                 if before in new.accounts(provider):
-                    new._live[provider, name] = live
+                    new._live[provider, name, capability] = live
         return new
 
     def accounts(self, name: str) -> tuple[Account, ...]:
         return self._accounts.get(name, ())
 
-    def missing(self, row: Row, account: Account) -> list[str]:
+    def missing(self, row: Row, account: Account, capability: Capability = Capability.CHAT) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
-        row = row.of(account)
+        declared, row = row.declared(), row.of(account, capability)
         own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
         if not account.key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
         has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
-        declared = row.declared()
         return [_name(declared, account, name) for name in row.needs if name not in has]
 
-    def is_ready(self, provider: str, account: Account) -> bool:
-        """Whether an account of a provider could answer at all."""
-        return account.enabled and not self.missing(self.rows[provider], account)
+    def is_ready(self, provider: str, account: Account, capability: Capability | None = None) -> bool:
+        """Whether an account of a provider could answer at all, or what is asked of it."""
+        row = self.rows[provider]
+        asked = row.capabilities if capability is None else (capability,)
+        return account.enabled and any(not self.missing(row, account, one) for one in asked or (Capability.CHAT,))
 
     def is_live(self, name: str) -> bool:
         """Whether any of a provider's accounts could."""
@@ -146,9 +147,9 @@ class Registry:
         row = self.rows[place.provider].of(account)
         return dialect in row.dialects and not row.is_dated(account.api_version)
 
-    def row(self, provider: str, account_name: str) -> Row:
+    def row(self, provider: str, account_name: str, capability: Capability = Capability.CHAT) -> Row:
         """A provider's row as it is for one of its accounts."""
-        return self.rows[provider].of(self.account(provider, account_name))
+        return self.rows[provider].of(self.account(provider, account_name), capability)
 
     def images(self, provider: str, account_name: str) -> Images:
         """How an account takes images. Who is not the vendor may stand where he reaches what users must not."""
@@ -156,13 +157,17 @@ class Registry:
         row = self.rows[provider].of(account)
         return row.images if row.is_vendors(account) else row.images._replace(urls=False, documents=False)
 
-    def adapter(self, provider: str, account_name: str) -> Any:
-        """The live adapter of an account."""
-        live = self._live.get((provider, account_name))
+    def adapter(self, provider: str, account_name: str, capability: Capability = Capability.CHAT) -> Any:
+        """The live adapter of an account; one for all that the same row does."""
+        live = self._live.get((provider, account_name, capability))
         if live is None:
             transport, account = self.transport, self.account(provider, account_name)
-            row = self.rows[provider].of(account)
-            live = self._live[provider, account_name] = load_adapter(row)(row, account, transport)
+            row = self.rows[provider].of(account, capability)
+            others = (one for one in Capability if self.rows[provider].of(account, one) is row)
+            made = (self._live.get((provider, account_name, one)) for one in others)
+            live = next((one for one in made if one is not None), None)
+            live = live or load_adapter(row)(row, account, transport)
+            self._live[provider, account_name, capability] = live
         return live
 
 

@@ -57,6 +57,14 @@ class Images(NamedTuple):
     own: tuple[str, ...] = ()  # addresses that mean something to it alone begin so
 
 
+class Hears(NamedTuple):
+    """What audio one request to a provider may hold; None is a limit that it does not have or document."""
+
+    most_bytes: int | None = None
+    most_seconds: float | None = None
+    kinds: frozenset[str] = frozenset({"wav", "mp3", "m4a", "mp4", "ogg", "flac", "webm"})
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
@@ -93,6 +101,13 @@ class Row:
     detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
     command: str = ""  # the vendor's own program, asked in place of the API where an account names it
     by_command: "Row | None" = None  # what this row is then
+    # What it is for other capabilities, where that has an adapter, an address or a key of its own.
+    services: Mapping[Capability, "Row"] = field(default_factory=dict)
+    places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
+    method: str = ""  # what its transcripts are said to be made by
+    hears: Hears = Hears()
+    says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
@@ -110,8 +125,10 @@ class Row:
         host = urlsplit(account.base_url).hostname or ""
         return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
 
-    def of(self, account: Account) -> "Row":
+    def of(self, account: Account, capability: Capability = Capability.CHAT) -> "Row":
         """What it is for an account."""
+        if capability in self.services:
+            return self.services[capability]
         return self.by_command if self.by_command is not None and account.command else self
 
     def declared(self) -> Declared:

@@ -26,6 +26,7 @@ class Chains:
         *,
         named: Place | None = None,
         vectors: Vectors | None = None,
+        purpose: str = "",
     ) -> list[Place]:
         """All accounts that offer it, or those of the explicit chain; `named` is whom the caller asks before it.
 
@@ -34,8 +35,9 @@ class Chains:
         rows = self._registry.offering(capability)
         common = self.common(capability)
         rows = sorted(rows, key=lambda row: common not in {None, row.default_models.get(capability)})
+        rows = sorted(rows, key=lambda row: row.places.get(capability, len(rows)))
         accounts = {Place(row.name, one.name): one for row in rows for one in self._registry.accounts(row.name)}
-        facts = self._facts(capability, accounts, cost)
+        facts = self._facts(capability, accounts, cost, purpose)
         if vectors is not None and not self._may_lead(STRATEGIES[strategy], facts, accounts, vectors):
             facts.first = None
         default = STRATEGIES["fallback"](list(accounts), facts)
@@ -44,7 +46,7 @@ class Chains:
             facts.explicit = True
             return STRATEGIES[strategy](self._written(written, default), facts)
         order = STRATEGIES[strategy](list(accounts), facts)
-        return self._promote(order, accounts, behind=0 if named else 1)
+        return self._promote(capability, order, accounts, behind=0 if named else 1)
 
     def common(self, capability: Capability) -> str | None:
         """The default embedding model. Who has another one cannot stand in, and so comes later."""
@@ -53,9 +55,10 @@ class Chains:
         offered = (row.default_models.get(capability) for row in self._registry.offering(capability))
         return next(filter(None, offered), None)
 
-    def first(self, capability: Capability) -> Place | None:
-        """Whom configuration names."""
-        name = self._settings.first_for(capability)
+    def first(self, capability: Capability, purpose: str = "") -> Place | None:
+        """Whom configuration names; a purpose's own choice goes before its capability's."""
+        chosen = purpose and self._settings.chosen_for(purpose)
+        name = self._settings.first_for(purpose if chosen else capability)
         return self._registry.place(name) if name else None
 
     def _may_lead(self, order: Order, facts: Ordering, accounts: dict[Place, Account], vectors: Vectors) -> bool:
@@ -68,7 +71,7 @@ class Chains:
         ready = {
             one: whose
             for one, whose in found.items()
-            if whose and self._registry.is_ready(one.provider, accounts[one])
+            if whose and self._registry.is_ready(one.provider, accounts[one], Capability.EMBED)
         }
         facts.first = first
         if self.common(Capability.EMBED) not in ready.values():
@@ -76,14 +79,14 @@ class Chains:
         own = next((whose for one, whose in ready.items() if first.covers(one)), None)
         return own in {None, next(iter(ready.values()))}
 
-    def _facts(self, capability: Capability, accounts: dict[Place, Account], cost: Cost) -> Ordering:
+    def _facts(self, capability: Capability, accounts: dict[Place, Account], cost: Cost, purpose: str) -> Ordering:
         numbers = {place: one.priority for place, one in accounts.items() if one.priority is not None}
         switched = [place for place, one in accounts.items() if one.first]
         if numbers:
             numbers = dict.fromkeys(switched, 0) | numbers  # a number of its own says more than being first
         own = [place for place in accounts if self._registry.rows[place.provider].local]
         return Ordering(
-            first=self.first(capability),
+            first=self.first(capability, purpose),
             leading=own if self._settings.prefer_local else [] if numbers else switched,
             priorities=numbers,
             cost=lambda place: cost(place, accounts[place]),
@@ -99,14 +102,18 @@ class Chains:
             found += rest if name == AUTO else [one for one in default if place is not None and place.covers(one)]
         return list(dict.fromkeys(found))
 
-    def _promote(self, chain: list[Place], accounts: dict[Place, Account], *, behind: int) -> list[Place]:
+    def _promote(
+        self, capability: Capability, chain: list[Place], accounts: dict[Place, Account], *, behind: int
+    ) -> list[Place]:
         """The configured second choice goes behind the first `behind` that could answer."""
         name = self._settings.fallback_provider
         second = self._registry.place(name) if name else None
         if second is None:
             return chain
         others = [place for place in chain if not second.covers(place)]
-        ready = [place for place in chain if self._registry.is_ready(place.provider, accounts[place])][:behind]
+        ready = [place for place in chain if self._registry.is_ready(place.provider, accounts[place], capability)][
+            :behind
+        ]
         if any(second.covers(place) for place in ready):
             return chain  # it is the first choice as well
         cut = others.index(ready[-1]) + 1 if ready else 0

@@ -12,6 +12,9 @@ from core.types.request import Request
 from core.types.target import Target
 
 _SIGHT = frozenset({Feature.VISION})
+_SOUND = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE, Capability.SPEAK})
+# Whose models do it as well, where nobody has models of its own for it.
+_LIKE = {Capability.DIARIZE: Capability.TRANSCRIBE, Capability.TRANSLATE: Capability.CHAT}
 
 
 class Choice(NamedTuple):
@@ -19,7 +22,7 @@ class Choice(NamedTuple):
     model: Model | None  # None: not in the catalogue
     space: Space  # of its vectors, if it gives any
     retired: Model | None = None  # which was asked for, and whose successor this is
-    blind: Model | None = None  # the default, which takes no images, as this one does
+    blind: Model | None = None  # the usual one, which lacks something that is wanted and that this one has
 
 
 class Choices:
@@ -30,7 +33,7 @@ class Choices:
         """The model of an account; where it is retired, its successor, unless that has other vectors."""
         capability, options = request.capability, request.options
         embeds = capability is Capability.EMBED
-        name = wish.model or account.model_for(capability) or row.default_models.get(capability, "")
+        name = wish.model or _usual(row, account, capability)
         if space is not None and wish.model is None:
             name = name_at(self._catalog, row.name, space, name)
         model = self._catalog.find(row.name, name)
@@ -41,6 +44,8 @@ class Choices:
         if wish.model is None and options.tier in TIERS and (model is None or model.level != options.tier):
             cheapest = self._cheapest_of_tier(row, request, options.tier, at)
             model, retired = (cheapest, None) if cheapest else (model, retired)
+        elif wish.model is None and capability in _SOUND:
+            model, blind = self._able(model, request, at)
         elif wish.model is None and account.model_for(capability) is None and not row.local:
             model, blind = self._seeing(model, request, at)
         name = model.id if model else name
@@ -61,6 +66,26 @@ class Choices:
         tier = tier if tier in TIERS else None
         seeing = self._catalog.cheapest(model.provider, model.capability, at, tier=tier, features=features)
         return (model, None) if seeing is None else (seeing, model)
+
+    def _able(self, model: Model | None, request: Request, at: float) -> tuple[Model | None, Model | None]:
+        """Models for sound differ in what they tell: where the usual one cannot, the first that can, and it."""
+        wanted = request.facts.features
+        if model is None or wanted <= model.features:
+            return model, None
+        able = self._catalog.first_with(model.provider, model.capability, wanted, at)
+        return (model, None) if able is None else (able, model)
+
+
+def serves(model: Model, capability: Capability) -> bool:
+    """Whether it is a model for that. Who can tell speakers apart is one of its features."""
+    return capability in {model.capability, *(one for one, like in _LIKE.items() if like == model.capability)}
+
+
+def _usual(row: Row, account: Account, capability: Capability) -> str:
+    """The model of requests that name none."""
+    found = account.model_for(capability) or row.default_models.get(capability)
+    like = _LIKE.get(capability)
+    return found or ("" if like is None else _usual(row, account, like))
 
 
 def dimensions_of(request: Request) -> int | None:

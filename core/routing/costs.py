@@ -29,7 +29,10 @@ class Costs:
         if pricing.is_free(model, at, own=self._registry.rows[target.provider].free):
             return 0
         most = facts.max_output or self._registry.account(target.provider, target.account).max_tokens
-        return pricing.estimate(model, at, _DEAREST * facts.input_tokens, most, facts.answers, facts.searches)
+        return pricing.estimate(
+            model, at, _DEAREST * facts.input_tokens, most, facts.answers,
+            searches=facts.searches, audio_ms=facts.audio_ms, characters=facts.characters,
+        )  # fmt: skip
 
     def too_dear(self, target: Target, request: Request, at: float) -> Exclusion | None:
         cap = self.cap(request.options)

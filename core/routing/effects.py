@@ -45,9 +45,9 @@ def _choice(
     where = config.origins.get(field, field.upper())
     if capability is not None and registry.offering(capability) and capability not in row.capabilities:
         yield f"{where}: {name} cannot {capability}, so it is passed over"
-    elif not _ready(config, registry, place):
+    elif not _ready(config, registry, place, capability):
         instead = "" if config.configured else "; while nobody is set up, simulators answer on a laptop"
-        yield f"{where}: {name} cannot answer here: {_lack(config, registry, place)}{instead}"
+        yield f"{where}: {name} cannot answer here: {_lack(config, registry, place, capability)}{instead}"
 
 
 def _anybody(config: Settings, registry: Registry, capability: Capability) -> bool:
@@ -55,13 +55,17 @@ def _anybody(config: Settings, registry: Registry, capability: Capability) -> bo
         place = registry.place(name, config.accounts)
         if name == AUTO:
             return True
-        if place and capability in registry.rows[place.provider].capabilities and _ready(config, registry, place):
+        if (
+            place
+            and capability in registry.rows[place.provider].capabilities
+            and _ready(config, registry, place, capability)
+        ):
             return True
     return False
 
 
-def _ready(config: Settings, registry: Registry, place: Place) -> bool:
-    return any(registry.is_ready(place.provider, one) for one in _accounts(config, place))
+def _ready(config: Settings, registry: Registry, place: Place, capability: Capability | None) -> bool:
+    return any(registry.is_ready(place.provider, one, capability) for one in _accounts(config, place))
 
 
 def _accounts(config: Settings, place: Place) -> list[Account]:
@@ -70,12 +74,12 @@ def _accounts(config: Settings, place: Place) -> list[Account]:
     return [one for one in ones if place.covers(Place(place.provider, one.name))]
 
 
-def _lack(config: Settings, registry: Registry, place: Place) -> str:
+def _lack(config: Settings, registry: Registry, place: Place, capability: Capability | None) -> str:
     row = registry.rows[place.provider]
     first, *_ = _accounts(config, place)
     if not first.enabled:
         return "it is switched off"
-    needed = f"set {' and '.join(registry.missing(row, first))}"
+    needed = f"set {' and '.join(registry.missing(row, first, capability or Capability.CHAT))}"
     return f"start it, or {needed}" if row.detect else needed
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from core.capabilities import Feature
+from core.capabilities import Capability, Feature
 from core.config.catalog import Model
 from core.providers.table import Row
 from core.types.plan import Means
@@ -11,18 +11,20 @@ from core.types.target import Target
 from core.wire.structured import means_of
 
 _JSON = frozenset({Feature.JSON_SCHEMA, Feature.JSON_MODE})
+# What a language model does by being told so.
+_TOLD = frozenset({Feature.FORMALITY, Feature.HTML})
 _WORDS = {"json_mode": "by JSON mode", "tool": "by a function call"}
 A_FUNCTION = Facts(params=frozenset({"tool_choice"}))  # what asking by means of one takes
 
 
 def means_at(row: Row, target: Target, model: Model | None, request: Request) -> Means | None:
     facts = request.facts
-    return means_of(facts.features, _features(row, target, model, facts), as_object=facts.as_object)
+    return means_of(facts.features, _features(row, target, model, request), as_object=facts.as_object)
 
 
 def lacking(row: Row, target: Target, model: Model | None, request: Request) -> frozenset[Feature]:
     """What is asked for and cannot be had. Who is strict gets JSON by what a provider has for it, or not at all."""
-    missing = request.facts.features - _features(row, target, model, request.facts)
+    missing = request.facts.features - _features(row, target, model, request)
     if request.options.strict or means_at(row, target, model, request) is None:
         return missing
     return missing - _JSON
@@ -33,7 +35,7 @@ def unmet(row: Row, target: Target, model: Model | None, request: Request) -> st
     missing = lacking(row, target, model, request)
     if not missing:
         return None
-    other = means_of(request.facts.features, _features(row, target, model, request.facts), as_object=True)
+    other = means_of(request.facts.features, _features(row, target, model, request), as_object=True)
     form = missing & _JSON if other else frozenset[Feature]()
     words = [f"does not take {', '.join(sorted(missing - form))}"] if missing - form else []
     if form and other:
@@ -54,9 +56,12 @@ def warnings(means: Means | None, target: Target, request: Request) -> tuple[str
     return (f"{target} takes no {what} in this request: asked {_WORDS[means]}, and checked here",)
 
 
-def _features(row: Row, target: Target, model: Model | None, facts: Facts) -> frozenset[Feature]:
+def _features(row: Row, target: Target, model: Model | None, request: Request) -> frozenset[Feature]:
     """What it has for this request: some give JSON, call functions and read documents, but only one of them."""
+    facts = request.facts
     has = model.features if model and not row.uniform else row.features
+    if request.capability is Capability.TRANSLATE and (model is None or model.capability == Capability.CHAT):
+        return has | _TOLD
     if not row.json_alone or facts.features.isdisjoint(_JSON) or not re.match(row.json_alone, target.model):
         return has
     if Feature.DOCUMENTS in facts.features:

@@ -13,7 +13,7 @@ from core.providers.registry import Registry
 from core.providers.table import Row
 from core.routing import means, thoughts
 from core.routing.chains import AUTO, Chains
-from core.routing.choices import Choice, Choices, dimensions_of
+from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
 from core.routing.images import Limits, beyond
 from core.routing.spaces import Space, foreign, unreturnable, unshortened
@@ -57,6 +57,8 @@ class _Question(NamedTuple):
     defaults: tuple[tuple[str, Any], ...]  # of the route
     as_object: bool
     images: tuple[int, int, frozenset[str]] | None  # whose limits they are within, and what is given as data
+    heard: tuple[Any, ...]  # how long and how large, of what kind, in whose voice and which language
+    purpose: str
 
 
 class Planner:
@@ -104,7 +106,12 @@ class Planner:
             request.defaults,
             facts.as_object,
             self._images.around(facts) if facts.images else None,
-        )
+            (
+                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters, facts.voice, facts.language,
+                facts.languages,
+            ),
+            request.purpose,
+        )  # fmt: skip
         plan = self._plans.get(question)
         if plan is None:
             if len(self._plans) >= _MAX_PLANS:
@@ -126,7 +133,7 @@ class Planner:
         wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
         for wish in wishes:
             for account in self._accounts_of(wish):
-                row = self._registry.rows[wish.provider].of(account)
+                row = self._registry.rows[wish.provider].of(account, request.capability)
                 choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
@@ -148,18 +155,23 @@ class Planner:
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
 
     def dropped(
-        self, target: Target, facts: Facts, body_effort: object, compatibility: str = "warn"
+        self,
+        target: Target,
+        facts: Facts,
+        body_effort: object,
+        compatibility: str = "warn",
+        capability: Capability = Capability.CHAT,
     ) -> frozenset[str]:
         """The parameters that this target does not take; of who is permissive only those that are known for it."""
-        row = self._registry.row(target.provider, target.account)
-        drop = facts.params & self._lacks(target, body_effort)
+        row = self._registry.row(target.provider, target.account, capability)
+        drop = facts.params & self._lacks(target, body_effort, capability)
         if compatibility != "permissive":
             drop |= facts.unknown_params - row.extra_params
         return frozenset(drop)
 
-    def _lacks(self, target: Target, body_effort: object) -> frozenset[str]:
+    def _lacks(self, target: Target, body_effort: object, capability: Capability = Capability.CHAT) -> frozenset[str]:
         """The dialect's parameters that it does not have, or not while it thinks."""
-        lacks = self._registry.row(target.provider, target.account).lacks_params
+        lacks = self._registry.row(target.provider, target.account, capability).lacks_params
         model = self._catalog.find(target.provider, target.model)
         if model is not None and not model.sampling and body_effort != "none":
             return lacks | SAMPLING_PARAMS
@@ -168,7 +180,8 @@ class Planner:
     def _dropped(self, target: Target, request: Request) -> frozenset[str]:
         """The same of a request; where its native body is taken, all that this does not name is said."""
         effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
-        dropped, native = self.dropped(target, request.facts, effort, compatibility), request.native
+        dropped = self.dropped(target, request.facts, effort, compatibility, request.capability)
+        native = request.native
         if native is not None and self._registry.takes(target.place, native.dialect):
             dropped &= native.body.keys()
         thought = self._thought(target, request)
@@ -188,12 +201,12 @@ class Planner:
             place
             for place in places
             for one in self._registry.accounts(place.provider)
-            if one.name == place.account and self._registry.is_ready(place.provider, one)
+            if one.name == place.account and self._registry.is_ready(place.provider, one, capability)
         ]
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
-            row = self._registry.rows[place.provider]
+            row = self._registry.rows[place.provider].of(account, request.capability)
             choice = self._choices.of(row, account, request, _ANY, at, None)
             output = request.facts.max_output or account.max_tokens or _LIKELY.max_output
             return self.costs.estimate(choice.target, request.facts._replace(max_output=output), at)
@@ -205,7 +218,9 @@ class Planner:
         options = self._preset(request)
         by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
         whose = vectors if by_chain and named is None else None
-        return self._chains.order(request.capability, strategy, cost, named=named, vectors=whose)
+        return self._chains.order(
+            request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
+        )
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -226,7 +241,7 @@ class Planner:
         model, options = choice.model, request.options
         if not (wish.named and wish.model and options.model) or options.models or model is None:
             return
-        if model.capability != request.capability:
+        if not serves(model, request.capability):
             words = f"{options.model} is a model for {NOUNS[model.capability]}, not for {NOUNS[request.capability]}"
             raise BadRequest(f"{words}. Name another one.", param="model", code="wrong_capability")
 
@@ -255,7 +270,7 @@ class Planner:
         """Whether somebody who could answer has it as his embedding model."""
         return any(
             model == (one.embedding_model or row.default_models.get(Capability.EMBED))
-            and self._registry.is_ready(row.name, one)
+            and self._registry.is_ready(row.name, one, Capability.EMBED)
             for row in self._registry.offering(Capability.EMBED)
             for one in self._registry.accounts(row.name)
         )
@@ -283,12 +298,14 @@ class Planner:
         if not account.enabled:
             origin = self._settings.origin(row.name, account.name, "enabled")
             return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")
-        missing = self._registry.missing(row, account)
+        missing = self._registry.missing(self._registry.rows[row.name], account, capability)
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
             fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
-            names = row.declared().names.get(fields.get(capability, f"models.{capability}"), ())
+            names = (
+                self._registry.rows[row.name].declared().names.get(fields.get(capability, f"models.{capability}"), ())
+            )
             wanted = " or ".join([*(f"set {name}" for name in names[:1]), "name one"])
             return Exclusion(target, "no_model", f"no default model: {wanted}")
         return None
@@ -310,7 +327,7 @@ class Planner:
             alone = f"{other} has other vectors" if other else "nobody succeeds it"
             reason = f"is retired and {alone}; name another model"
             return Exclusion(target, "retired", reason, by_request=True, param="model")
-        if model.capability != request.capability:
+        if not serves(model, request.capability):
             reason = f"is a model for {model.capability}, not for {request.capability}"
             return Exclusion(target, "capability", reason, by_request=True, param="model")
         return None
@@ -357,7 +374,7 @@ class Planner:
             warnings += (thought.warning,) if thought.warning else ()
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
-        row = self._registry.row(target.provider, target.account)
+        row = self._registry.row(target.provider, target.account, request.capability)
         chosen = means.means_at(row, target, choice.model, request)
         warnings += means.warnings(chosen, target, request)
         dropped |= request.facts.idle_params & self._lacks(target, request.body.get("reasoning_effort"))
@@ -369,7 +386,7 @@ class Planner:
             space = choice.space.model
             if choice.model is not None and choice.model.min_dimensions is None:
                 dropped |= request.facts.params & {"dimensions"}  # it is what the model has anyway
-        blind = (f"in place of {choice.blind.id}, which takes no images",) if choice.blind else ()
+        blind = _in_place_of(choice, request)
         return Candidate(
             target,
             (wish.reason, *means.reasons(chosen), *blind),
@@ -409,6 +426,14 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:
+    if choice.blind is None:
+        return ()
+    lacks = sorted(request.facts.features - choice.blind.features)
+    what = "takes no images" if Feature.VISION in lacks else f"has no {' and no '.join(lacks)}"
+    return (f"in place of {choice.blind.id}, which {what}",)
 
 
 def _effort(thought: thoughts.Thought | None) -> tuple[tuple[str, Any], ...]:

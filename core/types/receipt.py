@@ -42,6 +42,7 @@ class Receipt:
     simulated: bool = False
     ms: float = 0.0
     first_ms: float | None = None
+    voice: str | None = None  # that said it
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     error_message: str | None = None

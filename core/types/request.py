@@ -53,6 +53,13 @@ class Facts(NamedTuple):
     image_bytes: int = 0  # of the largest that is given as data
     image_types: frozenset[str] = frozenset()  # of those that are
     links: bool = False  # somewhere stands an address in place of a file
+    audio_ms: int = 0  # to be heard
+    audio_bytes: int = 0
+    audio_kind: str = ""
+    characters: int = 0  # to be said, or to be translated, once for each language
+    voice: str = ""  # that is wanted
+    language: str = ""  # of what is heard or said
+    languages: tuple[str, ...] = ()  # to translate into
 
 
 class Native(NamedTuple):
@@ -84,3 +91,4 @@ class Request(NamedTuple):
     defaults: tuple[tuple[str, Any], ...] = ()  # of its route, for who takes them where the operator set none
     keeps: bool = False  # its route keeps answers at any temperature
     context: Any = None  # what its route needs for the answer; it changes nothing of what is asked
+    purpose: str = ""  # a chat for something that has settings of its own: beautify
