@@ -21,7 +21,7 @@ from core.wire.chat import (
     TOOL_CACHE_CONTROL,
 )
 
-_CHAT = frozenset({Capability.CHAT})
+_CHAT = frozenset({Capability.CHAT, Capability.TRANSLATE})  # whoever chats translates
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
 _RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
@@ -107,6 +107,8 @@ class Row:
     method: str = ""  # what its transcripts are said to be made by
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    secret: str = "key"  # the account's field with its key
+    address: str = "base_url"  # and with its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
@@ -130,6 +132,13 @@ class Row:
         if capability in self.services:
             return self.services[capability]
         return self.by_command if self.by_command is not None and account.command else self
+
+    def ways(self, capability: Capability) -> tuple[Capability, ...]:
+        """As what it can be asked for something. A language model translates, beside a service for it or without."""
+        if capability is not Capability.TRANSLATE:
+            return (capability,)
+        wanted = (Capability.TRANSLATE, Capability.CHAT)
+        return tuple(one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities))
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -172,6 +181,25 @@ _GEMINI_PROGRAM = Row(
     lacks_params=frozenset(CHAT_PARAMS) - {"model", "messages", "stream", "stream_options"},
 )
 
+_AZURE_TRANSLATOR = Row(
+    name="azure",
+    title="Azure Translator",
+    adapter="core.providers.azure_translator:AzureTranslator",
+    base_url="https://api.cognitive.microsofttranslator.com",
+    hosts=(".cognitiveservices.azure.com", ".microsofttranslator.com"),
+    capabilities=frozenset({Capability.TRANSLATE}),
+    features=frozenset({Feature.HTML}),
+    default_models={Capability.TRANSLATE: "nmt"},
+    needs=("translation_key",),
+    secret="translation_key",  # noqa: S106 - the name of a field
+    address="translation_url",
+    key_header="ocp-apim-subscription-key",
+    extra_params=frozenset({"profanity", "domain"}),
+    lacks_params=frozenset({"formality", "context"}),
+    max_inputs=1000,
+    most_characters=50_000,  # times languages
+)
+
 TABLE: tuple[Row, ...] = (
     Row(
         name="azure",
@@ -182,7 +210,10 @@ TABLE: tuple[Row, ...] = (
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING},
+        services={Capability.TRANSLATE: _AZURE_TRANSLATOR},
+        default_models={
+            Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, Capability.TRANSLATE: "nmt",
+        },
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -191,12 +222,15 @@ TABLE: tuple[Row, ...] = (
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
             "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
+            "translation_key": ("AZURE_TRANSLATION_KEY",),
+            "translation_region": ("AZURE_TRANSLATION_REGION",),
+            "translation_url": ("AZURE_TRANSLATION_ENDPOINT",),
+            "translation_version": ("AZURE_TRANSLATION_API_VERSION",),
+            "models.translate": ("AZURE_TRANSLATION_MODEL",),
         },
         later={
             "AZURE_SPEECH_KEY": "speech",
             "AZURE_SPEECH_REGION": "speech",
-            "AZURE_TRANSLATION_KEY": "translation",
-            "AZURE_TRANSLATION_REGION": "translation",
         },
         needs=("key", "base_url"),
         key_header="api-key",
