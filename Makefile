@@ -99,6 +99,7 @@ FOR_host := --python $(BIN)/python
 # Function's name in template.yaml → its folder.
 FN_Chat := chat
 FN_Embed := embed
+FN_Translate := translate
 FN_Catalog := catalog
 
 clean:  ## remove the virtual environment and caches; state in .patchbay stays

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import orjson
 
 from core.errors import (
-    ContextTooLong,
     CredentialRefused,
     Malformed,
     Overloaded,
@@ -46,8 +45,7 @@ _PROFANITY = {"mark": "Marked", "remove": "Deleted"}
 _BY_CODE: Mapping[int, type[TargetError]] = {
     # A language, a pair of them or a category that it does not have: others may.
     **dict.fromkeys((400018, 400019, 400023, 400035, 400036, 400043, 400071, 400079, 400080), ParameterRefused),
-    **dict.fromkeys((400050, 400077), ContextTooLong),
-    400072: TooManyInputs,
+    **dict.fromkeys((400050, 400072, 400077), TooManyInputs),
     **dict.fromkeys((401000, 401015, 403000), CredentialRefused),
     403001: QuotaExhausted,  # the free quota of the month
     **dict.fromkeys((408001, 503000), Overloaded),  # a custom system is being made ready

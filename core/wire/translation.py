@@ -1,7 +1,9 @@
 """Requests for translations, validated once; what a translation is in JSON. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -9,7 +11,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.types.translation import Translated, Translation
+from core.wire import sentences
 from core.wire.languages import code_of
+from core.wire.placeholders import pieces
 from core.wire.shapes import check_type
 
 Body = dict[str, Any]
@@ -68,7 +72,7 @@ def translate_facts(body: Body, unknown: Iterable[str]) -> Facts:
         features.add(Feature.FORMALITY)
     size = sum(len(text) if text.isascii() else len(text.encode()) for text in body["texts"])
     tokens = size // _BYTES_PER_TOKEN + 1
-    params = frozenset({"formality", "profanity", "domain"} & body.keys())
+    params = frozenset({"formality", "profanity", "domain", "context"} & body.keys())
     return Facts(
         features=frozenset(features),
         params=params,
@@ -181,20 +185,30 @@ def _wrong(name: str, words: str) -> BadRequest:
     return BadRequest(f"{name} {words}", param=name, code="invalid_value")
 
 
-def answer_of(translation: Translation, targets: Sequence[str], *, several: bool, single: bool) -> Body:
-    """In JSON; `several` texts came as a list and go back as one, `single` is one target language."""
+class Shape(NamedTuple):
+    """How a caller asked, and so wants to be answered."""
+
+    many_texts: bool
+    many_targets: bool
+
+
+def shape_of(given: Mapping[str, Any]) -> Shape:
+    return Shape(not isinstance(given.get("text"), str), "target_language" not in given)
+
+
+def answer_of(translation: Translation, targets: Sequence[str], shape: Shape) -> Body:
+    """In JSON: lists where lists were sent."""
     results = translation.results
-    listed = [
-        {"target_language": language, "text": [one.texts[language] for one in results]}
-        if several
-        else {"target_language": language, "text": results[0].texts[language]}
-        for language in targets
-    ]
     found = [None if one.source is None else {"language": one.source, "score": one.score} for one in results]
-    first = {"translated_text": listed[0]["text"]} if single else {}
-    detected = {"detected_language": found[0]} if not several else {
-        "detected_language": found[0] if all(one == found[0] for one in found) else None, "detected_languages": found,
-    }  # fmt: skip
+    if shape.many_texts:
+        by_language: dict[str, Any] = {one: [result.texts[one] for result in results] for one in targets}
+        same = found[0] if all(one == found[0] for one in found) else None
+        detected: Body = {"detected_language": same, "detected_languages": found}
+    else:
+        by_language = {one: results[0].texts[one] for one in targets}
+        detected = {"detected_language": found[0]}
+    first = {} if shape.many_targets else {"translated_text": by_language[targets[0]]}
+    listed = [{"target_language": one, "text": by_language[one]} for one in targets]
     return {**first, "translations": listed, **detected}
 
 
@@ -211,6 +225,32 @@ def read_translation(raw: bytes) -> Translation:
     return Translation(tuple(Translated(**one) for one in found["results"]), found["model"])
 
 
-def blank_or(texts: Sequence[str]) -> Iterator[int]:
-    """Which texts have anything in them to translate."""
-    return (index for index, text in enumerate(texts) if text.strip())
+def parts_of(text: str, most: int, *, html: bool) -> list[str]:
+    """A text in parts that one request can hold, cut at sentences and never in what has to stay whole."""
+    if len(text) <= most:
+        return [text]
+    found = pieces(text, html=html)
+    starts = [one.start for one in found]
+    ends = {one.end for one in found if one.kind == "tag" and _BLOCK.fullmatch(one.text)}
+    at = 0
+    for sentence in sentences.sentences(text):
+        at += len(sentence)
+        before = bisect_left(starts, at) - 1
+        if before < 0 or found[before].end <= at:
+            ends.add(at)
+    made: list[str] = []
+    start = cut = 0
+    for end in sorted(ends | {len(text)}):
+        if end - start > most and cut > start:
+            made.append(text[start:cut])
+            start = cut
+        if end - start > most:
+            *whole, last = sentences.parts(text[start:end], most)
+            made += whole
+            start = end - len(last)
+        cut = end
+    return [*made, text[start:]] if start < len(text) else made
+
+
+_BLOCK = re.compile(r"</(?:p|div|li|h[1-6]|t[dhr]|table|section|article|[uod]l|dd|dt|blockquote|figure|header|footer)\s*>",
+                    re.IGNORECASE)

@@ -82,8 +82,12 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         wanted = embed_request(body, "/api/ai/route")
     elif name == Capability.RERANK.value:
         wanted = rerank_request(body, "/api/ai/route")
+    elif name == Capability.TRANSLATE.value:
+        from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
+
+        wanted = translate_request(body, "/api/ai/route")
     else:
-        words = f"capability {name!r} is not known; known: chat, embed, rerank"
+        words = f"capability {name!r} is not known; known: chat, embed, rerank, translate"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)

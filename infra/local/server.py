@@ -33,6 +33,7 @@ from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.translate import routes as translate
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -133,6 +134,8 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
+        for service in (one for one in ("translation",) if f"{one}_url" in names):
+            values |= {names[f"{service}_url"][-1]: fleet.url(name), names[f"{service}_key"][-1]: "simulated"}
         vendor = VENDORS[name]
         for field, capability, listed in (
             ("model", Capability.CHAT, vendor.models),
@@ -225,8 +228,8 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
+    routes = [*chat.ROUTES, *embed.ROUTES, *translate.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS | translate.OPERATIONS, service)
     app.state.fleet = fleet
     return app
 

@@ -17,6 +17,7 @@ from core.providers.registry import Registry
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.translate import routes as translate
 from infra.local.simulators.fleet import Fleet
 from tests.contract.cases import NATIVE, Mode
 from tests.contract.talk import Heard, heard
@@ -38,8 +39,8 @@ async def room(
 ) -> AsyncIterator[Room]:
     settings = {"PATCHBAY_HOME": str(home), "RETRY_DELAY_MS": "1", "LOG_LEVEL": "error", **environ}
     service = bootstrap.build(registry=registry, environ=settings, clock=clock)
-    routes = [*chat.ROUTES, *embed.ROUTES, *catalog.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS, service)
+    routes = [*chat.ROUTES, *embed.ROUTES, *translate.ROUTES, *catalog.ROUTES]
+    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS | translate.OPERATIONS, service)
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
             yield Room(http, service)

@@ -51,6 +51,10 @@ EXPECTED: dict[str, int | None] = {
     "embed-rerank": 200,
     "embed-rerank-v1": 200,
     "embed-rerank-bad-input": 400,
+    "translate": 200,
+    "translate-several": 200,
+    "translate-html": 200,
+    "translate-no-target": 400,
 }
 
 
