@@ -24,6 +24,7 @@ from infra.local.simulators import (
     replicate,
     rerank,
     responses,
+    translator,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -51,6 +52,7 @@ class Responder:
     respond: Callable[[Call], Reply | Stream]
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
+    auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -85,6 +87,9 @@ RESPONDERS = {
     "stream prediction": Responder("GET", "chat", replicate.stream),
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
+    "translate": Responder("POST", "translate", translator.translate, "translator", translator.KEYS),
+    "detect": Responder("POST", "translate", translator.detect, "translator", translator.KEYS),
+    "languages": Responder("GET", None, translator.spoken, "translator", ()),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
@@ -162,8 +167,10 @@ class Simulator:
 
 
 def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
-    errors = responder.errors if responder else None
-    return replace(vendor, errors=errors) if errors else vendor
+    if responder is None:
+        return vendor
+    vendor = replace(vendor, errors=responder.errors) if responder.errors else vendor
+    return vendor if responder.auth is None else replace(vendor, auth=responder.auth)
 
 
 def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:
