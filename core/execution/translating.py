@@ -1,6 +1,6 @@
-"""Texts in several languages at targets that take a part of them at once: split, asked side by side, checked, joined.
+"""Texts in several languages at targets that take a part at once: split, asked side by side, checked, joined.
 
-A text in one language is one target's work: what a target has done well is kept, and only the rest is asked of the next.
+A text in one language is one target's work: what it has done well is kept, and only the rest is asked of the next.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -145,9 +145,7 @@ class Translating:
             if part.core:
                 self._sources.setdefault(part.text, (one.source, one.score))
 
-    async def _again(
-        self, parts: Sequence[_Part], languages: Sequence[str], send: Send, error: TargetError
-    ) -> None:
+    async def _again(self, parts: Sequence[_Part], languages: Sequence[str], send: Send, error: TargetError) -> None:
         """What can still be had where a request failed. Whose text or language it was must not harm the others."""
         if len(parts) > 1 and is_too_large(error):
             middle = len(parts) // 2

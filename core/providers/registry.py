@@ -117,7 +117,7 @@ class Registry:
     def missing(self, row: Row, account: Account, capability: Capability = Capability.CHAT) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
         declared, row = row.declared(), row.of(account, capability)
-        key, given = getattr(account, row.secret), getattr(account, row.address)
+        key, given = getattr(account, row.key_field), getattr(account, row.url_field)
         own, given = (row.base_url or "").casefold(), (given or "").casefold()
         if not key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key

@@ -107,8 +107,8 @@ class Row:
     method: str = ""  # what its transcripts are said to be made by
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
-    secret: str = "key"  # the account's field with its key
-    address: str = "base_url"  # and with its address
+    key_field: str = "key"  # of the account, for its key
+    url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
@@ -138,7 +138,9 @@ class Row:
         if capability is not Capability.TRANSLATE:
             return (capability,)
         wanted = (Capability.TRANSLATE, Capability.CHAT)
-        return tuple(one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities))
+        return tuple(
+            one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities)
+        )
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -191,8 +193,8 @@ _AZURE_TRANSLATOR = Row(
     features=frozenset({Feature.HTML}),
     default_models={Capability.TRANSLATE: "nmt"},
     needs=("translation_key",),
-    secret="translation_key",  # noqa: S106 - the name of a field
-    address="translation_url",
+    key_field="translation_key",
+    url_field="translation_url",
     key_header="ocp-apim-subscription-key",
     extra_params=frozenset({"profanity", "domain"}),
     lacks_params=frozenset({"formality", "context"}),
@@ -212,7 +214,9 @@ TABLE: tuple[Row, ...] = (
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         services={Capability.TRANSLATE: _AZURE_TRANSLATOR},
         default_models={
-            Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, Capability.TRANSLATE: "nmt",
+            Capability.CHAT: "gpt-5.4-mini",
+            Capability.EMBED: _SMALL_EMBEDDING,
+            Capability.TRANSLATE: "nmt",
         },
         aliases=("azure-openai",),
         env={

@@ -74,7 +74,7 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
-        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command, *row.services.values()) if one]
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}

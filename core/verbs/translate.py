@@ -106,7 +106,9 @@ class Translate:
     def _told(self, candidate: Candidate, asked: dict[str, Any]) -> tuple[dict[str, Any], Means | None]:
         """The chat as this model takes it, and by what means it gives JSON; None where words have to do."""
         target, steps = candidate.target, self._steps
-        means = means_at(self._row(candidate), target, steps.model(target), Request(Capability.CHAT, asked, facts=_FACTS))
+        means = means_at(
+            self._row(candidate), target, steps.model(target), Request(Capability.CHAT, asked, facts=_FACTS)
+        )
         drop = steps.planner.dropped(target, _FACTS, None)
         body = asking(asked, llm.WANTED, means, drop) if means else without(asked, {"response_format"})
         return without(body, drop - {"response_format"}), means

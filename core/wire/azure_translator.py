@@ -113,9 +113,7 @@ def path_for(root: str, version: str) -> str:
     return f"/translator/text/v{version}" if "cognitiveservices" in root or ".azure.com" in root else ""
 
 
-def request_for(
-    body: Mapping[str, Any], elements: Sequence[Element], model: str, version: str
-) -> tuple[str, Any]:
+def request_for(body: Mapping[str, Any], elements: Sequence[Element], model: str, version: str) -> tuple[str, Any]:
     """The query and the body of one request. All elements are of one kind."""
     source = body.get("source")
     category = body.get("domain") or (model if model != GENERAL else "")
@@ -144,7 +142,9 @@ def translation_from(found: Any, body: Mapping[str, Any], elements: Sequence[Ele
     if type(found) is not list or len(found) != len(elements):
         raise Malformed(f"the answer has no list of {len(elements)} translations")
     codes = list(dict.fromkeys(map(code_for, body["targets"])))
-    return Translation(tuple(_translated(one, body, codes, element) for one, element in zip(found, elements, strict=True)))
+    return Translation(
+        tuple(_translated(one, body, codes, element) for one, element in zip(found, elements, strict=True))
+    )
 
 
 def _translated(found: Any, body: Mapping[str, Any], codes: Sequence[str], element: Element) -> Translated:
@@ -161,13 +161,11 @@ def _translated(found: Any, body: Mapping[str, Any], codes: Sequence[str], eleme
     return Translated(
         {one: text_from(by_code[code_for(one)], element, html=body["html"]) for one in body["targets"]},
         language if type(language) is str else None,
-        float(score) if type(score) in {int, float} else None,
+        float(score) if isinstance(score, int | float) else None,
     )
 
 
-def read_error(
-    status: int | None, raw: bytes, *, secrets: tuple[str, ...] = (), **facts: Any
-) -> TargetError:
+def read_error(status: int | None, raw: bytes, *, secrets: tuple[str, ...] = (), **facts: Any) -> TargetError:
     """Its refusals have a number whose first three digits are the status; that number is what they mean."""
     try:
         error = orjson.loads(raw).get("error")

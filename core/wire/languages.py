@@ -43,7 +43,8 @@ _BOTH: Final = {
     "sr": frozenset({"CYRILLIC", "LATIN"}), "bs": frozenset({"CYRILLIC", "LATIN"}),
     "az": frozenset({"CYRILLIC", "LATIN", "ARABIC"}), "uz": frozenset({"CYRILLIC", "LATIN"}),
     "tk": frozenset({"CYRILLIC", "LATIN"}), "kk": frozenset({"CYRILLIC", "LATIN", "ARABIC"}),
-    "ku": frozenset({"LATIN", "ARABIC"}), "ha": frozenset({"LATIN", "ARABIC"}), "mn": frozenset({"CYRILLIC", "MONGOLIAN"}),
+    "ku": frozenset({"LATIN", "ARABIC"}), "ha": frozenset({"LATIN", "ARABIC"}),
+    "mn": frozenset({"CYRILLIC", "MONGOLIAN"}),
     "pa": frozenset({"GURMUKHI", "ARABIC"}), "tt": frozenset({"CYRILLIC", "LATIN"}),
     "ja": frozenset({"HIRAGANA", "KATAKANA", "CJK"}), "ko": frozenset({"HANGUL", "CJK"}),
 }  # fmt: skip

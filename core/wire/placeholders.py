@@ -38,10 +38,14 @@ _COMMON = (
     ("format", r"\{\s*+\w++\s*+,\s*+(?:number|date|time|duration|spellout|ordinal|list)\b[^{}\n]*+\}"),
     ("brace", r"\{[ ]?(?:[\w$][\w$.\[\]:-]*+(?:![rsa])?(?::[^{}\s]*+)?)?[ ]?\}"),
     ("named", r"%\(\w++\)[-#0 +]*+\d*+(?:\.\d++)?[diouxXeEfFgGcrsa]"),
-    ("printf", r"(?<![\d%])%(?:\d++\$)?[-+#0]*+\d*+(?:\.\d++)?(?:hh|ll|[hlqjzt])?[diouxXeEfFgGcsSpaA@](?![A-Za-z])|%%"),
+    ("printf", r"(?<![\d%])%(?:\d++\$)?[-+#0]*+\d*+(?:\.\d++)?(?:hh|ll|[hlqjzt])?[diouxXeEfFgGcsSpaA@](?![A-Za-z])"),
     ("emoji", r"(?<![\w:]):[a-z][a-z0-9_+-]*+:(?![\w:])"),
 )  # fmt: skip
-_HTML = (("comment", r"<!--|<![A-Za-z\[]|<\?"), ("tag", _TAG), ("entity", r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"))  # fmt: skip
+_HTML = (
+    ("comment", r"<!--|<![A-Za-z\[]|<\?"),
+    ("tag", _TAG),
+    ("entity", r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"),
+)
 
 
 def _together(kinds: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
@@ -66,7 +70,9 @@ _UNTRANSLATED = re.compile(
     re.IGNORECASE,
 )
 _URL_END = ".,;:!?)*_~'"
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 TAGS = frozenset({"tag", "comment"})
 # What may be said otherwise: an ampersand can become a word.
 LOOSE = frozenset({"entity"})
@@ -78,7 +84,7 @@ def pieces(text: str, *, html: bool = False) -> list[Piece]:
 
 
 class _Scan:
-    """One way through a text. What it looks for in vain it does not look for again: texts may be long and made to hurt."""
+    """One way through a text. What is sought in vain is not sought again: texts may be long, and made to hurt."""
 
     def __init__(self, text: str, *, html: bool) -> None:
         self._text = text

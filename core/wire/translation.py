@@ -171,7 +171,9 @@ def _glossary(given: Mapping[str, Any], targets: Sequence[str]) -> Body:
         for one in (term, *by_language.values()):
             check_type("glossary's translations", one, (str,))
             if not one.strip() or len(one) > _LONGEST_TERM:
-                raise _wrong("glossary", f"has a term or a translation that is empty or above {_LONGEST_TERM} characters")
+                raise _wrong(
+                    "glossary", f"has a term or a translation that is empty or above {_LONGEST_TERM} characters"
+                )
         if isinstance(wanted, str):
             made[term.strip()] = wanted.strip()
             continue
@@ -252,5 +254,7 @@ def parts_of(text: str, most: int, *, html: bool) -> list[str]:
     return [*made, text[start:]] if start < len(text) else made
 
 
-_BLOCK = re.compile(r"</(?:p|div|li|h[1-6]|t[dhr]|table|section|article|[uod]l|dd|dt|blockquote|figure|header|footer)\s*>",
-                    re.IGNORECASE)
+_BLOCK = re.compile(
+    r"</(?:p|div|li|h[1-6]|t[dhr]|table|section|article|[uod]l|dd|dt|blockquote|figure|header|footer)\s*>",
+    re.IGNORECASE,
+)

@@ -24,7 +24,9 @@ _TERMINAL = re.compile(r"[.!?…:;。！？：；।؟۔।॥։።៕»”’\"
 _ATTRIBUTE = re.compile(r"""([\w:@.-]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+))?""")
 # Attributes that are read by people, which a translator may translate, and such as say of which language a text is.
 _SPOKEN = frozenset({"title", "alt", "placeholder", "aria-label", "content", "label", "summary", "lang", "dir"})
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 # Languages that do not end sentences with a mark.
 _UNMARKED = frozenset({"th", "lo", "my", "km", "bo"})
 _ROUND_SCRIPTS = frozenset({"zh", "ja", "ko"})  # which count in ten thousands
@@ -173,7 +175,9 @@ def _weight(text: str) -> float:
 @lru_cache(8192)
 def _script(letter: str) -> str:
     name = unicodedata.name(letter, "").partition(" ")[0]
-    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "KATAKANA-HIRAGANA": "KATAKANA", "MODIFIER": ""}.get(name, name)
+    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "KATAKANA-HIRAGANA": "KATAKANA", "MODIFIER": ""}.get(
+        name, name
+    )
 
 
 def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) -> str | None:
@@ -228,7 +232,7 @@ def _is_untranslated(given: _Text, made: _Text, language: str, spoken: str | Non
     words = made.words
     if _is_other(words, language, spoken):
         return not _could_be_names(given, made)
-    if len(words) < 4 or _profile(language, words) and hits(words).get(str(_profile(language, words)), 0):
+    if len(words) < 4 or (_profile(language, words) and hits(words).get(str(_profile(language, words)), 0)):
         return False
     plain = [word for word in _WORD.findall(given.bare) if len(word) > 2 and word.islower()]
     other = spoken is not None and base(spoken) != language

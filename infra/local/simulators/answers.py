@@ -54,10 +54,8 @@ def _answer(body: dict[str, Any], source: str, model: str, index: int) -> Answer
     task = None if WRONG_JSON.get() else translating.task_in(map(_content, body["messages"]))
     if tools := _chosen(body):
         return _calling(tools, index, room, translating.answer(task) if task else None)
-    if task:
-        text = translating.answer(task)
-    else:
-        text = _formatted(body, _text(body, source, model, index), source, model)
+    said = _text(body, source, model, index)
+    text = translating.answer(task) if task else _formatted(body, said, source, model)
     stops = [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop") or []
     cuts = [text.find(stop) for stop in stops if stop and stop in text]
     text = text[: min(cuts)] if cuts else text

@@ -129,9 +129,7 @@ def task_in(said: Iterable[str]) -> Task | None:
         return None
     code = _CODE.search(order[2])
     target = code_of(code[1] if code else order[2]) or order[2]
-    return Task(
-        tuple(data["texts"]), target, order[1], "reader informally" in whole, dict(data.get("glossary") or {})
-    )
+    return Task(tuple(data["texts"]), target, order[1], "reader informally" in whole, dict(data.get("glossary") or {}))
 
 
 def answer(task: Task) -> str:
