@@ -6,15 +6,17 @@ A text in one language is one target's work: what it has done well is kept, and 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.errors import NotTranslated, ParameterRefused, TargetError
+from core.errors import ContextTooLong, NotTranslated, ParameterRefused, TargetError
 from core.execution.batch import is_too_large, side_by_side
 from core.providers.contract import Reply
 from core.types.target import Target
 from core.types.translation import Translated, Translation
 from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.wire.placeholders import pieces
 from core.wire.translation import glossary_for, parts_of
 from core.wire.translation_check import fault
 
+_SHORT = 500  # characters; that so few are too many is no matter of their size
 _MOST_WRONG = 3  # requests of which nothing came of what they were for; then nothing more is asked of who was asked
 
 Place = tuple[int, str]  # which text, in which language
@@ -27,13 +29,14 @@ class Room(NamedTuple):
     characters: int  # times languages
     texts: int
     languages: int  # at once
+    around: int = 0  # characters that are put around each thing that must not change
 
 
 class _Part(NamedTuple):
     """A piece of a text, and the white space around it, which nobody is sent."""
 
     text: int
-    number: int
+    number: tuple[int, ...]  # in what order they follow; a part of a part has one more
     before: str
     core: str
     after: str
@@ -53,7 +56,7 @@ class Translating:
         self._usage = UNKNOWN_USAGE
         self._request_id: str | None = None
         self._counts: dict[Place, int] = {}
-        self._made: dict[Place, dict[int, str]] = {}
+        self._made: dict[Place, dict[tuple[int, ...], str]] = {}
         self._failures: list[TargetError] = []
 
     def spent(self) -> Usage:
@@ -102,7 +105,7 @@ class Translating:
     def _requests(self, missing: Sequence[Place], languages: Sequence[str], room: Room) -> Iterator[list[_Part]]:
         """What goes into one request each: as many parts as it may hold."""
         wanted = sorted({index for index, language in missing if language in languages})
-        most = max(1, room.characters // len(languages))
+        most = self._most(room, wanted, len(languages))
         found: list[_Part] = []
         filled = 0
         for part in (part for index in wanted for part in self._parts(index, languages, most)):
@@ -114,13 +117,27 @@ class Translating:
         if found:
             yield found
 
+    def _most(self, room: Room, wanted: Sequence[int], languages: int) -> int:
+        """How long a part may be, so that it fits with all that is put around what is in it."""
+        most = max(1, room.characters // languages)
+        said = sum(len(self._texts[index]) for index in wanted)
+        if not room.around or 2 * said < most:
+            return most
+        kept = sum(len(pieces(self._texts[index], html=self._body["html"])) for index in wanted)
+        return max(1, most * said // (said + kept * room.around))
+
     def _parts(self, index: int, languages: Sequence[str], most: int) -> Iterator[_Part]:
-        pieces = parts_of(self._texts[index], most, html=self._body["html"])
-        self._counts |= {(index, language): len(pieces) for language in languages}
-        for number, piece in enumerate(pieces):
+        self._counts |= {(index, language): 0 for language in languages}
+        yield from self._cut(_Part(index, (), "", self._texts[index], ""), languages, most)
+
+    def _cut(self, part: _Part, languages: Sequence[str], most: int) -> Iterator[_Part]:
+        found = parts_of(part.before + part.core + part.after, most, html=self._body["html"])
+        for language in languages:
+            self._counts[part.text, language] += len(found)
+        for number, piece in enumerate(found):
             core = piece.strip()
             at = piece.find(core)
-            yield _Part(index, number, piece[:at], core, piece[at + len(core) :])
+            yield _Part(part.text, (*part.number, number), piece[:at], core, piece[at + len(core) :])
 
     async def _ask(self, parts: Sequence[_Part], languages: Sequence[str], send: Send) -> None:
         """One request. One that is too large becomes two, and so does one of whose languages not all are there."""
@@ -147,7 +164,14 @@ class Translating:
 
     async def _again(self, parts: Sequence[_Part], languages: Sequence[str], send: Send, error: TargetError) -> None:
         """What can still be had where a request failed. Whose text or language it was must not harm the others."""
-        if len(parts) > 1 and is_too_large(error):
+        size = len(parts[0].core)
+        large = isinstance(error, ContextTooLong) or is_too_large(error)
+        if large and len(parts) == 1 and size > _SHORT:
+            for language in languages:
+                self._counts[parts[0].text, language] -= 1
+            for part in [*self._cut(parts[0], languages, size // 2 + 1)]:
+                await self._ask([part], languages, send)
+        elif large and len(parts) > 1:
             middle = len(parts) // 2
             await self._ask(parts[:middle], languages, send)
             await self._ask(parts[middle:], languages, send)

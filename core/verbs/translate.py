@@ -25,7 +25,8 @@ from core.wire.structured import asking, settled
 from core.wire.translation import read_translation, write_translation
 
 _BY_CHAT = Room(characters=6000, texts=40, languages=1)  # so that an answer ends well below every model's limit
-_FILLED = 0.8  # of a translator's limit: what must not change is sent with words around it
+_FILLED = 0.9  # of a translator's limit
+_AROUND = 80  # characters; the words by which a translator is told what must not change
 _FACTS = Facts(features=frozenset({Feature.JSON_SCHEMA}), params=frozenset({"temperature", "response_format"}))
 
 
@@ -72,7 +73,8 @@ class Translate:
         row = self._row(candidate)
         most = int((row.most_characters or _BY_CHAT.characters) * _FILLED)
         # Terms are put into a text in the language that it is to be in.
-        return Room(most, row.max_inputs, 1 if request.body.get("glossary") else len(request.body["targets"]))
+        languages = 1 if request.body.get("glossary") else len(request.body["targets"])
+        return Room(most, row.max_inputs, languages, _AROUND)
 
     def _row(self, candidate: Candidate) -> Row:
         target = candidate.target

@@ -78,10 +78,10 @@ AZURE: dict[int, tuple[str, str]] = {
 TRANSLATOR: dict[int, tuple[int, str]] = {
     400: (400000, "One of the request inputs is not valid."),
     401: (401000, "The request is not authorized because credentials are missing or invalid."),
-    403: (403001, "The operation isn't allowed because the subscription has exceeded its free quota."),
+    403: (403000, "The operation is not allowed."),
     404: (404001, "The requested resource is not found."),
     405: (405000, "The request method is not supported for the requested resource."),
-    408: (408001, "The translation system requested is being prepared. Please retry in a few minutes."),
+    408: (408002, "The request timed out while waiting for the incoming stream."),
     429: (429000, "The server rejected the request because the client has exceeded request limits."),
     500: (500000, "An unexpected error occurred."),
     503: (503000, "Service is temporarily unavailable. Please retry."),
