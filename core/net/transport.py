@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from email.utils import parsedate_to_datetime, parsedate_tz
 from io import BytesIO
 from typing import Self
@@ -84,15 +84,15 @@ class Transport:
         method: str,
         url: URL,
         headers: Mapping[str, str],
-        body: bytes | None = None,
+        body: bytes | AsyncIterable[bytes] | None = None,
         *,
         idle: float = 60.0,
     ) -> "Incoming":
-        """Send and wait for the head of the answer, whatever its status."""
+        """Send and wait for the head of the answer, whatever its status. A body in parts needs its length said."""
         if self._session is None:
             raise RuntimeError("the transport is not open")
         # A large body goes out in pieces, so that copying it does not hold up everybody else.
-        data = BytesIO(body) if body is not None and len(body) > _LARGE else body
+        data = BytesIO(body) if isinstance(body, bytes) and len(body) > _LARGE else body
         try:
             response = await self._session.request(
                 method, url, headers=headers, data=data, allow_redirects=False, timeout=self._timeout

@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -66,12 +66,18 @@ class Api:
             raw = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRefused(f"the body cannot be sent on: {error}") from error
+        return await self.send(url, raw, call, headers)
+
+    async def send(
+        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
+    ) -> Incoming:
+        """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
         if call.hop:
             sent = {**sent, HOP: str(call.hop + 1)}
         if headers:
             sent = {**sent, **headers}
-        answer = await self._transport.send("POST", url, sent, raw, idle=call.idle)
+        answer = await self._transport.send("POST", url, sent, body, idle=call.idle)
         if not 200 <= answer.status < 300:
             raise await self.refusal(answer)
         return answer
@@ -141,6 +147,17 @@ class Api:
             request_id=self.said(answer.request_id),
             retry_after=answer.retry_after,
         )
+
+
+def root_of(row: Row, account: Account) -> str:
+    """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
+    base = account.base_url or row.base_url or ""
+    if not row.path_prefix:
+        return base
+    scheme, _, rest = base.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    first = "/" + row.path_prefix.split("/")[1]
+    return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
 
 def credentials(row: Row, key: str, token: str) -> dict[str, str]:

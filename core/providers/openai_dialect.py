@@ -10,7 +10,7 @@ from yarl import URL
 from core.config.settings import Account
 from core.errors import Malformed, TargetError
 from core.net.transport import Incoming, Transport, address
-from core.providers.api import Api, credentials
+from core.providers.api import Api, credentials, root_of
 from core.providers.contract import Call, Reply, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
@@ -30,6 +30,7 @@ _CHAT, _EMBEDDINGS, _RERANK, _RESPONSES = "/chat/completions", "/embeddings", "/
 
 class OpenAIDialect:
     read_error = staticmethod(wire.read_error)
+    base_url = staticmethod(root_of)
 
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         base = self.base_url(row, account)
@@ -46,17 +47,6 @@ class OpenAIDialect:
         paths = (_CHAT, _EMBEDDINGS, _RERANK, _RESPONSES)
         self._urls = {path: address(base + path + query) for path in paths}
         self._models_url = address(base + "/models")
-
-    @staticmethod
-    def base_url(row: Row, account: Account) -> str:
-        """The API's root; a user may give the host alone, or any address below it as a portal shows it."""
-        base = account.base_url or row.base_url or ""
-        if not row.path_prefix:
-            return base
-        scheme, _, rest = base.partition("?")[0].partition("://")
-        host, slash, path = rest.partition("/")
-        first = "/" + row.path_prefix.split("/")[1]
-        return f"{scheme}://{host}{(slash + path).partition(first)[0].rstrip('/')}{row.path_prefix}"
 
     async def chat(self, call: Call) -> Reply[wire.Completion]:
         if call.native is not None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -201,6 +201,86 @@ _AZURE_TRANSLATOR = Row(
     max_inputs=1000,
     most_characters=50_000,  # times languages
 )
+_WHISPER_FEATURES = frozenset({Feature.SEGMENTS, Feature.WORDS, Feature.TO_ENGLISH})
+_OPENAI_SOUND = {Capability.TRANSCRIBE: "gpt-transcribe", Capability.SPEAK: "gpt-4o-mini-tts"}
+_TOGETHER_SOUND = {
+    Capability.TRANSCRIBE: "openai/whisper-large-v3", Capability.SPEAK: "canopylabs/orpheus-3b-0.1-ft",
+}  # fmt: skip
+_GROQ_SOUND = {Capability.TRANSCRIBE: "whisper-large-v3-turbo", Capability.SPEAK: "canopylabs/orpheus-v1-english"}
+_LOCAL_SOUND = {Capability.TRANSCRIBE: "large-v3"}
+
+
+def _listens(heard: Row, *capabilities: Capability) -> dict[Capability, Row]:
+    """The same row for all of these, so that one adapter serves them."""
+    return dict.fromkeys(capabilities, heard)
+
+
+# OpenAI's audio API, and those who have it. What their models can stands in the catalogue; these are for others.
+_OPENAI_HEARS = Row(
+    name="openai",
+    title="OpenAI",
+    adapter="core.providers.openai_audio:OpenAIAudio",
+    base_url="https://api.openai.com/v1",
+    features=_WHISPER_FEATURES,
+    default_models=_OPENAI_SOUND,
+    method="openai_whisper",
+    hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
+)
+_OPENAI_SAYS = replace(
+    _OPENAI_HEARS,
+    adapter="core.providers.openai_speech:OpenAISpeech",
+    features=frozenset({Feature.STREAM}),
+    says=("mp3", "opus", "aac", "flac", "wav", "pcm"),
+    most_characters=4096,
+)
+_TOGETHER_HEARS = Row(
+    name="together",
+    title="Together",
+    adapter="core.providers.together:TogetherAudio",
+    base_url="https://api.together.ai/v1",
+    features=_WHISPER_FEATURES | {Feature.SPEAKERS},
+    default_models=_TOGETHER_SOUND,
+    method="together_whisper",
+    hears=Hears(kinds=frozenset({"wav", "mp3", "m4a", "flac", "webm"})),
+)
+_TOGETHER_SAYS = replace(
+    _TOGETHER_HEARS,
+    adapter="core.providers.together:TogetherSpeech",
+    features=frozenset({Feature.STREAM}),
+    says=("mp3", "wav", "pcm"),
+    lacks_params=frozenset({"speed", "instructions"}),
+)
+_GROQ_HEARS = Row(
+    name="groq",
+    title="Groq",
+    adapter="core.providers.openai_audio:OpenAIAudio",
+    base_url="https://api.groq.com/openai/v1",
+    features=_WHISPER_FEATURES,
+    default_models=_GROQ_SOUND,
+    method="groq_whisper",
+    hears=Hears(most_bytes=25 * _MIB),  # of accounts that pay nothing; others may send 100 MB
+)
+_GROQ_SAYS = replace(
+    _GROQ_HEARS,
+    adapter="core.providers.openai_speech:OpenAISpeech",
+    features=frozenset(),
+    says=("wav",),
+    most_characters=200,
+    lacks_params=frozenset({"instructions"}),
+)
+_LOCAL_HEARS = Row(
+    name="local",
+    title="Own GPU tier",
+    adapter="core.providers.openai_audio:OpenAIAudio",
+    path_prefix="/v1",
+    features=_WHISPER_FEATURES | {Feature.SPEAKERS},
+    default_models=_LOCAL_SOUND,
+    needs=("base_url",),
+    free=True,
+    local=True,
+    method="local_whisper",
+)
+_TRANSCRIBE_AND_DIARIZE = (Capability.TRANSCRIBE, Capability.DIARIZE)
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -244,14 +324,21 @@ TABLE: tuple[Row, ...] = (
         name="together",
         title="Together",
         base_url="https://api.together.ai/v1",
-        capabilities=_CHAT_AND_EMBED | _RERANK,
+        capabilities=_CHAT_AND_EMBED | _RERANK | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
+        services=_listens(_TOGETHER_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _TOGETHER_SAYS},
         thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "meta-llama/Llama-3.3-70B-Instruct-Turbo",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
             Capability.RERANK: "Salesforce/Llama-Rank-v1",
+            **_TOGETHER_SOUND,
         },
-        env={"models.rerank": ("TOGETHER_RERANK_MODEL",)},
+        env={
+            "models.rerank": ("TOGETHER_RERANK_MODEL",),
+            "models.transcribe": ("TOGETHER_WHISPER_MODEL",),
+            "models.speak": ("TOGETHER_TTS_MODEL",),
+            "voice": ("TOGETHER_TTS_VOICE",),
+        },
         max_inputs=100,  # it documents no limit; this many are known to work
         base64=False,
         aliases=("together-ai", "togetherai"),
@@ -304,19 +391,31 @@ TABLE: tuple[Row, ...] = (
         base_url="https://api.openai.com/v1",
         hosts=(".api.openai.com",),
         dialects=frozenset({"responses"}),
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
+        services=_listens(_OPENAI_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _OPENAI_SAYS},
+        places={Capability.SPEAK: 0},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING},
-        env={"models.transcribe": ("OPENAI_WHISPER_MODEL",), "models.speak": ("OPENAI_TTS_MODEL",)},
-        later={"OPENAI_TTS_VOICE": "speech"},
+        default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING, **_OPENAI_SOUND},
+        env={
+            "models.transcribe": ("OPENAI_WHISPER_MODEL",),
+            "models.speak": ("OPENAI_TTS_MODEL",),
+            "voice": ("OPENAI_TTS_VOICE",),
+        },
         images=Images(types=_COMMON_IMAGES),
     ),
     Row(
         name="groq",
         title="Groq",
         base_url="https://api.groq.com/openai/v1",
+        capabilities=_CHAT | {Capability.TRANSCRIBE, Capability.SPEAK},
+        services=_listens(_GROQ_HEARS, Capability.TRANSCRIBE) | {Capability.SPEAK: _GROQ_SAYS},
         thinking="openai/gpt-oss-",
-        default_models={Capability.CHAT: "openai/gpt-oss-120b"},
+        default_models={Capability.CHAT: "openai/gpt-oss-120b", **_GROQ_SOUND},
+        env={
+            "models.transcribe": ("GROQ_WHISPER_MODEL",),
+            "models.speak": ("GROQ_TTS_MODEL",),
+            "voice": ("GROQ_TTS_VOICE",),
+        },
         extra_params=frozenset({"reasoning_format", "include_reasoning"}),
         lacks_params=_OPENAI_ONLY - {"service_tier"} | {"n", "logprobs", "top_logprobs", "logit_bias", MESSAGE_NAME},
         images=Images(most=5, most_bytes=3 * _MIB, types=_COMMON_IMAGES),  # 4 MB in base64
@@ -466,7 +565,9 @@ TABLE: tuple[Row, ...] = (
         name="local",
         title="Own GPU tier",
         path_prefix="/v1",
-        capabilities=_CHAT_AND_EMBED | _RERANK,
+        capabilities=_CHAT_AND_EMBED | _RERANK | set(_TRANSCRIBE_AND_DIARIZE),
+        services=_listens(_LOCAL_HEARS, *_TRANSCRIBE_AND_DIARIZE),
+        default_models=_LOCAL_SOUND,
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS},
         max_inputs=256,
         # The same switch puts it first and, set to false, turns it off: who switches it on means to use it.

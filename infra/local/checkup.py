@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -36,7 +36,13 @@ class _Listening(Transport):
     skew: float | None = None
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None, *, idle: float = 60.0
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterable[bytes] | None = None,
+        *,
+        idle: float = 60.0,
     ) -> Incoming:
         answer = await super().send(method, url, headers, body, idle=idle)
         date = answer.header("date")

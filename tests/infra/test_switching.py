@@ -93,8 +93,9 @@ def test_a_strategy_for_one_request(tmp_path):
 
 def test_warnings_are_said_once_at_the_start(tmp_path, caplog):
     (tmp_path / "patchbay.yaml").write_text("service: {prot: 1}")
-    with caplog.at_level("WARNING", logger="patchbay"), server(tmp_path, OPENAI_TTS_VOICE="alloy") as gateway:
+    with caplog.at_level("WARNING", logger="patchbay"), server(tmp_path, LOCAL_DEVICE="cuda") as gateway:
         assert gateway.chat().status_code == gateway.chat().status_code == 200
     said = [record.getMessage() for record in caplog.records]
     assert said.count("patchbay.yaml: service.prot is not known; did you mean service.port?") == 1
-    assert said.count("OPENAI_TTS_VOICE (environment): kept for speech, which this version cannot do yet") == 1
+    later = "LOCAL_DEVICE (environment): kept for serving models on own GPUs, which this version cannot do yet"
+    assert said.count(later) == 1

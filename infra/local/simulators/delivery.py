@@ -8,6 +8,8 @@ from infra.local.simulators.faults import Fault
 from infra.local.simulators.httpd import PIECE, Exchange
 from infra.local.simulators.replies import Reply, Stream
 
+BREAKS = ("stream_error", "no_end_marker", "truncated_json")
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -69,7 +71,7 @@ async def _stream(exchange: Exchange, reply: Stream, fault: Fault | None, waits:
             await exchange.send(piece)
     if name == "stream_stall":
         await exchange.left()
-    elif name != "cut_stream":
+    elif name != "cut_stream" and not (reply.bare and name in BREAKS):
         await exchange.end()
 
 

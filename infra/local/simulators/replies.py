@@ -39,6 +39,7 @@ class Stream:
     closing: tuple[bytes, ...]
     error: bytes
     end: bytes = b"\n\n"  # of an event
+    bare: bool = False  # no events but what the model made, which ends with the body: a fault breaks it off
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

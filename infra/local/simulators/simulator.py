@@ -1,12 +1,15 @@
 """One vendor on one port: finds the responder for a path, and the fault for a request."""
 
+import asyncio
 import re
 import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -49,10 +52,12 @@ class Responder:
     method: str
     # None: a path that belongs to no capability.
     capability: str | None
-    respond: Callable[[Call], Reply | Stream]
+    # Or where it is, for what needs decoders: those take as long to import as all the rest.
+    respond: Callable[[Call], Reply | Stream] | str
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
     auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
+    long: bool = False  # takes long enough to be done in a thread
 
 
 # A new capability is an entry here and its paths in the vendors' rows.
@@ -91,6 +96,9 @@ RESPONDERS = {
     "detect": Responder("POST", "translate", translator.detect, "translator", translator.KEYS),
     "languages": Responder("GET", None, translator.spoken, "translator", ()),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
+    "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
+    "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
+    "speech": Responder("POST", "speak", "speech:respond", long=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -111,17 +119,19 @@ class Simulator:
     async def _serve(self, request: Request, exchange: Exchange) -> None:
         self._record(request)
         target = self.vendor.name + request.target
-        count = self._book.count(target, request.body)
-        mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + request.body, digest_size=16).hexdigest()
+        body = _lasting(request)
+        count = self._book.count(target, body)
+        mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + body, digest_size=16).hexdigest()
         responder, names = self._route(request)
         self.calls += responder is not None and responder.capability is not None and request.method == "POST"
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
-        reply = self._reply(call, responder)
+        heavy = responder is not None and responder.long
+        reply = await asyncio.to_thread(self._reply, call, responder) if heavy else self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
             responder.capability if responder else None,
             target,
-            request.body,
+            body,
             count,
             streaming=isinstance(reply, Stream),
         )
@@ -152,7 +162,7 @@ class Simulator:
             return refusal(vendor, 401)
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
-        return responder.respond(call)
+        return _made(responder.respond)(call)
 
     def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
         WRONG_JSON.set(True)
@@ -164,6 +174,15 @@ class Simulator:
         vendor = self.vendor
         ids = dict.fromkeys(vendor.request_ids, f"req_{mark}")
         return replace(reply, headers={**ids, **vendor.headers, **_room(vendor), **reply.headers})
+
+
+@cache
+def _made(respond: Callable[[Call], Reply | Stream] | str) -> Callable[[Call], Reply | Stream]:
+    if not isinstance(respond, str):
+        return respond
+    module, _, name = respond.partition(":")
+    found: Callable[[Call], Reply | Stream] = getattr(import_module(f"infra.local.simulators.{module}"), name)
+    return found
 
 
 def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
@@ -179,6 +198,12 @@ def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Repl
     if fault is not None and fault.name == "wrong_content_type":
         return PORTAL
     return reply
+
+
+def _lasting(request: Request) -> bytes:
+    """The body as it would be again: a form is bounded by words of chance."""
+    _, mark, boundary = request.headers.get("content-type", "").partition("boundary=")
+    return request.body.replace(boundary.strip('"').encode(), b"") if mark else request.body
 
 
 def _authorized(vendor: Vendor, request: Request) -> bool:

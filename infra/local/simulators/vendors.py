@@ -15,6 +15,32 @@ class Embedder:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """A model that transcribes, as Whisper is run unless it says otherwise."""
+
+    formats: tuple[str, ...] = ("json", "text", "verbose_json")
+    words: bool = True  # gives times of words in verbose_json
+    streams: bool = False
+    speakers: str = ""  # who spoke is said in a format of its own, or where a field asks for it; empty: by nobody
+    keywords: bool = False  # takes them, and several languages
+    prompts: bool = True
+    translates: bool = True
+    billed: str = "duration"  # what its usage counts; empty: it has none
+    most_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A model that speaks."""
+
+    voices: tuple[str, ...]
+    formats: tuple[str, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+    most_characters: int | None = None
+    events: str = ""  # the parameter that asks for sound in events
+    instructed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     name: str
     # Path -> responder (simulator.py). A path part in braces reaches the responder by its name.
@@ -65,10 +91,15 @@ class Vendor:
     takes_token_ids: bool = True
     cuts_inputs: bool = False  # what is too long is cut and not refused
     rerankers: tuple[str, ...] = ()
+    listeners: Mapping[str, Listener] = field(default_factory=dict)
+    max_audio_bytes: int | None = None
+    audio_files: tuple[str, ...] = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "wav", "webm")
+    hears_english: bool = False  # unless a language is named, it takes everything for English
+    speakers: Mapping[str, Speaker] = field(default_factory=dict)
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        return (*self.models, *self.embedders, *self.rerankers)
+        return (*self.models, *self.embedders, *self.rerankers, *self.listeners, *self.speakers)
 
 
 THEIR_EMBEDDERS = {
@@ -77,12 +108,19 @@ THEIR_EMBEDDERS = {
     "text-embedding-ada-002": Embedder(1536),
 }
 
+MIB = 2**20
+OLD_VOICES = ("alloy", "ash", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer")
+VOICES = (*OLD_VOICES, "ballad", "verse", "marin", "cedar")
+
 OPENAI = Vendor(
     name="openai",
     paths={
         "/v1/chat/completions": "chat",
         "/v1/responses": "responses",
         "/v1/embeddings": "embeddings",
+        "/v1/audio/transcriptions": "transcriptions",
+        "/v1/audio/translations": "audio translations",
+        "/v1/audio/speech": "speech",
         "/v1/models": "models",
     },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1-mini", "o4-mini"),
@@ -103,6 +141,32 @@ OPENAI = Vendor(
     embedders=THEIR_EMBEDDERS,
     max_inputs=2048,
     max_embed_tokens=300_000,
+    listeners={
+        "whisper-1": Listener(("json", "text", "srt", "verbose_json", "vtt")),
+        "gpt-transcribe": Listener(("json", "text"), streams=True, keywords=True, translates=False),
+        "gpt-4o-transcribe": Listener(
+            ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
+        ),
+        "gpt-4o-mini-transcribe": Listener(
+            ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
+        ),
+        "gpt-4o-transcribe-diarize": Listener(
+            ("json", "text", "diarized_json"),
+            words=False,
+            streams=True,
+            speakers="format",
+            prompts=False,
+            translates=False,
+            billed="tokens",
+            most_seconds=1400,
+        ),
+    },
+    max_audio_bytes=25 * MIB,
+    speakers={
+        "tts-1": Speaker(OLD_VOICES, most_characters=4096, instructed=False),
+        "tts-1-hd": Speaker(OLD_VOICES, most_characters=4096, instructed=False),
+        "gpt-4o-mini-tts": Speaker(VOICES, most_characters=4096, events="stream_format"),
+    },
 )
 
 AZURE = Vendor(
@@ -152,6 +216,9 @@ TOGETHER = Vendor(
         "/v1/chat/completions": "chat",
         "/v1/embeddings": "embeddings",
         "/v1/rerank": "rerank",
+        "/v1/audio/transcriptions": "transcriptions",
+        "/v1/audio/translations": "audio translations",
+        "/v1/audio/speech": "speech",
         "/v1/models": "models",
     },
     models=(
@@ -178,6 +245,24 @@ TOGETHER = Vendor(
     counts_embeddings=False,
     takes_token_ids=False,
     rerankers=("Salesforce/Llama-Rank-v1",),
+    listeners={"openai/whisper-large-v3": Listener(("json", "verbose_json"), speakers="field", billed="")},
+    audio_files=("wav", "mp3", "m4a", "webm", "flac"),
+    hears_english=True,
+    speakers={
+        "canopylabs/orpheus-3b-0.1-ft": Speaker(
+            ("tara", "leah", "jess", "leo", "dan", "mia", "zac", "zoe"), ("mp3", "wav", "raw"), events="stream"
+        ),
+        "hexgrad/Kokoro-82M": Speaker(
+            ("af_heart", "af_alloy", "af_bella", "am_adam", "bf_emma", "bm_george"),
+            ("mp3", "wav", "raw"),
+            events="stream",
+        ),
+        "cartesia/sonic": Speaker(
+            ("helpful woman", "friendly sidekick", "laidback woman", "calm lady"),
+            ("mp3", "wav", "raw"),
+            events="stream",
+        ),
+    },
 )
 
 OLLAMA = Vendor(
@@ -209,7 +294,13 @@ OLLAMA = Vendor(
 
 GROQ = Vendor(
     name="groq",
-    paths={"/openai/v1/chat/completions": "chat", "/openai/v1/models": "models"},
+    paths={
+        "/openai/v1/chat/completions": "chat",
+        "/openai/v1/audio/transcriptions": "transcriptions",
+        "/openai/v1/audio/translations": "audio translations",
+        "/openai/v1/audio/speech": "speech",
+        "/openai/v1/models": "models",
+    },
     models=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile"),
     errors="groq",
     headers={"x-groq-region": "fra"},
@@ -232,6 +323,19 @@ GROQ = Vendor(
     one_answer=True,
     refused=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
     takes_names=False,
+    listeners={
+        "whisper-large-v3": Listener(billed=""),
+        "whisper-large-v3-turbo": Listener(translates=False, billed=""),
+    },
+    max_audio_bytes=25 * MIB,
+    speakers={
+        "canopylabs/orpheus-v1-english": Speaker(
+            ("autumn", "diana", "hannah", "austin", "daniel", "troy"), ("wav",), most_characters=200
+        ),
+        "canopylabs/orpheus-arabic-saudi": Speaker(
+            ("fahad", "sultan", "lulwa", "noura"), ("wav",), most_characters=200
+        ),
+    },
 )
 
 DEEPSEEK = Vendor(
@@ -339,6 +443,8 @@ LOCAL = Vendor(
         "/v1/chat/completions": "chat",
         "/v1/embeddings": "embeddings",
         "/v1/rerank": "rerank",
+        "/v1/audio/transcriptions": "transcriptions",
+        "/v1/audio/translations": "audio translations",
         "/v1/models": "models",
     },
     models=("llama-3.1-8b", "qwen-2.5-7b"),
@@ -347,6 +453,7 @@ LOCAL = Vendor(
     usage_details=False,
     embedders={"bge-large-en": Embedder(1024, context=512)},
     rerankers=("bge-reranker-v2-m3",),
+    listeners=dict.fromkeys(("large-v3", "medium"), Listener(speakers="field", billed="")),
 )
 
 COHERE = Vendor(

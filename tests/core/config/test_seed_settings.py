@@ -205,10 +205,10 @@ def test_000_names(read):
     assert (together.key, together.model) == (Secret("your_key"), "meta-llama/Llama-3.3-70B-Instruct-Turbo")
     assert openai.key == Secret("your_key")
     assert (openai.model_for("transcribe"), openai.model_for("speak")) == ("whisper-1", "tts-1")
+    assert openai.voice == "alloy"
     later = [
         *("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION", "AZURE_TRANSLATION_KEY", "AZURE_TRANSLATION_REGION"),
-        *("OPENAI_WHISPER_MODEL", "OPENAI_TTS_MODEL", "OPENAI_TTS_VOICE"),
-        *("VOICE_STT_PROVIDER", "VOICE_TTS_PROVIDER", "BEAUTIFY_PROVIDER"),
+        "BEAUTIFY_PROVIDER",
     ]
     offered = {one.value for row in Registry().rows.values() for one in row.capabilities}
     later += [] if "embed" in offered else ["EMBEDDING_PROVIDER"]
@@ -254,7 +254,6 @@ def test_001_names(read):
     assert config.strategy == "fallback"
     warned(
         config,
-        "LOCAL_WHISPER_MODEL (.env): kept for transcribe",
         "LOCAL_QUANTIZATION (.env): kept for serving models on own GPUs",
         "LOCAL_DEVICE (.env): kept for serving models on own GPUs",
     )

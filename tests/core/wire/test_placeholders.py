@@ -84,7 +84,8 @@ def test_a_model_may_write_marks_its_own_way():
 
 @pytest.mark.parametrize("html", [False, True])
 @pytest.mark.parametrize(
-    "bad", ["<script>", "<p translate=no>", "{a, plural, one {", '<a "', "<!--", "```", "`", "a@", "<% ", "https://(", "{ a"]
+    "bad",
+    ["<script>", "<p translate=no>", "{a, plural, one {", '<a "', "<!--", "```", "`", "a@", "<% ", "https://(", "{ a"],
 )
 def test_what_is_made_to_take_long_does_not(bad, html):
     """Each of these takes minutes where something is looked for again and again."""

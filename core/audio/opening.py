@@ -1,0 +1,152 @@
+"""A file of sound opened by libav: no more of it than what is needed, and nothing that it leads to."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from core.audio.kinds import DEMUXERS, HEAD, TAKEN, refusal, sniff, tagged
+from core.errors import BadAudio
+
+if TYPE_CHECKING:
+    from av import AudioStream
+    from av.container import InputContainer
+
+# What is in memory, where it lies, or a file that can be sought in.
+Source = bytes | bytearray | memoryview | str | Path | BinaryIO
+
+RATES = range(2000, 768_001)
+MOST_CHANNELS = 64
+_TAGS = 4  # more than one is rare, and any number would be a way to keep us busy
+# Of films only the sound is looked at: a picture of a cover may be as large as its maker liked.
+_DECODERS = (
+    "aac", "ac3", "alac", "amrnb", "amrwb", "eac3", "flac", "gsm_ms", "mp1float", "mp2float", "mp3float", "mp3",
+    "opus", "speex", "vorbis", "wmav2",
+)  # fmt: skip
+
+
+class Opened(NamedTuple):
+    kind: str
+    container: "InputContainer"
+    stream: "AudioStream"
+
+
+class _Held(io.RawIOBase):
+    """Bytes as a file, without a copy of them."""
+
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self._view = memoryview(data)
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        end = len(self._view) if size < 0 else self._at + size
+        found = bytes(self._view[self._at : end])
+        self._at += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(offset + (0, self._at, len(self._view))[whence], 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[BinaryIO]:
+    """The source as a file at its beginning; one that was handed in stays open."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        held = _Held(source)
+        yield held  # type: ignore[misc]  # the three methods of it that are called
+        held.close()
+    elif isinstance(source, (str, Path)):
+        with Path(source).open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+
+
+def kind_of(file: BinaryIO) -> str:
+    """What it is by its first bytes behind all tags; the file is at its beginning again after it."""
+    at, head, tagless = 0, file.read(HEAD), b""
+    for _ in range(_TAGS):
+        if not (size := tagged(head)):
+            break
+        at += size
+        file.seek(at)
+        tagless = head = file.read(HEAD)
+    file.seek(0)
+    if not (found := sniff(head)):
+        raise refusal(head) if not at or tagless else _cut_off()
+    return found
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[Opened]:
+    import av  # noqa: PLC0415 - who hears nothing needs no decoders
+
+    with reading(source) as file:
+        kind = kind_of(file)
+        try:
+            container = av.open(
+                file, "r", format=DEMUXERS[kind], metadata_errors="replace", options={"codec_whitelist": _decoders()}
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise _unreadable(kind, error) from None
+        with container:
+            track = _track(container)
+            try:
+                yield Opened(kind, container, track)
+            except av.FFmpegError as error:
+                raise _unreadable(kind, error) from None
+
+
+def _track(container: "InputContainer") -> "AudioStream":
+    if not container.streams.audio:
+        raise BadAudio("There is no audio track in this file, only pictures or data.", code="bad_audio")
+    stream = container.streams.audio[0]
+    sound = stream.codec_context
+    if sound is None:
+        raise BadAudio(
+            f"The sound in this file is of a kind that is not known here. Taken are {TAKEN}.", code="bad_audio"
+        )
+    if sound.rate and sound.rate not in RATES:
+        raise BadAudio(f"The file claims {sound.rate} samples a second, which no sound has.", code="bad_audio")
+    if sound.channels > MOST_CHANNELS:
+        raise BadAudio(
+            f"The file claims {sound.channels} channels; at most {MOST_CHANNELS} are taken.", code="bad_audio"
+        )
+    return stream
+
+
+def _unreadable(kind: str, error: Exception) -> BadAudio:
+    return BadAudio(
+        f"It begins as {kind} and cannot be read as that: the file is cut off, or damaged"
+        f" ({getattr(error, 'strerror', None) or type(error).__name__}).",
+        code="bad_audio",
+    )
+
+
+def undecodable(kind: str) -> BadAudio:
+    return BadAudio(f"It begins as {kind}, but no sound can be decoded from it: it is damaged.", code="bad_audio")
+
+
+def _cut_off() -> BadAudio:
+    return BadAudio("The file ends within its tags, before any sound.", code="bad_audio")
+
+
+@cache
+def _decoders() -> str:
+    import av  # noqa: PLC0415 - as above
+
+    raw = [name for name in av.codecs_available if name.startswith(("pcm_", "adpcm_"))]
+    return ",".join([*_DECODERS, *sorted(raw)])

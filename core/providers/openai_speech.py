@@ -1,0 +1,61 @@
+"""Speech at those who have OpenAI's audio API, by our own transport: the first byte comes a millisecond earlier."""
+
+from typing import Any
+
+from core.config.settings import Account
+from core.errors import Malformed
+from core.net.transport import Incoming, Transport
+from core.providers.api import Api, checked, root_of
+from core.providers.contract import Call
+from core.providers.frames import Frames, Reader
+from core.providers.table import Row
+from core.types.audio import Sound, Word
+from core.wire import openai_speech as wire
+from core.wire.openai_audio import read_error
+
+_SOUNDS = ("audio/", "application/octet-stream", "binary/octet-stream")
+
+
+class OpenAISpeech:
+    def __init__(self, row: Row, account: Account, transport: Transport) -> None:
+        self._row = row
+        self._api = Api.of(row, account, transport, read_error)
+        self._api.root = root_of(row, account).rstrip("/")
+        self._url = self._api.url(wire.PATH)
+        self._voice = account.voice
+
+    async def speak(self, call: Call) -> "Spoken":
+        sound = wire.given(call.body["sound"], self._row.says)
+        body, losses = self.request_for(call, sound)
+        warnings = checked(losses, call)
+        answer = await self._api.post(self._url, body, call)
+        reader = self.reader_for(call, sound, answer, events=bool(body.get("stream_format") or body.get("stream")))
+        return Spoken(answer, reader, self._api.said(answer.request_id), warnings, sound)
+
+    def request_for(self, call: Call, sound: Sound) -> tuple[dict[str, Any], list[str]]:
+        return wire.request_for(call.target.model, call.body, sound, self._voice)
+
+    def reader_for(self, call: Call, sound: Sound, answer: Incoming, *, events: bool) -> Reader:
+        characters = len(call.body["input"])
+        if events:
+            self._api.must_stream(answer)
+            by_tokens = wire.in_events(call.target.model)
+            return wire.SoundEvents(
+                limit=call.max_bytes, characters=characters, by_tokens=by_tokens, secrets=self._api.secrets
+            )
+        kind = self._api.said(answer.header("content-type")) or "no content type"
+        if not kind.startswith(_SOUNDS):
+            answer.close()
+            raise Malformed(f"the answer is no sound ({kind})", request_id=self._api.said(answer.request_id))
+        return wire.SoundStream(sound=sound, limit=call.max_bytes, characters=characters)
+
+
+class Spoken(Frames):
+    __slots__ = ("boundaries", "sound")
+
+    def __init__(
+        self, answer: Incoming, reader: Reader, request_id: str | None, warnings: tuple[str, ...], sound: Sound
+    ) -> None:
+        super().__init__(answer, reader, request_id, warnings)
+        self.sound = sound
+        self.boundaries: tuple[Word, ...] = ()

@@ -1,0 +1,27 @@
+"""What Together has beside OpenAI's audio API: languages that it would not look for, and sound in events."""
+
+from typing import Any
+
+from core.providers.contract import Call
+from core.providers.openai_audio import OpenAIAudio
+from core.providers.openai_speech import OpenAISpeech
+from core.types.audio import Sound
+from core.wire import openai_speech as wire
+
+
+class TogetherAudio(OpenAIAudio):
+    unsaid = "auto"  # else it takes everything for English
+
+
+class TogetherSpeech(OpenAISpeech):
+    def request_for(self, call: Call, sound: Sound) -> tuple[dict[str, Any], list[str]]:
+        """Samples come in events while they are made, any other kind when it is whole."""
+        body, losses = wire.request_for(call.target.model, call.body, sound, self._voice)
+        losses += [f"{name}: it takes none" for name in ("speed", "instructions") if body.pop(name, None) is not None]
+        if call.body.get("language"):
+            body["language"] = call.body["language"].partition("-")[0].lower()
+        if sound.kind == "pcm":
+            body |= {
+                "response_format": "raw", "response_encoding": "pcm_s16le", "sample_rate": sound.rate, "stream": True,
+            }  # fmt: skip
+        return body, losses

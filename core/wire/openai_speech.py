@@ -1,0 +1,219 @@
+"""Speech in OpenAI's dialect: what is asked, and sound as it comes, plain or in events. Pure."""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import Malformed, StreamCut, TargetError
+from core.types.audio import Sound
+from core.types.frame import Frame, Kind
+from core.types.usage import Usage
+from core.wire import openai, sse
+
+PATH = "/audio/speech"
+_RATE = 24_000  # of its samples, where nobody says another
+_CANONICAL = frozenset({
+    "model", "input", "voice", "language", "gender", "style", "speed", "instructions", "ssml", "sound", "boundaries",
+    "stream", "response_format", "stream_format",
+})  # fmt: skip
+# Who says it where nobody was chosen, by how a model's name begins.
+_VOICES = {
+    "canopylabs/orpheus-arabic": "noura",
+    "canopylabs/orpheus-v1": "autumn",
+    "canopylabs/": "tara",
+    "hexgrad/": "af_heart",
+    "cartesia/": "helpful woman",
+}
+_VOICE = "alloy"
+_EVENTS = "gpt-"  # models that give sound in events, with what was used at their end
+_DEAF = ("tts-1",)  # which overlook instructions
+_LOOK = 8  # bytes by which a kind of sound is known, and the length of a WAV
+_ENDLESS = 0x7FFFFFFF - 1024  # from here on a WAV says that it was begun before it was made
+
+
+def voice_for(model: str, voice: Any = None) -> Any:
+    return voice or next((one for start, one in _VOICES.items() if model.startswith(start)), _VOICE)
+
+
+def given(wanted: Sound, says: Sequence[str]) -> Sound:
+    """What to ask for: the kind that is wanted if they have it, else one that loses nothing."""
+    kind = (
+        wanted.kind if wanted.kind in says else next((one for one in ("pcm", "wav", "flac") if one in says), says[0])
+    )
+    return Sound(kind, _RATE if kind == "pcm" else wanted.rate, 1)
+
+
+def in_events(model: str) -> bool:
+    return model.startswith(_EVENTS)
+
+
+def request_for(
+    model: str, body: Mapping[str, Any], sound: Sound, voice: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The request, and what it does not say."""
+    losses: list[str] = []
+    made: dict[str, Any] = {
+        "model": model,
+        "input": body["input"],
+        "voice": voice_for(model, body.get("voice") or voice),
+        "response_format": sound.kind,
+    }
+    if body.get("speed") is not None:
+        made["speed"] = body["speed"]
+    if body.get("instructions"):
+        if model.startswith(_DEAF):
+            losses.append("instructions: this model takes none")
+        else:
+            made["instructions"] = body["instructions"]
+    if in_events(model):
+        made["stream_format"] = "sse"
+    made |= {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
+    return made, losses
+
+
+class SoundStream:
+    """Sound as it is: its end is that of the body, which HTTP tells from a connection that broke."""
+
+    __slots__ = ("_due", "_head", "_limit", "_size", "_sound", "ended", "outputs", "usage")
+
+    failed = False
+    complete = False
+
+    def __init__(self, *, sound: Sound, limit: int, characters: int) -> None:
+        self._sound = sound
+        self._limit = limit
+        self._size = 0
+        self._due = 0  # bytes that it says it has, where it does
+        self._head = b""  # until it is long enough to be looked at
+        self.ended = False
+        self.outputs = 0
+        self.usage = Usage("reported", characters=characters)
+
+    def feed(self, part: bytes) -> list[Frame]:
+        if self._size < _LOOK:
+            part, self._head = self._head + part, b""
+            if len(part) < _LOOK:
+                self._head = part
+                return []
+            _check(part, self._sound)
+            self._due = _due(part)
+        self._size += len(part)
+        if self._size > self._limit:
+            raise Malformed(f"the sound is larger than {self._limit} bytes")
+        self.outputs += 1
+        return [Frame(part, Kind.OUTPUT)]
+
+    def finish(self) -> list[Frame]:
+        if not self._size:
+            raise Malformed(f"the answer is no sound ({len(self._head)} bytes)")
+        if self._size < self._due:
+            raise StreamCut(f"the sound ended after {self._size} of {self._due} bytes")
+        self.ended = True
+        return [Frame(b"", Kind.END)]
+
+
+class SoundEvents:
+    """Sound in events, in base64. They end with what was used, or with the end marker that streams of text have."""
+
+    __slots__ = ("_failure", "_limit", "_secrets", "_size", "_splitter", "ended", "outputs", "usage")
+
+    complete = False
+
+    def __init__(self, *, limit: int, characters: int, by_tokens: bool, secrets: tuple[str, ...] = ()) -> None:
+        self._splitter = sse.Splitter(limit)
+        self._limit = limit
+        self._secrets = secrets
+        self._size = 0
+        self._failure: TargetError | None = None
+        self.ended = False
+        self.outputs = 0
+        # Sold by tokens, it is unknown what was used until that is said.
+        self.usage = Usage("unknown" if by_tokens else "reported", characters=characters)
+
+    @property
+    def failed(self) -> bool:
+        return self._failure is not None
+
+    def feed(self, part: bytes) -> list[Frame]:
+        if self._failure:
+            raise self._failure
+        frames: list[Frame] = []
+        for event in sse.events(self._splitter.feed(part)):
+            try:
+                frame = self._event(event)
+            except TargetError as error:
+                if not frames:
+                    raise
+                self._failure = error
+                break
+            if frame is not None:
+                frames.append(frame)
+            if self.ended:
+                break
+        return frames
+
+    def finish(self) -> list[Frame]:
+        if self._failure:
+            raise self._failure
+        frames = [frame for event in sse.events(self._splitter.flush()) if (frame := self._event(event)) is not None]
+        if not self.ended:
+            raise StreamCut("the sound ended without its end")
+        return frames
+
+    def _event(self, event: bytes) -> Frame | None:
+        data = sse.data_of(event)
+        if data is None:
+            return None
+        if data == b"[DONE]":
+            return self._end()
+        said = openai.read_json(data)
+        if type(said) is not dict:
+            raise Malformed("a stream event is not an object")
+        if said.get("error") or said.get("type") == "error":
+            raise openai.read_error(None, data, secrets=self._secrets)
+        if said.get("type") == "speech.audio.done":
+            self._count(said.get("usage"))
+            return self._end()
+        packed = next((said[name] for name in ("audio", "b64", "delta") if said.get(name)), None)
+        return None if packed is None else self._sound(packed)
+
+    def _sound(self, packed: Any) -> Frame:
+        try:
+            sound = b64decode(packed, validate=True)
+        except (TypeError, ValueError):
+            raise Malformed("a stream event has sound that is no base64") from None
+        self._size += len(sound)
+        if self._size > self._limit:
+            raise Malformed(f"the sound is larger than {self._limit} bytes")
+        self.outputs += 1
+        return Frame(sound, Kind.OUTPUT)
+
+    def _end(self) -> Frame:
+        if not self._size:
+            raise Malformed("the answer is no sound: it ended before any came")
+        self.ended = True
+        return Frame(b"", Kind.END)
+
+    def _count(self, said: Any) -> None:
+        if type(said) is dict and type(said.get("input_tokens")) is int and type(said.get("output_tokens")) is int:
+            read, made = max(0, said["input_tokens"]), max(0, said["output_tokens"])
+            self.usage = self.usage._replace(source="reported", input=read, audio_output=made)
+
+
+def _due(head: bytes) -> int:
+    """How long a WAV says it is, if it was made before it was sent."""
+    size = int.from_bytes(head[4:8], "little") if head.startswith(b"RIFF") else 0
+    return size + 8 if 0 < size < _ENDLESS else 0
+
+
+def _check(head: bytes, sound: Sound) -> None:
+    """What begins is the sound that was asked for, and not somebody's page or another kind."""
+    fits = {
+        "wav": head.startswith(b"RIFF"),
+        "opus": head.startswith(b"OggS"),
+        "flac": head.startswith(b"fLaC"),
+        "mp3": head.startswith(b"ID3") or (head[0] == 0xFF and head[1] & 0xE0 == 0xE0),
+        "aac": head.startswith(b"ID3") or (head[0] == 0xFF and head[1] & 0xF6 == 0xF0),
+    }
+    if not fits.get(sound.kind, True):
+        raise Malformed(f"the answer is not the {sound.kind} that was asked for")
