@@ -3,8 +3,9 @@
 A text in one language is one target's work: what it has done well is kept, and only the rest is asked of the next.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from core.errors import ContextTooLong, NotTranslated, ParameterRefused, TargetError
 from core.execution.batch import is_too_large, side_by_side
@@ -16,9 +17,11 @@ from core.wire.placeholders import pieces
 from core.wire.translation import glossary_for, parts_of
 from core.wire.translation_check import fault
 
+_HEAVY = 10_000  # characters; to check them takes about 10 ms
 _SHORT = 500  # characters; that so few are too many is no matter of their size
 _MOST_WRONG = 3  # requests of which nothing came of what they were for; then nothing more is asked of who was asked
 
+T = TypeVar("T")
 Place = tuple[int, str]  # which text, in which language
 Send = Callable[[Sequence[str], Sequence[str]], Awaitable[Reply[Translation]]]  # texts and languages of one request
 
@@ -84,15 +87,22 @@ class Translating:
             self._usage = Usage("reported")  # the last one came just as the time of who made it ran out
         wanted = [one for one in self._languages if any(language == one for _, language in missing)]
         groups = [wanted[start : start + room.languages] for start in range(0, len(wanted), room.languages)]
-        asked = [(parts, group) for group in groups for parts in self._requests(missing, group, room)]
+        asked = await self._beside(
+            lambda: [(parts, group) for group in groups for parts in self._requests(missing, group, room)]
+        )
         try:
             await side_by_side(asked, lambda one: self._ask(*one, send))
         except TargetError as error:
             self._failures.insert(0, error)
-        self._settle(target)
+        await self._beside(lambda: self._settle(target))
         if self._failures:
             raise self._failures[0]
         return Reply(self._whole(target), self._usage, self._request_id)
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        """Long texts are looked at beside the loop, which others wait for."""
+        heavy = sum(map(len, self._texts)) * len(self._languages) > _HEAVY
+        return await asyncio.to_thread(work) if heavy else work()
 
     def _missing(self) -> list[Place]:
         return [

@@ -167,9 +167,19 @@ def _lines(text: str) -> int:
 
 def _weight(text: str) -> float:
     """How much a text says, by its letters and digits."""
-    if text.isascii():
-        return sum(one.isalnum() for one in text)
-    return sum(_DENSE.get(_script(one), 1.0) for one in text if one.isalnum())
+    return sum(
+        count * (1.0 if one.isascii() else _DENSE.get(_script(one), 1.0))
+        for one, count in Counter(text).items()
+        if one.isalnum()
+    )
+
+
+def _scripts(words: Sequence[str]) -> Counter[str]:
+    """How many letters of each script."""
+    found = Counter[str]()
+    for letter, count in Counter("".join(words)).items():
+        found[_script(letter)] += count
+    return found
 
 
 @lru_cache(8192)
@@ -186,12 +196,12 @@ def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) 
     known = set(given.words)
     new = [word for word in made.words if word not in known]
     wrong = f"it is not in {name_of(target)}"
-    counts = Counter(_script(letter) for word in made.words for letter in word)
+    counts = _scripts(made.words)
     expected, total = scripts_of(target), counts.total()
     inside = sum(counts[script] for script in expected)
     if inside == 0 and total > 1 and not _could_be_names(given, made):
         return wrong
-    fresh = Counter(_script(letter) for word in new for letter in word)
+    fresh = _scripts(new)
     if fresh.total() >= 10 and 2 * sum(fresh[script] for script in expected) < fresh.total():
         return wrong
     language = base(target)

@@ -207,7 +207,7 @@ def test_000_names(read):
     assert (openai.model_for("transcribe"), openai.model_for("speak")) == ("whisper-1", "tts-1")
     assert openai.voice == "alloy"
     later = [
-        *("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION", "AZURE_TRANSLATION_KEY", "AZURE_TRANSLATION_REGION"),
+        *("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
         "BEAUTIFY_PROVIDER",
     ]
     offered = {one.value for row in Registry().rows.values() for one in row.capabilities}

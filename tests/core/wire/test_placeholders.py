@@ -10,9 +10,10 @@ from tests.core.fakes import examples
 BITS = [
     "{name}", "{{ user.name }}", "${x}", "%(n)d", "%s", "%1$s", "%.2f", "{0}", "{n, number, percent}", "`rm -rf`",
     "https://a.example/b?c=d#e", "www.example.com", "me@example.com", ":smile:", "<b>", "</b>", "<0>", "</0>", "<br/>",
-    "<%= x %>", "```\ncode\n```", "<x1/>", "< X 2 / >", "{", "}", "<", ">", "&amp;", "&eacute;", "&", "%", "#", "'", '"',
+    "<%= x %>", "```\ncode\n```", "<x1/>", "< X 2 / >", "{", "}", "<", ">", "&amp;", "&eacute;", "&", "%", "#", "'",
     "{n, plural, one {# box} other {# boxes}}", "{g, select, male {he} other {they}}", "<!-- c -->", "<script>",
-    "</script>", '<span class="notranslate">', "</span>", '<a href="x" title="a > b">', "word", " ", "\n", "é", "你好", ".",
+    "</script>", '<span class="notranslate">', "</span>", '<a href="x" title="a > b">', "word", " ", "\n", "é", "你好",
+    ".", '"',
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(BITS) | st.text(max_size=5), max_size=12).map("".join)
 

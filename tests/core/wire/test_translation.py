@@ -177,8 +177,9 @@ class TestAzure:
     @pytest.mark.parametrize(
         ("number", "error"),
         [
-            (400036, ParameterRefused), (400035, ParameterRefused), (400079, ParameterRefused), (400077, TooManyInputs),
-            (400050, TooManyInputs), (400074, RequestRefused), (401000, CredentialRefused), (403001, QuotaExhausted),
+            (400036, ParameterRefused), (400035, ParameterRefused), (400079, ParameterRefused),
+            (400077, TooManyInputs), (400050, TooManyInputs), (400074, RequestRefused),
+            (401000, CredentialRefused), (403001, QuotaExhausted),
             (403000, CredentialRefused), (408001, Overloaded), (429002, RateLimited), (500000, ServerFault),
             (503000, Overloaded),
         ],
