@@ -100,6 +100,8 @@ FOR_host := --python $(BIN)/python
 FN_Chat := chat
 FN_Embed := embed
 FN_Translate := translate
+FN_Transcribe := transcribe
+FN_Speak := speak
 FN_Catalog := catalog
 
 clean:  ## remove the virtual environment and caches; state in .patchbay stays

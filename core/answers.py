@@ -135,7 +135,7 @@ class LiveAnswer:
         target = self._won.candidate.target
         self.receipt.warnings += lost(self._won.value.losses, target, strict=False)
         usage = source.usage
-        if usage.source == "unknown":
+        if usage.source == "unknown" and not usage.characters:
             usage = Usage(
                 "estimated", input=self.receipt.request.facts.input_tokens, output=source.outputs, run_ms=usage.run_ms,
                 extras=usage.extras,

@@ -28,6 +28,7 @@ from core.execution.retry import Retry
 from core.execution.walk import Walk
 from core.gateway import Gateway
 from core.health.stats import Stats
+from core.net.sessions import Sessions
 from core.net.transport import Transport
 from core.providers.registry import Registry
 from core.routing.planner import POLICY, Planner
@@ -139,7 +140,9 @@ class Service:
     async def _open(self) -> _Lasting:
         config, clock, chance = self.settings, self.clock, seeded()
         store, reach = await open_store(config, clock), Reach(clock)
-        transport = await Transport(connect_timeout=config.connect_timeout, proxy=config.proxy).open()
+        sessions = Sessions(config.speech_sessions, config.speech_overflow)
+        transport = Transport(connect_timeout=config.connect_timeout, proxy=config.proxy, sessions=sessions)
+        await transport.open()
         return _Lasting(
             transport=transport,
             store=store,
@@ -187,6 +190,7 @@ class Service:
         if config.log_level != before.log_level:
             lines.set_level(config.log_level)
         lasting.transport.connect_timeout = config.connect_timeout
+        lasting.transport.sessions.adjust(config.speech_sessions, config.speech_overflow)
         self.registry = self.registry.renewed(config.accounts, lasting.transport)
         self.settings = config
         if changes.version:

@@ -31,6 +31,7 @@ class Configuration:
         self._at_start = self._read()
         self._unfit: list[Misconfigured] = []
         self.catalog = self._catalog(self._at_start[0])
+        self._check_voices(self._at_start[0])
 
     def load(self, run_time: Mapping[str, str]) -> Settings:
         """Settings with these changes; the first thing that is wrong is raised."""
@@ -62,9 +63,19 @@ class Configuration:
             self._unfit.append(_in_file(error, config))
             return models
 
+    def _check_voices(self, config: Settings) -> None:
+        if not config.voices:
+            return
+        from core.config import voices  # noqa: PLC0415 - only who has voices of his own need load them
+
+        try:
+            voices.check(config.voices, self._registry.rows)
+        except Misconfigured as error:
+            self._unfit.append(_in_file(error, config))
+
 
 def _in_file(error: Misconfigured, config: Settings) -> Misconfigured:
-    """With the file that names the model."""
+    """With the file that names it."""
     labels = [origin.layer for name, origin in config.origins.items() if f"{error.param}.".startswith(f"{name}.")]
     return Misconfigured(f"{labels[0]}: {error.message}", param=error.param) if labels else error
 

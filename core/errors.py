@@ -47,10 +47,12 @@ PatchbayError
     ├── ParameterRefused                  this provider does not take a parameter
     ├── RequestRefused                    400, 422: the request itself is wrong
     ├── Overloaded                        503, 529
-    │   └── BrokenOff                     the provider ran short in the middle of an answer
+    │   ├── BrokenOff                     the provider ran short in the middle of an answer
+    │   └── SessionsFull                  as many live sessions run here as may
     ├── AdapterBroken                     an adapter of ours, or of a plug-in, raised something
     ├── OwnCodeFailed                     a provider of the program's own raised something
     ├── ProgramUnusable                   the vendor's own program is not there, or not set up
+    ├── LibraryUnusable                   the vendor's own library cannot be loaded where this runs
     ├── Circle                            508: its address leads back to a gateway it came from
     └── ServerFault                       other 5xx, 408
 
@@ -406,12 +408,23 @@ class BrokenOff(Overloaded):
     advice = "The answer is incomplete: the provider ran short. Ask again, or let another provider answer."
 
 
+class SessionsFull(Overloaded):
+    fault = "gateway"
+    advice = "Raise PATCHBAY_SPEECH_SESSIONS, or set PATCHBAY_SPEECH_OVERFLOW=wait, or let another provider answer."
+
+
 class ProgramUnusable(TargetError):
     fault = "account"
     again = False
     advice = (
         "Install the provider's own program where this gateway runs and log in with it, or set a key in its place."
     )
+
+
+class LibraryUnusable(TargetError):
+    fault = "gateway"
+    again = False
+    advice = "Install what it needs where this gateway runs, as README.md says, or let another provider answer."
 
 
 class Circle(TargetError):

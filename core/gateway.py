@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # whoever only chats need not load them
     from core.verbs.beautify import Beautified, Beautify
     from core.verbs.embed import Embed
     from core.verbs.rerank import Rerank
-    from core.verbs.speak import Speak
+    from core.verbs.speak import LiveSpeech, Speak, Spoken
     from core.verbs.transcribe import Transcribe
     from core.verbs.translate import Translate
     from core.wire.embeddings import Embeddings
@@ -66,8 +66,11 @@ class Gateway:
     async def transcribe_stream(self, caller: Caller, request: Request) -> LiveAnswer:
         return await self._transcribe.stream(caller, request)
 
-    async def speak(self, caller: Caller, request: Request) -> LiveAnswer:
+    async def speak(self, caller: Caller, request: Request) -> "LiveSpeech":
         return await self._speak.stream(caller, request)
+
+    async def speak_whole(self, caller: Caller, request: Request) -> Answer["Spoken"]:
+        return await self._speak.answer(caller, request)
 
     async def translate(self, caller: Caller, request: Request) -> Answer["Translation"]:
         return await self._translate.answer(caller, request)

@@ -114,7 +114,7 @@ class Steps:
 
         receipt = self._receipt(caller, request, cache)
         plan = receipt.plan = self.planner.plan(request, receipt.at)
-        receipt.warnings += plan.warnings
+        receipt.warnings += [*request.warnings, *plan.warnings]
         try:
             if not plan.candidates:
                 raise NoTarget(plan.excluded)  # noqa: TRY301 - settled like every other failure

@@ -77,6 +77,7 @@ def item(receipt: Receipt) -> Item:
             "input_tokens": facts.input_tokens,
             "max_output": facts.max_output,
             **({"inputs": facts.inputs} if facts.inputs else {}),
+            **({"characters": facts.characters} if facts.characters else {}),
         },
         **(_chosen(plan) if plan else {}),
         "attempts": attempts,
@@ -84,6 +85,7 @@ def item(receipt: Receipt) -> Item:
         **target(receipt.target),
         "usage": attempts[0].get("usage") if alone else usage(receipt.usage),
         "cost_nano": receipt.cost.nano,
+        **({"voice": receipt.voice} if receipt.voice else {}),
         "cache": receipt.cache,
         **({"cached": cached(receipt.again)} if receipt.again else {}),
         "simulated": receipt.simulated,
@@ -114,7 +116,12 @@ def target(one: Target | None) -> dict[str, str | None]:
 
 
 def candidate(one: Candidate) -> dict[str, Any]:
-    return {**target(one.target), "reasons": one.reasons, **({"means": one.means} if one.means else {})}
+    return {
+        **target(one.target),
+        "reasons": one.reasons,
+        **({"means": one.means} if one.means else {}),
+        **({"voice": one.voice} if one.voice else {}),
+    }
 
 
 def exclusion(one: Exclusion) -> dict[str, Any]:

@@ -25,6 +25,14 @@ def cost_of(usage: Usage, model: Model | None, at: float) -> Cost:
     return UNKNOWN_COST if pico is None else Cost(-(-pico // _PER_NANO))  # rounded up: never less than is owed
 
 
+def billed_ms(audio_ms: int, model: Model | None, at: float) -> int:
+    """What is paid for of the audio of one request: at least the least that is sold, and whole steps."""
+    price = None if model is None else model.price(at)
+    if price is None or price.per_hour is None:
+        return audio_ms
+    return -(-max(audio_ms, price.minimum_ms) // price.step_ms) * price.step_ms
+
+
 def estimate(
     model: Model | None,
     at: float,
@@ -79,8 +87,8 @@ def _pico(usage: Usage, price: Price) -> int | None:
 
 def _tokens(usage: Usage, price: Price) -> int | None:
     rates = _applying(price, usage.input_total)
-    if rates is None:
-        return None
+    if rates is None or (not usage.total and (usage.audio_ms or usage.characters or usage.run_ms)):
+        return None  # sold by tokens, which nobody has counted
     write = rates.input if rates.cache_write is None else rates.cache_write
     total = usage.input * rates.input + usage.cache_write * write
     for count, rate in (

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from core.audio.measuring import too_long
 from core.audio.opening import Source, opened, undecodable
+from core.audio.resampling import Resampler
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioResampler
+    from av import AudioFrame
 
 HEARD_AT = 16_000  # samples a second: what recognisers listen at
 WIDTH = 2  # bytes of a sample
@@ -68,15 +69,13 @@ class Mono:
         self.rate = rate
         self._size = None if at_once else rate
         self._form: tuple[str, str, int] | None = None
-        self._resampler: AudioResampler | None = None
+        self._resampler: Resampler | None = None
 
     def add(self, frame: "AudioFrame") -> Iterator[bytes]:
-        import av  # noqa: PLC0415 - as above
-
         form = frame.format.name, frame.layout.name, frame.sample_rate
         if form != self._form or self._resampler is None:
             yield from self.end()
-            self._form, self._resampler = form, av.AudioResampler("s16", "mono", self.rate, self._size)
+            self._form, self._resampler = form, Resampler("s16", "mono", self.rate, self._size)
         frame.pts = None
         yield from _pcm(self._resampler.resample(frame))
 

@@ -7,6 +7,7 @@ from struct import pack
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from core.audio.decoding import WIDTH
+from core.audio.resampling import Resampler
 from core.types.audio import Sound
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Encoder:
         if form.bits:
             self._stream.bit_rate = form.bits * sound.channels
         self._container.start_encoding()
-        self._resampler = av.AudioResampler(
-            self._stream.format, layout, self._sound.rate, self._stream.frame_size or None
+        self._resampler = Resampler(
+            self._stream.format.name, layout, self._sound.rate, self._stream.frame_size or None
         )
 
     def add(self, pcm: bytes) -> bytes:

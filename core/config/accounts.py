@@ -134,6 +134,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "command": ("command",),
     **{name: (name,) for name in MODELS},
 }
+_SERVICES = ("speech", "translation")
 _SUFFIXES = {**dict.fromkeys(MODELS, ""), "key": "API_KEY"}
 
 
@@ -189,6 +190,16 @@ def _address(row: Declared, account: str, taken: frozenset[str]) -> Kind:
     return Kind(URL.expects, parse)
 
 
+def _apart(base: Account, own: Mapping[str, Any], service: str) -> Account:
+    """What an account takes of its provider's service: a key only for the same place, a place as a whole."""
+    key, region, url = (f"{service}_{part}" for part in ("key", "region", "url"))
+    moved = [name for name in (region, url) if name in own and own[name] != getattr(base, name)]
+    dropped: dict[str, Any] = {key: None} if moved or key in own else {}
+    if region in moved and url not in own:
+        dropped[url] = None  # it would go before the region
+    return replace(base, **dropped)
+
+
 class Accounts:
     """Reads the accounts of each row from the layers."""
 
@@ -226,6 +237,8 @@ class Accounts:
         of_its_own = own.keys() & {"key", "token", "command"}
         if of_its_own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
+        for service in _SERVICES:
+            base = _apart(base, own, service)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
         made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
         if made.command and (made.key or made.token):

@@ -31,6 +31,11 @@ _MODELS = """\
 #   local/my-model: {context: 32768, tier: fast, usd_per_mtok: {input: 0, output: 0}}
 models:
 """
+_VOICES = """\
+# Voices of your own: what they are like, and who says it at each provider.
+#   narrator: {language: en-GB, gender: male, style: calm, ids: {PROVIDER: name-there}}
+voices:
+"""
 _LATER = "Settings that are kept for later versions"
 
 
@@ -53,10 +58,11 @@ def yaml_example(declared: Iterable[Declared]) -> str:
         parts.append("\n".join([f"{group}:", *lines]) + "\n")
     rows = list(declared)
     accounts = _ACCOUNTS.replace("PROVIDER", rows[0].provider)
+    voices = _VOICES.replace("PROVIDER", rows[0].provider)
     docs = "".join(f"  # {KEYS[field][0]}: {doc}\n" for field, doc in FIELD_DOCS.items())
     docs += "  # models: {<capability>: <model>}, for the other capabilities\n"
     providers = "".join(f"  # {row.title}\n  {row.provider}:\n" + _provider_yaml(row) for row in rows)
-    return "\n".join([*parts, f"{accounts}providers:\n{docs}{providers}", _MODELS])
+    return "\n".join([*parts, f"{accounts}providers:\n{docs}{providers}", _MODELS, voices])
 
 
 def shown(value: Any) -> str:

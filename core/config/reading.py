@@ -18,7 +18,8 @@ _OTHERS = ("PATCHBAY_SIMULATOR_",)
 _PREFIX = "PATCHBAY_"
 _NEAR = 0.85  # how alike a name in .env must be to one of ours to be taken for a slip
 _LIKELY = 0.75  # and a key in a file, which nobody else reads
-_APART = frozenset({"providers", "models"})
+_APART = frozenset({"providers", "models", "voices"})
+_VOCABULARY, _EVERYBODY = "vocabulary", "all"
 _NO_EFFECT = {
     "cache.redis_url": "there is no Redis here: instances share their cache in the table of PATCHBAY_TABLE",
     "service.name": "it is called Patchbay",
@@ -42,6 +43,8 @@ class Reading:
         self.warnings: list[str] = list(sources.warnings)
         self.origins: dict[str, Origin] = {}
         self.models: dict[str, Any] = {}
+        self.vocabularies: dict[str, tuple[str, ...]] = {}
+        self.voices: dict[str, Any] = {}
         self._sources = sources
         self._rows = {row.name: row for row in rows}
         self._declared = {row.provider: row for row in declared}
@@ -131,7 +134,8 @@ class Reading:
         return self._layers.look((*row.env, *row.keys), row.kind)
 
     def _add_tree(self, tree: Tree, spreader: Spreader) -> None:
-        values = flat({key: value for key, value in tree.data.items() if key not in _APART})
+        data = {**tree.data, **self._without_organisations(tree)}
+        values = flat({key: value for key, value in data.items() if key not in _APART})
         self._check_keys(tree.label, values)
         spread = spreader.spread(tree.label, tree.data.get("providers")) if self._declared else None
         if spread is not None:
@@ -139,26 +143,44 @@ class Reading:
         self._layers.add(
             Layer(tree.label, {**values, **(spread.values if spread else {})}, spread.spelled if spread else {})
         )
-        self._add_models(tree.label, tree.data.get("models"))
+        self._add_own(tree.label, "models", tree.data.get("models"), self.models)
+        self._add_own(tree.label, "voices", tree.data.get("voices"), self.voices)
 
-    def _add_models(self, label: str, models: Any) -> None:
-        """A user's own models; of two files the higher one wins field by field."""
-        if not isinstance(models, Mapping | None):
-            self._refuse(label, "models", f"expected a mapping of provider/model, got {files.shape(models)}")
+    def _add_own(self, label: str, what: str, own: Any, into: dict[str, Any]) -> None:
+        """A user's own models or voices; of two files the higher one wins field by field."""
+        if not isinstance(own, Mapping | None):
+            keys = "provider/model" if what == "models" else "names"
+            self._refuse(label, what, f"expected a mapping of {keys}, got {files.shape(own)}")
             return
-        for key, given in (models or {}).items():
-            name, where = str(key), f"models.{key}"
+        for key, given in (own or {}).items():
+            name, where = str(key), f"{what}.{key}"
             try:
                 lower = self._expanded(label, where, given)
             except Misconfigured as error:
                 self.problems.append(error)
                 continue
-            higher = self.models.get(name)
+            higher = into.get(name)
             if isinstance(higher, Mapping) and isinstance(lower, Mapping):
-                self.models[name] = {**lower, **higher}
+                into[name] = {**lower, **higher}
             else:
-                self.models[name] = lower if higher is None else higher
+                into[name] = lower if higher is None else higher
             self.origins.setdefault(where, Origin(label, where, in_file=True))
+
+    def _without_organisations(self, tree: Tree) -> dict[str, Any]:
+        """What of `vocabulary` is everybody's; the rest are lists of organisations, where a higher file wins."""
+        given = tree.data.get(_VOCABULARY)
+        if not isinstance(given, Mapping):
+            return {}
+        for name, phrases in given.items():
+            where = f"{_VOCABULARY}.{name}"
+            if name == _EVERYBODY or str(name) in self.vocabularies:
+                continue
+            if not isinstance(phrases, list) or not all(isinstance(one, str) for one in phrases):
+                self._refuse(tree.label, where, f"expected a list of phrases, got {files.shape(phrases)}")
+                continue
+            self.vocabularies[str(name)] = tuple(self._expanded(tree.label, where, phrases))
+            self.origins.setdefault(where, Origin(tree.label, where, in_file=True))
+        return {_VOCABULARY: {_EVERYBODY: given[_EVERYBODY]} if _EVERYBODY in given else None}
 
     def _expanded(self, label: str, where: str, value: Any) -> Any:
         if isinstance(value, str):

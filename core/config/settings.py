@@ -201,18 +201,46 @@ class Settings:
         "PATCHBAY_MAX_ANSWER_BYTES", kinds.BYTES, 32 * 2**20, "Largest answer or stream event",
         "limits.max_answer_bytes",
     )  # fmt: skip
+    max_audio_bytes: int = _setting(
+        "PATCHBAY_MAX_AUDIO_BYTES", kinds.BYTES, 100 * 2**20,
+        "Largest audio of a request, from a form or an address", "limits.max_audio_bytes",
+    )  # fmt: skip
+    max_audio_seconds: float = _setting(
+        "PATCHBAY_MAX_AUDIO_SECONDS", SECONDS, 14_400.0, "Longest audio of a request", "limits.max_audio_seconds"
+    )
+    vocabulary: tuple[str, ...] = _setting(
+        "PATCHBAY_VOCABULARY",
+        LIST,
+        (),
+        "Names and terms that transcription expects; in a file also by organisation: vocabulary.<organisation>",
+        "vocabulary.all vocabulary",
+        only="transcribe",
+    )
     fetch_bytes: int = _setting(
         "PATCHBAY_FETCH_BYTES", kinds.BYTES, 20 * 2**20,
-        "Most bytes fetched for a request from addresses in it", "limits.fetch_bytes",
+        "Most bytes fetched for a chat from addresses in it", "limits.fetch_bytes",
     )  # fmt: skip
     fetch_private: tuple[str, ...] = _setting(
         "PATCHBAY_FETCH_PRIVATE", kinds.PLACES, (),
         "Hosts and networks that such addresses may lead to though they are not public", "service.fetch_private",
         live=False,
     )  # fmt: skip
+    audio_buckets: tuple[str, ...] = _setting(
+        "PATCHBAY_AUDIO_BUCKETS", LIST, (), "S3 buckets that requests may name audio in (s3://bucket/key)",
+        "service.audio_buckets", live=False,
+    )  # fmt: skip
     proxy: bool = _setting(
         "PATCHBAY_USE_PROXY", FLAG, False, "Whether HTTPS_PROXY and its kin apply to provider calls",
         "service.use_proxy", live=False,
+    )  # fmt: skip
+    speech_sessions: int = _setting(
+        "PATCHBAY_SPEECH_SESSIONS", whole(1, 10_000), 100,
+        "Live sessions of speech at once, each of which has three threads of its own", "limits.speech_sessions",
+    )  # fmt: skip
+    speech_overflow: str = _setting(
+        "PATCHBAY_SPEECH_OVERFLOW", choice("wait", "refuse"), "wait",
+        "What becomes of the next one: it waits, or is refused and another provider is asked",
+        "limits.speech_overflow",
     )  # fmt: skip
     cache: bool = _setting(
         "PATCHBAY_CACHE", FLAG, True, "Whether answers are kept for who asks the same again", "cache.enabled"
@@ -251,6 +279,8 @@ class Settings:
     )
     accounts: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)  # a user's own, over the catalogue
+    voices: Mapping[str, Any] = field(default_factory=dict)  # the same of voices
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by organisation
     warnings: tuple[str, ...] = field(default=(), compare=False)
     # Of what is set: field, or provider:account.field.
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
@@ -291,7 +321,7 @@ class Settings:
             for name, ones in self.accounts.items()
         }
         said = {row.name: getattr(self, row.name) for row in SETTINGS if row.decides}
-        return {**said, "accounts": accounts, "models": self.models}
+        return {**said, "accounts": accounts, "models": self.models, "voices": self.voices}
 
     @property
     def configured(self) -> bool:
@@ -346,7 +376,11 @@ def examine(
     reading.look_for_slips()
     warnings = tuple(dict.fromkeys(reading.warnings))
     problems = list({problem.message: problem for problem in reading.problems}.values())
-    made = Settings(**values, accounts=accounts, models=reading.models, warnings=warnings, origins=reading.origins)
+    made = Settings(
+        **values, accounts=accounts, models=reading.models, voices=reading.voices,
+        vocabularies=reading.vocabularies, warnings=warnings,
+        origins=reading.origins,
+    )  # fmt: skip
     return made, problems
 
 

@@ -15,7 +15,7 @@ from core.http import options
 from core.http.headers import receipt_headers
 from core.http.replies import CallerLeft, read_json, send_json, send_pieces, send_problem
 from core.http.service import gateway_of
-from core.http.surfaces import ChatSurface, Surface
+from core.http.surfaces import ChatSurface, StreamFace, Surface
 from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
@@ -138,30 +138,33 @@ class ChatEndpoint(Endpoint[Completion]):
         await self._stream(live, leaving, send)
 
     async def _stream(self, live: OpenStream, leaving: "Leaving", send: Send) -> None:
-        """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
-        headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
-        face = self._chat.stream(live.receipt, live.dialect)
-        error: PatchbayError | None = None
-        async with live:
-            try:
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
-                async for batch in live.frames():
-                    if raw := face.frames(batch):
-                        await send({"type": "http.response.body", "body": raw, "more_body": True})
-            except asyncio.CancelledError:
-                if leaving.left:
-                    raise
-                error = _stopped()
-            except TargetError as failed:
-                error = failed  # what it sent could not be read when it was to be translated
-                await live.broken(failed)
-            except Exception:
-                log.exception("a stream failed inside the gateway")
-                error = _broken()
-            leaving.over()
-            error = error or live.error
-            last = face.error(error, live.receipt) if error else face.end(live.receipt)
-            await send({"type": "http.response.body", "body": last})
+        await forward(live, self._chat.stream(live.receipt, live.dialect), leaving, send)
+
+
+async def forward(live: OpenStream, face: StreamFace, leaving: "Leaving", send: Send) -> None:
+    """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
+    headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
+    error: PatchbayError | None = None
+    async with live:
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for batch in live.frames():
+                if raw := face.frames(batch):
+                    await send({"type": "http.response.body", "body": raw, "more_body": True})
+        except asyncio.CancelledError:
+            if leaving.left:
+                raise
+            error = _stopped()
+        except TargetError as failed:
+            error = failed  # what it sent could not be read when it was to be translated
+            await live.broken(failed)
+        except Exception:
+            log.exception("a stream failed inside the gateway")
+            error = _broken()
+        leaving.over()
+        error = error or live.error
+        last = face.error(error, live.receipt) if error else face.end(live.receipt)
+        await send({"type": "http.response.body", "body": last})
 
 
 class Leaving:

@@ -15,6 +15,7 @@ from core.errors import Forbidden, PatchbayError, Unauthenticated, WrongMediaTyp
 from core.http.headers import receipt_headers
 from core.http.problems import Problem, problem
 from core.http.replies import send_problem
+from core.http.uploads import FORM, is_form
 from core.types.caller import ALL_SCOPES, LOCAL, Caller
 
 PUBLIC = frozenset({"/health", "/api/v1/providers/health"})
@@ -96,7 +97,11 @@ class Guard:
                 raise Forbidden("Two Host headers: which one is meant?", code="foreign_host")
             _same_house(headers)
         if scope["method"] in {"POST", "PUT", "PATCH"}:
-            _json_only(headers)
+            forms = getattr(self._busy.get(scope["path"]), "takes_forms", False)
+            if forms and is_form(headers):
+                _no_strangers_form(headers)
+            else:
+                _json_only(headers, or_form=forms)
         if scope["path"] not in PUBLIC:
             scope["patchbay.caller"] = self._caller(headers, (scope["client"] or ("127.0.0.1",))[0])
 
@@ -147,11 +152,17 @@ def _is_ours(origin: str) -> bool:
     return found is not None and is_loopback(host_of(found[1]))
 
 
-def _json_only(headers: Mapping[bytes, bytes]) -> None:
+def _no_strangers_form(headers: Mapping[bytes, bytes]) -> None:
+    """A browser sends a form to any site without asking first, and says where it comes from."""
+    if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+        raise Forbidden("Pages of other sites may not send forms to this gateway.", code="foreign_origin")
+
+
+def _json_only(headers: Mapping[bytes, bytes], *, or_form: bool) -> None:
     kind = headers.get(b"content-type", b"")
     if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         shown = kind.decode("latin-1") or "none"
-        raise WrongMediaType(
-            f"The body must be JSON: send content-type: application/json, not {shown}.",
-            code="wrong_content_type",
-        )
+        wanted = "The body must be JSON: send content-type: application/json"
+        if or_form:
+            wanted = f"The body must be a form with a file ({FORM}), or JSON (application/json): send one of them"
+        raise WrongMediaType(f"{wanted}, not {shown}.", code="wrong_content_type")

@@ -29,9 +29,11 @@ def receipt_headers(receipt: Receipt | None, *, simulated: bool) -> Headers:
     again = receipt.again
     repeats = [(b"x-patchbay-cached-decision", again.decision.encode())] if again else []
     warnings = [(b"x-patchbay-warnings", _printable("; ".join(receipt.told)))] if receipt.warnings else []
+    spoken = [(b"x-patchbay-voice", _printable(receipt.voice))] if receipt.voice else []
     return [
         *warnings,
         *repeats,
+        *spoken,
         (b"x-patchbay-provider", target.provider.encode() if target else b""),
         (b"x-patchbay-model", _printable(target.model) if target else b""),
         (b"x-patchbay-attempts", b"%d" % attempts),

@@ -164,6 +164,43 @@ def translate_operation() -> dict[str, Any]:
     return _operation("Texts in other languages", Capability.TRANSLATE, _body(params), answer, {})
 
 
+def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
+    from core.http.sources import KINDS  # noqa: PLC0415 - not for chat
+    from core.wire.transcripts import FORMATS, GRANULARITIES  # noqa: PLC0415 - see above
+
+    params = {name: _types(kinds) for name, kinds in KINDS.items() if name not in _OPTIONS}
+    params["response_format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
+    params["timestamp_granularities"]["items"] = {"enum": list(GRANULARITIES)}
+    params["audio_base64"]["description"] = "The audio, where it is sent in JSON; or one of the next three."
+    params["audio_s3"]["description"] = "s3://bucket/key, in a bucket that PATCHBAY_AUDIO_BUCKETS names."
+    params["vocabulary"]["description"] = "Names and terms to expect; keywords and phrase_list are other names of it."
+    answer = "The transcript with its receipt" if native else "The transcript in the format that was asked for"
+    body = _body(params)
+    table = body["content"]["application/json"]["schema"]
+    file = {"file": {"type": "string", "format": "binary"}}
+    form = {**table, "required": ["file"], "properties": {**file, **table["properties"]}}
+    body["content"]["multipart/form-data"] = {"schema": form}
+    others: dict[str, Any] = {"text/plain": {}, "application/x-subrip": {}, "text/vtt": {}, "text/event-stream": {}}
+    capability = Capability.DIARIZE if "by whom" in summary else Capability.TRANSCRIBE
+    return _operation(summary, capability, body, answer, others)
+
+
+def speech_operation(summary: str) -> dict[str, Any]:
+    from core.wire.speech import GENDERS, KINDS, SPEECH_PARAMS  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in SPEECH_PARAMS.items()}
+    params["response_format"] |= {"enum": list(KINDS), "default": "mp3"}
+    params["stream_format"] |= {"enum": ["audio", "sse"], "default": "audio"}
+    params["gender"] |= {"enum": list(GENDERS)}
+    params["speed"] |= {"minimum": 0.25, "maximum": 4, "default": 1}
+    params["sample_rate"] |= {"minimum": 8000, "maximum": 48000, "default": 24000}
+    params["boundaries"]["description"] = "When each word is said, in JSON and in events."
+    params["ssml"]["description"] = "Whether the input is SSML; without it, whether it begins as such."
+    answer = "The speech; as JSON for Accept: application/json, in events for stream_format sse"
+    further: dict[str, Any] = {"audio/*": {"schema": {"type": "string", "format": "binary"}}, "text/event-stream": {}}
+    return _operation(summary, Capability.SPEAK, _body(params, "input"), answer, further)
+
+
 def _operation(
     summary: str, capability: Capability, body: dict[str, Any], answer: str, further: dict[str, Any]
 ) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from core.providers.contract import HOP
 from core.types.request import Options
 from core.wire.chat import check_type
 
-_FIELDS: dict[str, tuple[type, ...]] = {
+FIELDS: dict[str, tuple[type, ...]] = {
     "provider": (str,), "fallback": (bool,), "models": (list,), "strategy": (str,), "cache": (str, bool),
     "max_cost": (int, float), "tier": (str,), "strict": (bool,), "compatibility": (str,),
 }  # fmt: skip
-_NAMES = frozenset(_FIELDS)
+_NAMES = frozenset(FIELDS)
 _CACHE = ("off", "read", "write", "on")
 _COMPATIBILITY = ("strict", "warn", "permissive")
 _TIERS = ("fast", "standard", "advanced", "local")
@@ -32,10 +32,10 @@ def take(body: dict[str, Any]) -> Options:
         _check_length("model", model)
     if body.keys().isdisjoint(_NAMES):
         return Options(model=model)
-    given = {name: body.pop(name) for name in _FIELDS if name in body}
+    given = {name: body.pop(name) for name in FIELDS if name in body}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
-        check_type(name, value, _FIELDS[name])
+        check_type(name, value, FIELDS[name])
         if isinstance(value, str):
             _check_length(name, value)
     if "models" in given:

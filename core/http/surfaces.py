@@ -154,6 +154,7 @@ def summary(receipt: Receipt) -> Body:
         "usage": ledger.usage(receipt.usage),
         "duration_ms": round(receipt.ms, 1),
         "cost": {"usd": receipt.cost.usd, "nano_usd": receipt.cost.nano},
+        **({"voice": receipt.voice} if receipt.voice else {}),
         "cache": receipt.cache,
         **({"cached": ledger.cached(receipt.again)} if receipt.again else {}),
         "simulated": receipt.simulated,

@@ -1,6 +1,6 @@
 """What the catalogue routes show: plain data, never a secret."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import __version__
 from core.accounting import ledger, pricing
@@ -9,10 +9,14 @@ from core.capabilities import Capability
 from core.config import prices
 from core.config.catalog import Model, Query
 from core.config.run_time import InForce
+from core.errors import BadRequest
 from core.gateway import Gateway
 from core.providers.table import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
+
+if TYPE_CHECKING:  # few look at them
+    from core.config.voices import Voice
 
 _HIDDEN = {"pk", "sk", "exp"}
 
@@ -205,6 +209,43 @@ def plan(gateway: Gateway, one: Plan, facts: Facts) -> dict[str, Any]:
         ],
         "warnings": one.warnings,
         "simulated": gateway.simulated,
+    }
+
+
+def voices(gateway: Gateway, language: str | None, gender: str | None, provider: str | None) -> dict[str, Any]:
+    """Who can say it: ours first, which several providers have, then each provider's own."""
+    from core.config import voices as registry  # noqa: PLC0415 - few look at them
+
+    if provider is not None:
+        place = gateway.registry.canonical(provider)
+        if place is None:
+            raise BadRequest(gateway.registry.unknown(provider), param="provider", code="unknown_provider")
+        provider = place
+    if gender is not None and gender not in registry.GENDERS:
+        words = f"gender must be one of {', '.join(registry.GENDERS)}"
+        raise BadRequest(words, param="gender", code="invalid_value")
+    known = registry.load(gateway.settings.voices)
+    found = [
+        one
+        for one in known.listed()
+        if (not language or one.fluency(language))
+        and gender in {None, one.gender}
+        and (provider is None or provider == one.provider or provider in one.ids)
+    ]
+    return {"as_of": known.as_of, "voices": [_voice(one) for one in found]}
+
+
+def _voice(one: "Voice") -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "provider": one.provider or None,
+        "language": one.language,
+        "gender": one.gender,
+        "style": list(one.style),
+        "age": one.age,
+        "languages": one.languages,
+        "models": one.models or None,
+        "ids": {provider: list(ids) for provider, ids in one.ids.items()},
     }
 
 

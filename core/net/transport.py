@@ -20,6 +20,7 @@ from core.errors import (
     TargetError,
     Unreachable,
 )
+from core.net.sessions import Sessions
 
 # Everything the client raises; the last is what its pure-Python parser says of a broken body.
 _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
@@ -39,7 +40,8 @@ def address(text: str) -> URL:
 class Transport:
     """Keep-alive connections to any number of hosts. Bound to the loop it is opened on."""
 
-    def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False) -> None:
+    def __init__(self, *, connect_timeout: float = 5.0, proxy: bool = False, sessions: Sessions | None = None) -> None:
+        self.sessions = sessions or Sessions()  # of libraries that connect by themselves
         self._timeout = aiohttp.ClientTimeout()
         self.connect_timeout = connect_timeout
         self._proxy = proxy
@@ -70,14 +72,18 @@ class Transport:
         return self
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self.sessions.close()
+        await self._disconnect()
 
     async def renew(self) -> None:
         """Forget every connection: after a pause the other end may be gone without a word."""
-        await self.close()
+        await self._disconnect()
         await self.open()
+
+    async def _disconnect(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def send(
         self,

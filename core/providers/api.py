@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +13,7 @@ from core.net.transport import Incoming, Transport, address
 from core.providers.contract import HOP, Call, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
+from core.types.pieces import Pieces
 from core.wire import openai
 from core.wire.faults import cut
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # whoever speaks the canonical dialect need not load it
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_LIST_BYTES = 4 * 2**20
 _LONGEST_HEADER = 200
+_PIECE = 2**18
 
 ReadError = Callable[..., TargetError]  # as core.wire.openai.read_error
 
@@ -69,7 +71,11 @@ class Api:
         return await self.send(url, raw, call, headers)
 
     async def send(
-        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
+        self,
+        url: URL,
+        body: bytes | AsyncIterable[bytes],
+        call: Call,
+        headers: Mapping[str, str] | None = None,
     ) -> Incoming:
         """The same for a body of any kind, which the headers name."""
         sent = self._post_headers
@@ -90,7 +96,18 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[Any, Incoming]:
         """A whole answer in JSON, and the head it came with."""
-        answer = await self.post(url, body, call, headers)
+        return await self._whole(await self.post(url, body, call, headers), call)
+
+    async def post_file(self, url: URL, body: Pieces, kind: str, call: Call) -> tuple[Any, Incoming]:
+        """The same of a body with a file in it."""
+        return await self._whole(await self.send_file(url, body, kind, call), call)
+
+    async def send_file(self, url: URL, body: Pieces, kind: str, call: Call) -> Incoming:
+        """The head of an answer to a body that is sent in pieces."""
+        headers = {"content-type": kind, "content-length": str(body.length)}
+        return await self.send(url, _sent(body), call, headers)
+
+    async def _whole(self, answer: Incoming, call: Call) -> tuple[Any, Incoming]:
         try:
             return openai.read_json(await answer.read(call.max_bytes)), answer
         except TargetError as error:
@@ -147,6 +164,13 @@ class Api:
             request_id=self.said(answer.request_id),
             retry_after=answer.retry_after,
         )
+
+
+async def _sent(body: Pieces) -> AsyncIterator[bytes]:
+    for part in body.parts:
+        view = memoryview(part)
+        for start in range(0, len(view), _PIECE):
+            yield bytes(view[start : start + _PIECE])
 
 
 def root_of(row: Row, account: Account) -> str:

@@ -31,10 +31,7 @@ _MOST_PAGES = 20
 
 class Cohere:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
-        root = (account.base_url or row.base_url or "").rstrip("/")
-        for version in _VERSIONS:
-            root = root.partition(version)[0]
-        self._api = Api.of(row, replace(account, base_url=root), transport)
+        self._api = Api.of(row, replace(account, base_url=root_of(row, account)), transport)
         self._chat, self._embed, self._rerank = (self._api.url(f"/v2/{verb}") for verb in ("chat", "embed", "rerank"))
 
     async def chat(self, call: Call) -> Reply[Completion]:
@@ -90,3 +87,11 @@ class Cohere:
         except TargetError as error:
             self._api.tell(error, answer)
             raise
+
+
+def root_of(row: Row, account: Account) -> str:
+    """Its address without the version of the API that somebody copied along."""
+    root = (account.base_url or row.base_url or "").rstrip("/")
+    for version in _VERSIONS:
+        root = root.partition(version)[0]
+    return root

@@ -30,7 +30,7 @@ _HEAVY = 50_000  # numbers in an answer, which take milliseconds to read
 class Gemini:
     def __init__(self, row: Row, account: Account, transport: Transport) -> None:
         self._api = Api.of(row, account, transport, answers.read_error)
-        self._api.root = _rooted(self._api.root)
+        self._api.root = rooted(self._api.root)
 
     async def chat(self, call: Call) -> Reply[Completion]:
         body, losses = wire.request_to(call.body, call.target.model)
@@ -96,7 +96,7 @@ class Gemini:
         return self._api.url(f"/models/{quote(call.target.model.removeprefix('models/'), safe='')}:{verb}")
 
 
-def _rooted(root: str) -> str:
+def rooted(root: str) -> str:
     """With the version of the API that a user may have left out, or the address of its compatible endpoint."""
     for version in _VERSIONS:
         before, found, after = root.partition(version)

@@ -121,8 +121,14 @@ class Registry:
         own, given = (row.base_url or "").casefold(), (given or "").casefold()
         if not key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
-        has = {name for name in row.needs if getattr(account, name)} | ({"key"} if account.token else set())
-        return [_name(declared, account, name) for name in row.needs if name not in has]
+        has = {"key"} if account.token else set()
+        # A need may be met in one of several ways: by a region, or by an address.
+        lacking = [need.split("|") for need in row.needs if need not in has]
+        return [
+            " or ".join(_name(declared, account, name) for name in names)
+            for names in lacking
+            if not any(getattr(account, name) for name in names)
+        ]
 
     def is_ready(self, provider: str, account: Account, capability: Capability | None = None) -> bool:
         """Whether an account of a provider could answer at all, or what is asked of it."""

@@ -49,17 +49,9 @@ class Replicate:
 
     async def chat(self, call: Call) -> Reply[Completion]:
         given, warnings = self._input(call)
-        prediction = await self._created(call, {"input": given}, {"prefer": f"wait={_WAIT}"})
+        prediction = await self.created(call, {"input": given}, {"prefer": f"wait={_WAIT}"})
         ident = prediction["id"]
-        try:
-            pause = _FIRST_PAUSE
-            while prediction["status"] not in DONE:
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-                prediction = await self.look(ident, call.idle)
-        except BaseException:
-            self.abandon(ident)
-            raise
+        prediction = await self.done(prediction, call.idle)
         try:
             made = completion_from(prediction, call.target.model, _length(call), *self._api.secrets)
         except TargetError as error:
@@ -69,7 +61,7 @@ class Replicate:
 
     async def chat_stream(self, call: Call) -> "_Stream":
         given, warnings = self._input(call)
-        prediction = await self._created(call, {"input": given, "stream": True}, {})
+        prediction = await self.created(call, {"input": given, "stream": True}, {})
         ident = prediction["id"]
         reader = ReplicateStream(
             ident=ident, length=_length(call), model=call.target.model, created=created_of(prediction),
@@ -94,6 +86,19 @@ class Replicate:
         rows = [one for one in listed if type(one) is dict]
         return [f"{one['owner']}/{one['name']}" for one in rows if one.get("owner") and one.get("name")]
 
+    async def done(self, prediction: Prediction, idle: float) -> Prediction:
+        """The same once it is over; who does not wait for that has it cancelled."""
+        ident, pause = prediction["id"], _FIRST_PAUSE
+        try:
+            while prediction["status"] not in DONE:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+                prediction = await self.look(ident, idle)
+        except BaseException:
+            self.abandon(ident)
+            raise
+        return prediction
+
     async def look(self, ident: str, idle: float) -> Prediction:
         """How a prediction is getting on; a look that fails is tried again."""
         url = self._api.url(f"/v1/predictions/{quote(ident, safe='')}")
@@ -112,9 +117,9 @@ class Replicate:
 
     def abandon(self, ident: str) -> None:
         """Cancel it there, without anybody waiting for that."""
-        self._aside(self._cancel(ident))
+        self.aside(self._cancel(ident))
 
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,7 +133,7 @@ class Replicate:
         except (TargetError, TimeoutError) as error:
             log.warning("prediction %s could not be cancelled: %s", ident, type(error).__name__)
 
-    async def _created(self, call: Call, body: Mapping[str, Any], headers: Mapping[str, str]) -> Prediction:
+    async def created(self, call: Call, body: Mapping[str, Any], headers: Mapping[str, str]) -> Prediction:
         """A new prediction. Who leaves before its id has come leaves somebody behind to cancel it."""
         path, more = place_of(call.target.model)
         made = self._api.post_json(self._api.url(path), {**body, **more}, call, headers)
@@ -136,7 +141,7 @@ class Replicate:
         try:
             found, _ = await asyncio.shield(sending)
         except asyncio.CancelledError:
-            self._aside(self._cancel_when_made(sending))
+            self.aside(self._cancel_when_made(sending))
             raise
         return prediction_of(found)
 
@@ -241,5 +246,4 @@ class _Stream:
 
 
 def _length(call: Call) -> int | None:
-    length: int | None = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
-    return length
+    return call.body.get("max_completion_tokens") or call.body.get("max_tokens")

@@ -225,6 +225,7 @@ _OPENAI_HEARS = Row(
     default_models=_OPENAI_SOUND,
     method="openai_whisper",
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
+    extra_params=frozenset({"chunking_strategy"}),
 )
 _OPENAI_SAYS = replace(
     _OPENAI_HEARS,
@@ -232,6 +233,7 @@ _OPENAI_SAYS = replace(
     features=frozenset({Feature.STREAM}),
     says=("mp3", "opus", "aac", "flac", "wav", "pcm"),
     most_characters=4096,
+    extra_params=frozenset(),
 )
 _TOGETHER_HEARS = Row(
     name="together",
@@ -280,7 +282,95 @@ _LOCAL_HEARS = Row(
     local=True,
     method="local_whisper",
 )
+_AZURE_SOUND = {Capability.TRANSCRIBE: "azure-stt-fast", Capability.SPEAK: "azure-tts-neural"}
+_AZURE_HEARS = Row(
+    name="azure",
+    title="Azure Speech",
+    adapter="core.providers.azure_speech:AzureSpeech",
+    capabilities=frozenset({Capability.TRANSCRIBE, Capability.DIARIZE}),
+    features=frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS}),
+    default_models=_AZURE_SOUND,
+    needs=("speech_key", "speech_region|speech_url"),
+    lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
+    extra_params=frozenset({"profanity"}),
+    method="azure_speech",
+    hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
+)
+_AZURE_SAYS = replace(
+    _AZURE_HEARS,
+    capabilities=frozenset({Capability.SPEAK}),
+    features=frozenset({Feature.STREAM, Feature.SSML}),
+    lacks_params=frozenset({"instructions"}),
+    extra_params=frozenset(),
+    says=("mp3", "opus", "wav", "pcm"),
+    most_characters=5000,  # what it says in one request may last 10 minutes
+)
 _TRANSCRIBE_AND_DIARIZE = (Capability.TRANSCRIBE, Capability.DIARIZE)
+
+_GEMINI_SOUND = {Capability.TRANSCRIBE: "gemini-3.1-flash-lite", Capability.SPEAK: "gemini-3.8-flash-lite-tts"}
+_GEMINI_HEARS = Row(
+    name="gemini",
+    title="Google Gemini",
+    adapter="core.providers.gemini_audio:GeminiAudio",
+    base_url="https://generativelanguage.googleapis.com",
+    features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
+    default_models=_GEMINI_SOUND,
+    key_header="x-goog-api-key",
+    method="gemini",
+    # A request is 20 MB at most, in base64; what half an hour says is well within an answer.
+    hears=Hears(14_500_000, 1800, frozenset({"wav", "mp3", "ogg", "flac", "aac"})),
+)
+_GEMINI_SAYS = replace(
+    _GEMINI_HEARS,
+    features=frozenset({Feature.STREAM}),
+    says=("pcm",),
+    most_characters=4000,  # by its 8192 tokens, and the length of an answer
+)
+_COHERE_HEARS = Row(
+    name="cohere",
+    title="Cohere",
+    adapter="core.providers.cohere_audio:CohereAudio",
+    base_url="https://api.cohere.com",
+    features=frozenset(),
+    default_models={Capability.TRANSCRIBE: "cohere-transcribe-03-2026"},
+    lacks_params=frozenset({"prompt", "vocabulary"}),
+    method="cohere_transcribe",
+    hears=Hears(25_000_000, None, frozenset({"wav", "mp3", "ogg", "flac"})),
+)
+_REPLICATE_SOUND = {
+    Capability.TRANSCRIBE: "openai/whisper:8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e",
+    Capability.SPEAK: "minimax/speech-2.6-turbo",
+}
+_REPLICATE_HEARS = Row(
+    name="replicate",
+    title="Replicate",
+    adapter="core.providers.replicate_audio:ReplicateAudio",
+    base_url="https://api.replicate.com",
+    features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
+    default_models=_REPLICATE_SOUND,
+    extra_params=frozenset({"input"}),
+    method="replicate_whisper",
+    hears=Hears(most_bytes=100_000_000),  # of a file that is put there
+)
+_REPLICATE_SAYS = replace(
+    _REPLICATE_HEARS,
+    features=frozenset(),
+    extra_params=frozenset({"model_input"}),
+    lacks_params=frozenset({"instructions"}),
+    says=("mp3", "wav"),
+    most_characters=5000,
+)
+_HUGGINGFACE_HEARS = Row(
+    name="huggingface",
+    title="Hugging Face",
+    adapter="core.providers.huggingface_audio:HuggingFaceAudio",
+    base_url="https://router.huggingface.co/v1",
+    features=frozenset({Feature.SEGMENTS}),
+    default_models={Capability.TRANSCRIBE: "openai/whisper-large-v3"},
+    lacks_params=frozenset({"prompt", "vocabulary"}),
+    method="huggingface_whisper",
+    hears=Hears(25_000_000, 1800),  # it documents no limits
+)
 
 TABLE: tuple[Row, ...] = (
     Row(
@@ -290,13 +380,14 @@ TABLE: tuple[Row, ...] = (
         hosts=(".azure.com",),
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
+        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        services={Capability.TRANSLATE: _AZURE_TRANSLATOR},
         default_models={
             Capability.CHAT: "gpt-5.4-mini",
             Capability.EMBED: _SMALL_EMBEDDING,
             Capability.TRANSLATE: "nmt",
+            **_AZURE_SOUND,
         },
         aliases=("azure-openai",),
         env={
@@ -311,10 +402,12 @@ TABLE: tuple[Row, ...] = (
             "translation_url": ("AZURE_TRANSLATION_ENDPOINT",),
             "translation_version": ("AZURE_TRANSLATION_API_VERSION",),
             "models.translate": ("AZURE_TRANSLATION_MODEL",),
-        },
-        later={
-            "AZURE_SPEECH_KEY": "speech",
-            "AZURE_SPEECH_REGION": "speech",
+            "speech_key": ("AZURE_SPEECH_KEY",),
+            "speech_region": ("AZURE_SPEECH_REGION",),
+            "speech_url": ("AZURE_SPEECH_ENDPOINT",),
+            "models.transcribe": ("AZURE_STT_MODEL",),
+            "models.speak": ("AZURE_TTS_MODEL",),
+            "voice": ("AZURE_TTS_VOICE",),
         },
         needs=("key", "base_url"),
         key_header="api-key",
@@ -435,11 +528,13 @@ TABLE: tuple[Row, ...] = (
         title="Hugging Face",
         adapter="core.providers.huggingface:HuggingFace",
         base_url="https://router.huggingface.co/v1",
-        capabilities=_CHAT_AND_EMBED | _RERANK,
+        capabilities=_CHAT_AND_EMBED | _RERANK | {Capability.TRANSCRIBE},
+        services={Capability.TRANSCRIBE: _HUGGINGFACE_HEARS},
         thinking="openai/gpt-oss-",
         default_models={
             Capability.CHAT: "openai/gpt-oss-120b",
             Capability.EMBED: "intfloat/multilingual-e5-large-instruct",
+            **_HUGGINGFACE_HEARS.default_models,
         },
         max_inputs=32,  # what its embedding server takes unless it is started with more
         base64=False,
@@ -448,6 +543,7 @@ TABLE: tuple[Row, ...] = (
         env={
             "key": ("HF_API_KEY", "HUGGINGFACE_TOKEN", "HF_TOKEN"),
             "models.rerank": ("HUGGINGFACE_RERANK_MODEL",),
+            "models.transcribe": ("HUGGINGFACE_WHISPER_MODEL",),
         },
         max_tokens_param="max_tokens",
         lacks_params=_OPENAI_ONLY,
@@ -457,9 +553,14 @@ TABLE: tuple[Row, ...] = (
         title="Google Gemini",
         adapter="core.providers.gemini:Gemini",
         base_url="https://generativelanguage.googleapis.com",
-        capabilities=_CHAT_AND_EMBED,
+        capabilities=_CHAT_AND_EMBED | {Capability.TRANSCRIBE, Capability.SPEAK},
+        services={Capability.TRANSCRIBE: _GEMINI_HEARS, Capability.SPEAK: _GEMINI_SAYS},
         features=_ALL_CHAT_FEATURES | {Feature.AUDIO, Feature.FILES},
-        default_models={Capability.CHAT: "gemini-3.8-flash", Capability.EMBED: "gemini-embedding-001"},
+        default_models={
+            Capability.CHAT: "gemini-3.8-flash",
+            Capability.EMBED: "gemini-embedding-001",
+            **_GEMINI_SOUND,
+        },
         key_header="x-goog-api-key",
         max_inputs=100,
         extra_params=frozenset(
@@ -475,7 +576,12 @@ TABLE: tuple[Row, ...] = (
         ),
         lacks_params=_OPENAI_ONLY | {"logit_bias", "parallel_tool_calls", "user", "moderation", MESSAGE_NAME},
         aliases=("google", "google-ai"),
-        env={"key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        env={
+            "key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            "models.transcribe": ("GEMINI_TRANSCRIBE_MODEL",),
+            "models.speak": ("GEMINI_TTS_MODEL",),
+            "voice": ("GEMINI_TTS_VOICE",),
+        },
         json_alone=r"gemini-[12]\.",
         images=Images(
             urls=False,
@@ -495,12 +601,14 @@ TABLE: tuple[Row, ...] = (
         title="Cohere",
         adapter="core.providers.cohere:Cohere",
         base_url="https://api.cohere.com",
-        capabilities=_CHAT_AND_EMBED | _RERANK,
+        capabilities=_CHAT_AND_EMBED | _RERANK | {Capability.TRANSCRIBE},
+        services={Capability.TRANSCRIBE: _COHERE_HEARS},
         features=_ALL_CHAT_FEATURES | {Feature.DOCUMENTS},
         default_models={
             Capability.CHAT: "command-a-plus-05-2026",
             Capability.EMBED: "embed-v4.0",
             Capability.RERANK: "rerank-v4.0-pro",
+            **_COHERE_HEARS.default_models,
         },
         json_alone=".",
         max_inputs=96,
@@ -532,7 +640,11 @@ TABLE: tuple[Row, ...] = (
             "moderation",
             MESSAGE_NAME,
         },
-        env={"key": ("COHERE_API_KEY", "CO_API_KEY"), "models.rerank": ("COHERE_RERANK_MODEL",)},
+        env={
+            "key": ("COHERE_API_KEY", "CO_API_KEY"),
+            "models.rerank": ("COHERE_RERANK_MODEL",),
+            "models.transcribe": ("COHERE_TRANSCRIBE_MODEL",),
+        },
         images=Images(most=20, types=_COMMON_IMAGES),
     ),
     Row(
@@ -540,10 +652,18 @@ TABLE: tuple[Row, ...] = (
         title="Replicate",
         adapter="core.providers.replicate:Replicate",
         base_url="https://api.replicate.com",
+        capabilities=_CHAT | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
+        services=_listens(_REPLICATE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _REPLICATE_SAYS},
         # It runs anybody's models on a prompt: images go to those of which the catalogue says that they take them.
         features=frozenset({Feature.STREAM}),
-        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct"},
-        env={"key": ("REPLICATE_API_TOKEN",)},
+        default_models={Capability.CHAT: "meta/meta-llama-3-70b-instruct", **_REPLICATE_SOUND},
+        env={
+            "key": ("REPLICATE_API_TOKEN",),
+            "models.transcribe": ("REPLICATE_WHISPER_MODEL",),
+            "models.diarize": ("REPLICATE_DIARIZE_MODEL",),
+            "models.speak": ("REPLICATE_TTS_MODEL",),
+            "voice": ("REPLICATE_TTS_VOICE",),
+        },
         extra_params=frozenset({"input", "top_k"}),
         lacks_params=_OPENAI_ONLY - {"verbosity"}
         | frozenset(

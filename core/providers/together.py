@@ -17,11 +17,9 @@ class TogetherSpeech(OpenAISpeech):
     def request_for(self, call: Call, sound: Sound) -> tuple[dict[str, Any], list[str]]:
         """Samples come in events while they are made, any other kind when it is whole."""
         body, losses = wire.request_for(call.target.model, call.body, sound, self._voice)
-        losses += [f"{name}: it takes none" for name in ("speed", "instructions") if body.pop(name, None) is not None]
         if call.body.get("language"):
             body["language"] = call.body["language"].partition("-")[0].lower()
+        body["sample_rate"] = sound.rate
         if sound.kind == "pcm":
-            body |= {
-                "response_format": "raw", "response_encoding": "pcm_s16le", "sample_rate": sound.rate, "stream": True,
-            }  # fmt: skip
+            body |= {"response_format": "raw", "response_encoding": "pcm_s16le", "stream": True}
         return body, losses

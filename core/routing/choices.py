@@ -79,7 +79,12 @@ class Choices:
 
 
 def serves(model: Model, capability: Capability) -> bool:
-    """Whether it is a model for that. Who can tell speakers apart is one of its features."""
+    """Whether it is a model for that. Who can tell speakers apart is one of its features.
+
+    Models for chat that say when they heard what are models for that, too.
+    """
+    if capability is Capability.TRANSCRIBE and Feature.SEGMENTS in model.features:
+        return True
     return capability in {model.capability, *(one for one, like in _LIKE.items() if like == model.capability)}
 
 

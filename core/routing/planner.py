@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
@@ -12,7 +12,7 @@ from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.table import Row
-from core.routing import means, thoughts
+from core.routing import means, sound, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
@@ -23,6 +23,9 @@ from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.request import Facts, Options, Request
 from core.types.target import Place, Target
+
+if TYPE_CHECKING:  # loaded when somebody asks for speech
+    from core.config.voices import Voices
 
 POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
 _LOCAL_TIER = "local"
@@ -78,6 +81,7 @@ class Planner:
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
+        self._voices: Voices | None = None  # until somebody asks for speech
 
     def plan(self, request: Request, at: float = 0.0) -> Plan:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
@@ -109,7 +113,7 @@ class Planner:
             self._images.around(facts) if facts.images else None,
             (
                 facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters, facts.voice, facts.language,
-                facts.languages,
+                facts.languages, *_manner(request),
             ),
             request.purpose,
         )  # fmt: skip
@@ -145,10 +149,14 @@ class Planner:
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
                 refusal = unready or self._refusal(row, choice, request, at, space, way)
+                spoken = None if refusal is not None else self._spoken(target, account, wish, request)
                 if refusal is not None:
                     excluded[target] = refusal
+                elif isinstance(spoken, Exclusion):
+                    excluded[target] = spoken
                 else:
-                    candidates[target] = self._candidate(choice, wish, request, at, way)
+                    made = self._candidate(choice, wish, request, at, way)
+                    candidates[target] = made if spoken is None else _voiced(made, spoken)
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
@@ -233,6 +241,21 @@ class Planner:
             for way in ways:
                 yield account, way
 
+    def _spoken(
+        self, target: Target, account: Account, wish: Wish, request: Request
+    ) -> "tuple[str | None, str] | Exclusion | None":
+        """Whose voice says it there, and what should be known of that; None where nothing is said."""
+        if request.capability is not Capability.SPEAK:
+            return None
+        from core.config import voices  # noqa: PLC0415 - few requests are for speech
+        from core.routing.voices import cast, wanted_in  # noqa: PLC0415 - as above
+
+        self._voices = self._voices or voices.load(self._settings.voices)
+        return cast(
+            self._voices, target, wanted_in(request), usual=account.voice, named=wish.named,
+            strict=request.options.strict,
+        )  # fmt: skip
+
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
         return sorted(found, key=lambda one: _LAST if one.priority is None else one.priority)
@@ -304,7 +327,7 @@ class Planner:
         self, row: Row, account: Account, target: Target, capability: Capability, way: Capability
     ) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
-        if capability not in row.capabilities:
+        if capability not in row.capabilities and capability not in self._registry.rows[row.name].services:
             return Exclusion(
                 target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
             )
@@ -372,7 +395,7 @@ class Planner:
             reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
             param = native.bound[0].partition(" ")[0]
             return Exclusion(target, "dialect", reason, by_request=True, param=param)
-        if too_many := beyond(target, row.images, facts):
+        if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, request):
             return too_many
         if options.strict:
             dropped = self._dropped(target, request, way)
@@ -444,6 +467,18 @@ class Planner:
         if options.models and options.model:
             warnings.append("model had no effect: models is an exact list")
         return tuple(warnings)
+
+
+def _manner(request: Request) -> tuple[Any, ...]:
+    """How something is to be said."""
+    if request.capability is not Capability.SPEAK:
+        return ()
+    return request.body.get("gender"), request.body.get("style")
+
+
+def _voiced(made: Candidate, spoken: tuple[str | None, str]) -> Candidate:
+    voice, warning = spoken
+    return made._replace(voice=voice, warnings=(*made.warnings, *([warning] if warning else [])))
 
 
 def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:

@@ -91,4 +91,5 @@ class Request(NamedTuple):
     defaults: tuple[tuple[str, Any], ...] = ()  # of its route, for who takes them where the operator set none
     keeps: bool = False  # its route keeps answers at any temperature
     context: Any = None  # what its route needs for the answer; it changes nothing of what is asked
+    warnings: tuple[str, ...] = ()  # what is odd about it, though it can be answered
     purpose: str = ""  # a chat for something that has settings of its own: beautify

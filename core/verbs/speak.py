@@ -1,15 +1,180 @@
-"""Speech: text said by a voice."""
+"""Speech: a text said by a voice, as it comes or whole."""
 
-from core.answers import LiveAnswer
-from core.errors import NotYet
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from core.answers import Answer, LiveAnswer
+from core.capabilities import Capability, Feature
+from core.errors import AnswerTooLarge, BadAudio, ParameterRefused, TargetError
+from core.execution.deadline import Deadline
+from core.execution.saying import RATE, Saying
+from core.execution.streaming import commit
+from core.execution.walk import Won
+from core.providers.contract import FrameSource, Reply, Speaks
+from core.providers.table import Row
 from core.steps import Steps
+from core.types.audio import Sound, Word
 from core.types.caller import Caller
+from core.types.frame import Kind
+from core.types.plan import Candidate
+from core.types.receipt import Receipt
 from core.types.request import Request
+from core.wire import speech
+from core.wire.sentences import parts
+
+_WHOLE = ("pcm", "wav", "flac")  # kinds that lose nothing on the way to another one
+_EARLY = 120  # characters of a first part, where a provider is silent until all of it is made
+_SHORT = 250  # a text that is not worth it
+_NO_LIMIT = 10**9
+_LONGEST_PAUSE = 5.0  # seconds before a part is tried again
+
+
+class Spoken(NamedTuple):
+    data: bytes
+    sound: Sound
+    ms: int | None = None  # how long it is
+    words: tuple[Word, ...] = ()  # when each is said, where that was asked for
+
+
+class LiveSpeech(LiveAnswer):
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """When each is said, where that was asked for; known at the end."""
+        found: Sequence[Word] = getattr(self._won.value.source, "boundaries", ())
+        return tuple(found)
 
 
 class Speak:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
-    async def stream(self, caller: Caller, request: Request) -> LiveAnswer:  # noqa: ARG002 - until it is built
-        raise NotYet("speak is being built", param="capability", code="no_speak")
+    async def stream(self, caller: Caller, request: Request) -> LiveSpeech:
+        """Sound as it comes: its frames must be read to their end or closed."""
+        deadline = self._steps.deadline(request)
+        first_token = self._steps.settings.first_token_timeout
+        receipt, won = await self._win(
+            caller, request, lambda one: commit(self._saying(one, request).open(), first_token), deadline
+        )
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
+        receipt.first_ms = (self._steps.clock.monotonic() - receipt.started) * 1000
+        receipt.target = won.candidate.target
+        return LiveSpeech(self._steps.finish, self._steps.clock, receipt, won, deadline)
+
+    async def answer(self, caller: Caller, request: Request) -> Answer[Spoken]:
+        """All of it: whoever fails is replaced to the last byte."""
+        deadline = self._steps.deadline(request)
+        receipt, won = await self._win(caller, request, partial(self._whole, request), deadline)
+        receipt.warnings += self._steps.told(won.candidate, request, won.value.warnings)
+        await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        if won.value.value is None:
+            most = self._steps.settings.max_answer_bytes
+            words = (
+                f"The speech is larger than {most} bytes (PATCHBAY_MAX_ANSWER_BYTES). Ask for mp3, or for a stream."
+            )
+            error = AnswerTooLarge(words, code="answer_too_large")
+            error.receipt = receipt
+            raise error
+        return Answer(won.value.value, receipt)
+
+    async def _win(
+        self,
+        caller: Caller,
+        request: Request,
+        attempt: Callable[[Candidate], Awaitable[Any]],
+        deadline: Deadline,
+    ) -> tuple[Receipt, Won[Any]]:
+        receipt, won = await self._steps.win(caller, request, attempt, deadline, "off")
+        receipt.voice = won.candidate.voice
+        if request.options.cache not in {None, "off"}:
+            receipt.warnings.append(f"cache={request.options.cache} had no effect: speech is not kept")
+        return receipt, won
+
+    async def _whole(self, request: Request, candidate: Candidate) -> Reply[Spoken | None]:
+        """Nothing where it is too large to be held."""
+        saying = self._saying(candidate, request)
+        data, most, too_large = bytearray(), self._steps.settings.max_answer_bytes, False
+        try:
+            await saying.open()
+            while (frames := await saying.next()) is not None and not too_large:
+                for frame in frames:
+                    data += frame.raw
+                too_large = len(data) > most
+                if frames and frames[-1].kind is Kind.END:
+                    await saying.next()  # the provider's goodbye
+                    break
+        except TargetError as error:
+            error.request_id = error.request_id or saying.request_id
+            if error.usage is None and saying.usage.source != "unknown":
+                error.usage = saying.usage
+            raise
+        finally:
+            saying.close()
+        spoken = None
+        if not too_large:
+            ms = await asyncio.to_thread(_length, bytes(data), saying.sound)
+            spoken = Spoken(bytes(data), saying.sound, ms, tuple(saying.boundaries))
+        return Reply(spoken, saying.usage, saying.request_id, (*saying.warnings, *saying.losses))
+
+    def _saying(self, candidate: Candidate, request: Request) -> Saying:
+        """One request where the text and the kind of sound are within what the target takes, else several."""
+        target, steps = candidate.target, self._steps
+        row = steps.registry.row(target.provider, target.account, Capability.SPEAK)
+        adapter: Speaks = steps.registry.adapter(target.provider, target.account, Capability.SPEAK)
+        call, features = steps.call(candidate, request), self._features(row, candidate)
+        body = {**call.body, "voice": candidate.voice}
+        if body["ssml"] and Feature.SSML not in features:
+            body = speech.plain(body)
+        text, wanted = body["input"], body["sound"]
+        most = row.most_characters or _NO_LIMIT
+        if body["ssml"] and len(text) > most:
+            words = f"SSML of {len(text)} characters is more than the {most} that are taken at once, and is not cut"
+            raise ParameterRefused(words, param="input")
+        early = request.stream and Feature.STREAM not in features and len(text) > _SHORT
+        texts = [text] if body["ssml"] else _said(parts(text, most, first=_EARLY if early else None))
+        asked = _asked(wanted, row.says, alone=len(texts) == 1)
+
+        async def ask(part: str) -> FrameSource:
+            one = call._replace(body={**body, "input": part, "sound": asked})
+            return await adapter.speak(one)
+
+        return Saying(ask, texts, wanted, self._pause, counted=not self._by_tokens(candidate))
+
+    def _features(self, row: Row, candidate: Candidate) -> frozenset[Feature]:
+        model = self._steps.model(candidate.target)
+        return model.features if model is not None and not row.uniform else row.features
+
+    def _by_tokens(self, candidate: Candidate) -> bool:
+        """Whether it is sold by what only the provider can count."""
+        model = self._steps.model(candidate.target)
+        return model is not None and model.rates(self._steps.clock.now()) is not None
+
+    def _pause(self, error: TargetError) -> float:
+        wait = self._steps.settings.retry_delay_ms / 1000 if error.retry_after is None else error.retry_after
+        return min(wait, _LONGEST_PAUSE)
+
+
+def _length(data: bytes, sound: Sound) -> int | None:
+    """In milliseconds; None where it cannot be measured, which does not make it worse."""
+    if sound.kind == "pcm":
+        return len(data) * 1000 // (2 * sound.channels * sound.rate)
+    from core.audio.measuring import measure  # noqa: PLC0415 - few want it whole
+
+    try:
+        return measure(data).ms
+    except BadAudio:
+        return None
+
+
+def _said(texts: Sequence[str]) -> list[str]:
+    """Without parts in which there is nothing to say; somebody's only words may be an emoji."""
+    found = [text for text in texts if any(map(str.isalnum, text))]
+    return found or ["".join(texts)]
+
+
+def _asked(wanted: Sound, says: Sequence[str], *, alone: bool) -> Sound:
+    """What a provider is asked for: what is wanted, unless it has to be made of several or at another rate."""
+    if alone and wanted.kind in says and (wanted.rate == RATE or wanted.kind in _WHOLE):
+        return wanted
+    return Sound(next((kind for kind in _WHOLE if kind in says), says[0]), wanted.rate)

@@ -1,19 +1,198 @@
-"""Transcription: what was said, and by whom."""
+"""Transcription: what was said, and by whom. Whole, or as events while it is heard."""
 
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from core.accounting import pricing
 from core.answers import Answer, LiveAnswer
-from core.errors import NotYet
+from core.capabilities import Feature
+from core.execution.deadline import Deadline
+from core.execution.hearing import Hearing, Labels, labelled
+from core.execution.streaming import Committed, commit
+from core.execution.walk import Won
+from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
+from core.providers.table import Hears
 from core.steps import Steps
-from core.types.audio import Transcript
+from core.types.audio import Audio, Transcript
 from core.types.caller import Caller
+from core.types.frame import Frame, Kind
+from core.types.plan import Candidate
+from core.types.receipt import Receipt
 from core.types.request import Request
+from core.types.usage import Usage
+from core.wire import transcript_answers
+from core.wire.languages import known_tag
+from core.wire.transcripts import with_vocabulary
+
+SILENT = "no speech was recognised"
 
 
 class Transcribe:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
-    async def answer(self, caller: Caller, request: Request) -> Answer[Transcript]:  # noqa: ARG002 - until it is built
-        raise NotYet("transcribe is being built", param="capability", code="no_transcribe")
+    async def answer(self, caller: Caller, request: Request) -> Answer[Transcript]:
+        request = self._expecting(caller, request)
+        hearing = _hearing(request)
 
-    async def stream(self, caller: Caller, request: Request) -> LiveAnswer:  # noqa: ARG002 - until it is built
-        raise NotYet("transcribe is being built", param="capability", code="no_transcribe")
+        async def attempt(candidate: Candidate) -> Reply[Transcript]:
+            return await self._whole(candidate, request, hearing)
+
+        deadline = self._steps.deadline(request)
+        receipt, won = await self._win(caller, request, attempt, deadline, hearing)
+        await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
+        return Answer(won.value.value, receipt)
+
+    async def stream(self, caller: Caller, request: Request) -> "LiveTranscript":
+        """Events as they come from who hears live; out of the whole answer of everybody else."""
+        request = self._expecting(caller, request)
+        hearing = _hearing(request)
+        first_token = self._steps.settings.first_token_timeout
+
+        async def attempt(candidate: Candidate) -> Committed:
+            adapter, hears = self._adapter(candidate, request), self._hears(candidate, request)
+            if isinstance(adapter, TranscribesLive) and self._is_live(candidate, request) and hearing.fits(hears):
+                call = self._steps.call(candidate, request)
+                return await commit(_listening(adapter, call), first_token)
+            reply = await self._whole(candidate, request, hearing)
+            return Committed(Whole(reply, candidate, request), [])
+
+        deadline = self._steps.deadline(request)
+        receipt, won = await self._win(caller, request, attempt, deadline, hearing)
+        receipt.first_ms = (self._steps.clock.monotonic() - receipt.started) * 1000
+        receipt.target = won.candidate.target
+        return LiveTranscript(self._steps, receipt, won, deadline)
+
+    async def _win(
+        self, caller: Caller, request: Request, attempt: Any, deadline: Deadline, hearing: Hearing
+    ) -> tuple[Receipt, Won[Any]]:
+        receipt, won = await self._steps.win(caller, request, attempt, deadline, "off", hearing.spent)
+        receipt.warnings += won.value.warnings
+        return receipt, won
+
+    async def _whole(self, candidate: Candidate, request: Request, hearing: Hearing) -> Reply[Transcript]:
+        adapter: Transcribes = self._adapter(candidate, request)
+        call, hears = self._steps.call(candidate, request), self._hears(candidate, request)
+        model, now = self._steps.model(candidate.target), self._steps.clock.now()
+
+        async def send(audio: Audio) -> Reply[Transcript]:
+            reply = await adapter.transcribe(call._replace(body={**call.body, "audio": audio}))
+            if reply.usage.source != "unknown":
+                return reply
+            return reply._replace(usage=Usage("estimated", audio_ms=audio.ms))
+
+        reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
+        return reply._replace(value=finished(reply.value, request.body))
+
+    def _expecting(self, caller: Caller, request: Request) -> Request:
+        """With the terms that are common here, and in the caller's organisation."""
+        settings = self._steps.settings
+        phrases = [*settings.vocabularies.get(caller.org, ()), *settings.vocabulary]
+        return request._replace(body=with_vocabulary(request.body, phrases)) if phrases else request
+
+    def _is_live(self, candidate: Candidate, request: Request) -> bool:
+        """Events tell no times of words, and of segments only who spoke."""
+        if request.body["timestamps"]:
+            return False
+        target, model = candidate.target, self._steps.model(candidate.target)
+        row = self._steps.registry.row(target.provider, target.account, request.capability)
+        return Feature.STREAM in (model.features if model else row.features)
+
+    def _adapter(self, candidate: Candidate, request: Request) -> Any:
+        target = candidate.target
+        return self._steps.registry.adapter(target.provider, target.account, request.capability)
+
+    def _hears(self, candidate: Candidate, request: Request) -> Hears:
+        target = candidate.target
+        return self._steps.registry.row(target.provider, target.account, request.capability).hears
+
+
+class LiveTranscript(LiveAnswer):
+    """Events under way; `transcript` is what they add up to, once they have ended."""
+
+    def __init__(self, steps: Steps, receipt: Receipt, won: Won[Committed], deadline: Deadline) -> None:
+        super().__init__(steps.finish, steps.clock, receipt, won, deadline)
+        self._source: Any = won.value.source
+
+    @property
+    def transcript(self) -> Transcript:
+        return finished(self._source.transcript, self.receipt.request.body)
+
+
+class Whole:
+    """A transcript that is there, as the source of its events."""
+
+    def __init__(self, reply: Reply[Transcript], candidate: Candidate, request: Request) -> None:
+        self.transcript = reply.value
+        self.usage = reply.usage
+        self.request_id = reply.request_id
+        self.outputs = 0
+        words = f"{candidate.target} does not hear this live: its events were made from the whole answer"
+        self.warnings = (*reply.warnings, words)
+        diarized = bool(request.body["diarize"] or request.body["timestamps"])
+        made = transcript_answers.events(reply.value, diarized=diarized)
+        self._frames = deque([[*(Frame(raw, Kind.OUTPUT) for raw in made), Frame(b"", Kind.END)]])
+
+    async def next(self) -> list[Frame] | None:
+        return self._frames.popleft() if self._frames else None
+
+    def close(self) -> None:
+        self._frames.clear()
+
+
+class Listening:
+    """A live source whose speakers have the names that all transcripts have here."""
+
+    def __init__(self, source: FrameSource, known: Sequence[str]) -> None:
+        self._source: Any = source
+        self._labels = Labels(known)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)  # all that a source may have beside its frames
+
+    async def next(self) -> list[Frame] | None:
+        frames: list[Frame] | None = await self._source.next()
+        return None if frames is None else [self._named(frame) for frame in frames]
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _named(self, frame: Frame) -> Frame:
+        if frame.kind is not Kind.OUTPUT or b'"speaker"' not in frame.raw:
+            return frame
+        event = orjson.loads(frame.raw)
+        event["speaker"] = self._labels.of(event.get("speaker"))
+        return frame._replace(raw=orjson.dumps(event))
+
+
+async def _listening(adapter: TranscribesLive, call: Call) -> Any:
+    return Listening(await adapter.transcribe_stream(call), _names(call.body))
+
+
+def _hearing(request: Request) -> Hearing:
+    return Hearing(request.body["audio"], whole=request.body["diarize"])
+
+
+def finished(transcript: Transcript, body: Any) -> Transcript:
+    """With what every transcript says here: how long the audio was, and why there is no text."""
+    if any(one.speaker for one in _tellers(transcript)):
+        transcript = labelled(transcript, _names(body))
+    text = transcript.text.strip()
+    return transcript._replace(
+        text=text,
+        language=known_tag(transcript.language),
+        duration=body["audio"].ms / 1000,
+        reason=None if text else transcript.reason or SILENT,
+    )
+
+
+def _tellers(transcript: Transcript) -> Iterable[Any]:
+    return (*transcript.segments, *transcript.words)
+
+
+def _names(body: Any) -> list[str]:
+    """Of speakers that the caller knows."""
+    return [one["name"] for one in body.get("known_speakers", ())]

@@ -25,9 +25,9 @@ from core.errors import (
 from core.types.translation import Translated, Translation
 from core.wire import openai
 from core.wire.faults import classify, redact
-from core.wire.languages import base
 from core.wire.placeholders import LOOSE, TAGS, Piece, pieces
 from core.wire.translation_check import term_in
+from core.wire.translation_languages import base
 
 Body = dict[str, Any]
 

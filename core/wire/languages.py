@@ -1,93 +1,69 @@
-"""Languages by their codes (BCP 47): how a caller may name one, what it is called, what it is written in. Pure."""
+"""Languages as people and programs name them: tags, and English names. Pure."""
 
 import re
-from typing import Final
 
-# What people translate between, by the codes that translators use.
-NAMES: Final = {
-    "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "as": "Assamese", "az": "Azerbaijani", "be": "Belarusian",
-    "bg": "Bulgarian", "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan", "cs": "Czech", "cy": "Welsh",
-    "da": "Danish", "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto", "es": "Spanish",
-    "et": "Estonian", "eu": "Basque", "fa": "Persian", "fi": "Finnish", "fil": "Filipino", "fr": "French",
-    "ga": "Irish", "gl": "Galician", "gu": "Gujarati", "ha": "Hausa", "he": "Hebrew", "hi": "Hindi",
-    "hr": "Croatian", "hu": "Hungarian", "hy": "Armenian", "id": "Indonesian", "ig": "Igbo", "is": "Icelandic",
-    "it": "Italian", "ja": "Japanese", "ka": "Georgian", "kk": "Kazakh", "km": "Khmer", "kn": "Kannada",
-    "ko": "Korean", "ku": "Kurdish", "ky": "Kyrgyz", "la": "Latin", "lb": "Luxembourgish", "lo": "Lao",
-    "lt": "Lithuanian", "lv": "Latvian", "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian",
-    "mr": "Marathi", "ms": "Malay", "mt": "Maltese", "my": "Burmese", "nb": "Norwegian Bokmål", "ne": "Nepali",
-    "nl": "Dutch", "nn": "Norwegian Nynorsk", "no": "Norwegian", "or": "Odia", "pa": "Punjabi", "pl": "Polish",
-    "ps": "Pashto", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "si": "Sinhala", "sk": "Slovak",
-    "sl": "Slovenian", "so": "Somali", "sq": "Albanian", "sr": "Serbian", "sv": "Swedish", "sw": "Swahili",
-    "ta": "Tamil", "te": "Telugu", "tg": "Tajik", "th": "Thai", "tk": "Turkmen", "tr": "Turkish", "tt": "Tatar",
-    "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek", "vi": "Vietnamese", "xh": "Xhosa", "yi": "Yiddish",
-    "yo": "Yoruba", "zh": "Chinese", "zu": "Zulu",
-    "zh-hans": "Simplified Chinese", "zh-hant": "Traditional Chinese", "zh-cn": "Simplified Chinese",
-    "zh-tw": "Traditional Chinese", "zh-hk": "Traditional Chinese as in Hong Kong", "pt-br": "Brazilian Portuguese",
-    "pt-pt": "European Portuguese", "en-gb": "British English", "en-us": "American English",
-    "es-mx": "Mexican Spanish", "fr-ca": "Canadian French", "de-at": "Austrian German", "de-ch": "Swiss German",
-    "sr-latn": "Serbian in Latin letters", "sr-cyrl": "Serbian in Cyrillic letters",
+from core.errors import BadRequest
+
+# Those that transcription knows, by the English names that OpenAI's API uses.
+NAMES = {
+    "af": "afrikaans", "am": "amharic", "ar": "arabic", "as": "assamese", "az": "azerbaijani", "ba": "bashkir",
+    "be": "belarusian", "bg": "bulgarian", "bn": "bengali", "bo": "tibetan", "br": "breton", "bs": "bosnian",
+    "ca": "catalan", "cs": "czech", "cy": "welsh", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fo": "faroese",
+    "fr": "french", "ga": "irish", "gl": "galician", "gu": "gujarati", "ha": "hausa", "haw": "hawaiian",
+    "he": "hebrew", "hi": "hindi", "hr": "croatian", "ht": "haitian creole", "hu": "hungarian", "hy": "armenian",
+    "id": "indonesian", "is": "icelandic", "it": "italian", "ja": "japanese", "jw": "javanese", "ka": "georgian",
+    "kk": "kazakh", "km": "khmer", "kn": "kannada", "ko": "korean", "la": "latin", "lb": "luxembourgish",
+    "ln": "lingala", "lo": "lao", "lt": "lithuanian", "lv": "latvian", "mg": "malagasy", "mi": "maori",
+    "mk": "macedonian", "ml": "malayalam", "mn": "mongolian", "mr": "marathi", "ms": "malay", "mt": "maltese",
+    "my": "myanmar", "ne": "nepali", "nl": "dutch", "nn": "nynorsk", "no": "norwegian", "oc": "occitan",
+    "pa": "punjabi", "pl": "polish", "ps": "pashto", "pt": "portuguese", "ro": "romanian", "ru": "russian",
+    "sa": "sanskrit", "sd": "sindhi", "si": "sinhala", "sk": "slovak", "sl": "slovenian", "sn": "shona",
+    "so": "somali", "sq": "albanian", "sr": "serbian", "su": "sundanese", "sv": "swedish", "sw": "swahili",
+    "ta": "tamil", "te": "telugu", "tg": "tajik", "th": "thai", "tk": "turkmen", "tl": "tagalog", "tr": "turkish",
+    "tt": "tatar", "uk": "ukrainian", "ur": "urdu", "uz": "uzbek", "vi": "vietnamese", "yi": "yiddish",
+    "yo": "yoruba", "yue": "cantonese", "zh": "chinese", "zu": "zulu",
 }  # fmt: skip
-# Other codes of the same: old ones, and what only some call it.
-_SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "tl": "fil", "no": "nb", "zh-chs": "zh-hans",
-                "zh-cht": "zh-hant", "cmn": "zh", "prs": "fa"}  # fmt: skip
-# In what a language is written where that is not Latin; several where it is in use with each.
-_SCRIPTS: Final = {
-    "CYRILLIC": "be bg kk ky mk mn ru tg tt uk", "GREEK": "el", "ARABIC": "ar fa ps ur", "HEBREW": "he yi",
-    "DEVANAGARI": "hi mr ne", "BENGALI": "as bn", "GURMUKHI": "pa", "GUJARATI": "gu", "ORIYA": "or",
-    "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si", "THAI": "th",
-    "LAO": "lo", "MYANMAR": "my", "KHMER": "km", "GEORGIAN": "ka", "ARMENIAN": "hy", "ETHIOPIC": "am",
-    "HANGUL": "ko", "CJK": "zh", "HIRAGANA": "ja",
-}  # fmt: skip
-_BY_LANGUAGE: Final = {one: frozenset({script}) for script, all_of in _SCRIPTS.items() for one in all_of.split()}
-_BOTH: Final = {
-    "sr": frozenset({"CYRILLIC", "LATIN"}), "bs": frozenset({"CYRILLIC", "LATIN"}),
-    "az": frozenset({"CYRILLIC", "LATIN", "ARABIC"}), "uz": frozenset({"CYRILLIC", "LATIN"}),
-    "tk": frozenset({"CYRILLIC", "LATIN"}), "kk": frozenset({"CYRILLIC", "LATIN", "ARABIC"}),
-    "ku": frozenset({"LATIN", "ARABIC"}), "ha": frozenset({"LATIN", "ARABIC"}),
-    "mn": frozenset({"CYRILLIC", "MONGOLIAN"}),
-    "pa": frozenset({"GURMUKHI", "ARABIC"}), "tt": frozenset({"CYRILLIC", "LATIN"}),
-    "ja": frozenset({"HIRAGANA", "KATAKANA", "CJK"}), "ko": frozenset({"HANGUL", "CJK"}),
-}  # fmt: skip
-_TAGGED: Final = {"latn": "LATIN", "cyrl": "CYRILLIC", "arab": "ARABIC", "deva": "DEVANAGARI", "hans": "CJK",
-                  "hant": "CJK", "mong": "MONGOLIAN", "guru": "GURMUKHI"}  # fmt: skip
-_LATIN: Final = frozenset({"LATIN"})
-_CODE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
-_BY_NAME: Final = {name.lower(): code for code, name in reversed(NAMES.items())} | {
-    "norwegian": "nb", "mandarin": "zh-hans", "farsi": "fa", "tagalog": "fil", "deutsch": "de", "français": "fr",
-    "español": "es", "italiano": "it", "português": "pt", "nederlands": "nl",
-}  # fmt: skip
+_ALSO = {"burmese": "my", "javanese": "jv", "mandarin": "zh", "farsi": "fa", "filipino": "fil", "flemish": "nl"}
+_TAGS = {name: tag for tag, name in NAMES.items()} | _ALSO
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?")
+# Written without spaces between words.
+_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my", "bo"})
 
 
-def code_of(given: str) -> str | None:
-    """The code of a language from its code or its English name, as it is usually written; None when it is neither."""
-    text = given.strip().replace("_", "-")
-    if (named := _BY_NAME.get(text.lower())) is not None:
-        return _written(named)
-    return _written(text) if _CODE.fullmatch(text) else None
+def tag_of(text: str, param: str = "language") -> str:
+    """A language's tag, as `en` or `en-US`, from a tag in any spelling or an English name."""
+    given = text.strip()
+    if found := _TAGS.get(given.lower()):
+        return found
+    parts = _TAG.fullmatch(given)
+    if parts is None:
+        words = f"{param} must be a tag such as en or en-US, or a language's English name"
+        raise BadRequest(words, param=param, code="invalid_value")
+    language, script, region = parts.groups(default="")
+    return "-".join(one for one in (language.lower(), script.title(), region.upper()) if one)
 
 
-def _written(code: str) -> str:
-    """de, zh-Hant, pt-BR."""
-    first, *rest = code.split("-")
-    return "-".join([first.lower(), *(one.title() if len(one) == 4 else one.upper() for one in rest)])
+def known_tag(text: str | None) -> str | None:
+    """What a provider calls a language, as a tag where it is one or names one, else as it is."""
+    if not text:
+        return None
+    try:
+        return tag_of(text)
+    except BadRequest:
+        return text
 
 
-def base(code: str) -> str:
-    """The language without its region and script."""
-    first = code.lower().partition("-")[0]
-    return _SAME.get(code.lower(), _SAME.get(first, first)).partition("-")[0]
+def base_of(tag: str) -> str:
+    """The language alone, without where it is spoken."""
+    return tag.partition("-")[0].lower()
 
 
-def name_of(code: str) -> str:
-    """For people and for models: German (de)."""
-    name = NAMES.get(code.lower()) or NAMES.get(base(code))
-    return f"{name} ({code})" if name else code
+def name_of(tag: str | None) -> str | None:
+    """Its English name in small letters, else its tag."""
+    return None if tag is None else NAMES.get(base_of(tag), tag)
 
 
-def scripts_of(code: str) -> frozenset[str]:
-    """The scripts in which a text of this language is written."""
-    for part in code.lower().split("-")[1:]:
-        if part in _TAGGED:
-            return frozenset({_TAGGED[part]})
-    language = base(code)
-    return _BOTH.get(language) or _BY_LANGUAGE.get(language) or _LATIN
+def space_in(tag: str | None) -> str:
+    """What stands between sentences."""
+    return "" if tag and base_of(tag) in _UNSPACED else " "

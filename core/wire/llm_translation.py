@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from core.errors import ContentRefused, NotTranslated
-from core.wire.languages import code_of, name_of
 from core.wire.placeholders import Masked, letters, mask, restore
 from core.wire.structured import Wanted, unfenced
 from core.wire.translation import glossary_for
 from core.wire.translation_check import says
+from core.wire.translation_languages import code_of, name_of
 
 Body = dict[str, Any]
 

@@ -166,8 +166,8 @@ def read_transcript(
     text = answer.get("text")
     if type(text) is not str:
         raise Malformed("the answer has no text")
-    found = checked(transcript_of(answer, text, body), model, body)
-    return found, read_usage(answer.get("usage"), model, body["audio"], text)
+    usage = read_usage(answer.get("usage"), model, body["audio"], text)
+    return checked(transcript_of(answer, text, body), model, body, usage), usage
 
 
 def transcript_of(answer: Mapping[str, Any], text: str, body: Mapping[str, Any]) -> Transcript:
@@ -180,7 +180,7 @@ def transcript_of(answer: Mapping[str, Any], text: str, body: Mapping[str, Any])
     return Transcript(text, _heard(answer, body), body["audio"].ms / 1000, segments, words, whisper.overall(segments))
 
 
-def checked(found: Transcript, model: str, body: Mapping[str, Any]) -> Transcript:
+def checked(found: Transcript, model: str, body: Mapping[str, Any], usage: Usage) -> Transcript:
     lacks = ""
     if found.text and body.get("diarize") and not found.speakers:
         lacks = "who spoke"
@@ -189,7 +189,7 @@ def checked(found: Transcript, model: str, body: Mapping[str, Any]) -> Transcrip
     elif found.text and body.get("timestamps") and not (found.segments or found.words):
         lacks = "when what was said"
     if lacks:
-        raise ParameterRefused(f"the answer of {model} does not say {lacks}")
+        raise ParameterRefused(f"the answer of {model} does not say {lacks}", usage=usage)
     return found
 
 

@@ -15,7 +15,8 @@ class TranscriptStream:
     """Bytes in, frames out: each is the JSON of one event, as it came."""
 
     __slots__ = (
-        "_body", "_failure", "_model", "_said", "_secrets", "_segments", "_splitter", "ended", "outputs", "transcript",
+        "_body", "_failure", "_model", "_secrets", "_segments", "_splitter", "_usage", "ended", "outputs",
+        "transcript",
     )  # fmt: skip
 
     def __init__(self, *, model: str, body: Mapping[str, Any], limit: int, secrets: tuple[str, ...] = ()) -> None:
@@ -24,7 +25,7 @@ class TranscriptStream:
         self._body = body
         self._secrets = secrets
         self._segments: list[Mapping[str, Any]] = []
-        self._said: Any = None  # of its usage
+        self._usage = Usage()
         self._failure: TargetError | None = None
         self.ended = False
         self.outputs = 0
@@ -40,9 +41,7 @@ class TranscriptStream:
 
     @property
     def usage(self) -> Usage:
-        if self.transcript is None:
-            return Usage()
-        return read_usage(self._said, self._model, self._body["audio"], self.transcript.text)
+        return self._usage
 
     def feed(self, part: bytes) -> list[Frame]:
         if self._failure:
@@ -99,7 +98,7 @@ class TranscriptStream:
         text = said.get("text")
         if type(text) is not str:
             raise Malformed("the last event of the transcript has no text")
-        self._said = said.get("usage")
+        self._usage = read_usage(said.get("usage"), self._model, self._body["audio"], text)
         found = transcript_of({**said, "segments": self._segments}, text, self._body)
-        self.transcript = checked(found, self._model, self._body)
+        self.transcript = checked(found, self._model, self._body, self._usage)
         self.ended = True

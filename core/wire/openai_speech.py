@@ -11,7 +11,7 @@ from core.types.usage import Usage
 from core.wire import openai, sse
 
 PATH = "/audio/speech"
-_RATE = 24_000  # of its samples, where nobody says another
+_RATE = 24_000  # of all that they say
 _CANONICAL = frozenset({
     "model", "input", "voice", "language", "gender", "style", "speed", "instructions", "ssml", "sound", "boundaries",
     "stream", "response_format", "stream_format",
@@ -40,7 +40,7 @@ def given(wanted: Sound, says: Sequence[str]) -> Sound:
     kind = (
         wanted.kind if wanted.kind in says else next((one for one in ("pcm", "wav", "flac") if one in says), says[0])
     )
-    return Sound(kind, _RATE if kind == "pcm" else wanted.rate, 1)
+    return Sound(kind, _RATE)
 
 
 def in_events(model: str) -> bool:

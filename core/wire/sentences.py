@@ -22,6 +22,7 @@ _END = re.compile(
 _CLAUSE = re.compile(rf"[,;:–—،؛][{re.escape(_CLOSING)}]*\s+|[，、；：]+[{re.escape(_CLOSING)}]*\s*")
 _WORD = re.compile(r"\s+")
 _LAST_WORD = re.compile(r"[^\W_]+(?:\.[^\W_]+)*$")
+_GROWTH = 4
 _LONGEST_WORD = 30  # characters to look back for one
 _LONGEST_NUMBER = 2  # digits of what may be an ordinal (am 3. Oktober), and not a year that ends a sentence
 _JOINER = "\u200d"
@@ -53,7 +54,7 @@ def parts(text: str, most: int, size: Size = len, first: int | None = None) -> l
     """A text in as few parts as its sentences allow, none larger than `most`.
 
     `first` is how large the first part should rather be, so that something can begin early: it has whole sentences of
-    that size together, or one alone.
+    that size together, or one alone. Each part after it may be some times as large as the one before.
     """
     found: list[str] = []
     open_part, room = "", min(most, first or most)
@@ -63,7 +64,7 @@ def parts(text: str, most: int, size: Size = len, first: int | None = None) -> l
             needed = size(piece)
             if open_part and filled + needed > room:
                 found.append(open_part)
-                open_part, filled, room = "", 0, most
+                open_part, filled, room = "", 0, min(most, max(room, filled) * _GROWTH)
             open_part += piece
             filled += needed
     return [*found, open_part] if open_part else found

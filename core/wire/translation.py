@@ -12,9 +12,9 @@ from core.errors import BadRequest
 from core.types.request import Facts
 from core.types.translation import Translated, Translation
 from core.wire import sentences
-from core.wire.languages import code_of
 from core.wire.placeholders import pieces
 from core.wire.shapes import check_type
+from core.wire.translation_languages import code_of
 
 Body = dict[str, Any]
 

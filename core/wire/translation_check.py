@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.wire.function_words import hits, languages
-from core.wire.languages import base, name_of, scripts_of
 from core.wire.placeholders import LOOSE, TAGS, Piece, pieces
+from core.wire.translation_languages import base, name_of, scripts_of
 
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+")

@@ -64,6 +64,19 @@ async def models(
     return views.models(gateway, ModelQuery(capability, skill, tier, max_cost, provider), retired=retired)
 
 
+@router.get("/api/ai/voices")
+async def voices(
+    request: Request,
+    gateway: Open,
+    language: str | None = None,
+    gender: str | None = None,
+    provider: str | None = None,
+) -> dict[str, Any]:
+    """Voices that speak a language, of a gender, at a provider."""
+    _check_names(request, ("language", "gender", "provider"))
+    return views.voices(gateway, language, gender, provider)
+
+
 @router.get("/v1/models")
 async def model_list(gateway: Open) -> dict[str, Any]:
     """The models of who can answer, as OpenAI's clients list them."""
@@ -86,8 +99,12 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
 
         wanted = translate_request(body, "/api/ai/route")
+    elif name == Capability.SPEAK.value:
+        from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
+
+        wanted = speech_request(body, "/api/ai/route", None, b"")
     else:
-        words = f"capability {name!r} is not known; known: chat, embed, rerank, translate"
+        words = f"capability {name!r} is not known; known: chat, embed, rerank, speak, translate"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from yarl import URL
 
 from core.bootstrap import Service
+from core.capabilities import NOUNS, Capability
 from core.config.accounts import names_of
 from core.config.settings import Account
 from core.errors import (
@@ -28,6 +29,10 @@ from core.providers.table import Row
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less
+
+
+# Fields of an account that are credentials, in the order in which they are taken.
+_CREDENTIALS = ("token", "key", "command")
 
 
 class _Listening(Transport):
@@ -65,43 +70,47 @@ class Checkup:
         accounts = self.service.settings.accounts
         named = [(row, one) for row in self.service.registry.rows.values() for one in accounts.get(row.name, ())]
         given = [(row, one) for row, one in named if one.has_access]
-        providers = await asyncio.gather(*(self._provider(row, one) for row, one in given))
+        parts = [(row, one, what) for row, one in given for what in _parts(row, one)]
+        providers = await asyncio.gather(*(self._provider(*one) for one in parts))
         return [*providers, *self._others(named, given), *self._clock()]
 
-    async def _provider(self, row: Row, account: Account) -> Finding:
+    async def _provider(self, row: Row, account: Account, what: Capability) -> Finding:
         name = row.name if account.name == "default" else f"{row.name}:{account.name}"
-        missing = self.service.registry.missing(row, account)
+        if what is not Capability.CHAT:
+            name = f"{name} {NOUNS[what]}"
+        missing = self.service.registry.missing(row, account, what)
         if not account.enabled:
             return Finding(name, "ok", "switched off")
         if missing:
             needed = " and ".join(missing)
             return Finding(name, "warn", f"half configured: {needed} is missing", f"set {needed}, or remove the rest")
         if self.offline:
-            return Finding(name, "ok", f"{self._credential(row, account)} is set; not tried (--offline)")
-        return await self._tried(name, row, account)
+            return Finding(name, "ok", f"{self._credential(row, account, what)} is set; not tried (--offline)")
+        return await self._tried(name, row, account, what)
 
-    async def _tried(self, name: str, row: Row, account: Account) -> Finding:
+    async def _tried(self, name: str, row: Row, account: Account, what: Capability) -> Finding:
         """One free call: its list of models."""
         transport = await _Listening(connect_timeout=self.patience, proxy=self.service.settings.proxy).open()
         began = time.monotonic()
         try:
-            row = row.of(account)
-            adapter = load_adapter(row)(row, account, transport)
+            asked = row.of(account, what)
+            adapter = load_adapter(asked)(asked, account, transport)
             if not isinstance(adapter, ListsModels):
-                return Finding(name, "ok", f"{self._credential(row, account)} is set; it has no free call to try it")
+                said = f"{self._credential(row, account, what)} is set; it has no free call to try it"
+                return Finding(name, "ok", said)
             async with asyncio.timeout(self.patience):
                 models = await adapter.models()
         except TimeoutError:
             said = f"did not answer in {self.patience:g} s"
             return Finding(name, "fail", said, "check the network and PATCHBAY_USE_PROXY; try again")
         except TargetError as error:
-            return self._failed(name, row, account, error)
+            return self._failed(name, row, account, what, error)
         finally:
             if transport.skew is not None:
                 self._skews.append(transport.skew)
             await transport.close()
         listed = f"{len(models)} models, " if models else ""  # a program is only asked whether it is there
-        said = f"{self._credential(row, account)} works: {listed}{(time.monotonic() - began):.1f} s"
+        said = f"{self._credential(row, account, what)} works: {listed}{(time.monotonic() - began):.1f} s"
         if row.local and account.model and models and account.model not in models:
             return Finding(
                 name, "warn", f"{account.model} is not among its models: {', '.join(models[:5])}",
@@ -109,14 +118,14 @@ class Checkup:
             )  # fmt: skip
         return Finding(name, "ok", said)
 
-    def _failed(self, name: str, row: Row, account: Account, error: TargetError) -> Finding:
-        key, address = self._credential(row, account), self._name(row, account, "base_url")
+    def _failed(self, name: str, row: Row, account: Account, what: Capability, error: TargetError) -> Finding:
+        key, address = self._credential(row, account, what), self._name(row, account, _address(row, account, what))
         status = f" ({error.provider_status})" if error.provider_status else ""
         said = f"{type(error).__name__}{status}: {error.message}"
         match error:
             case CredentialRefused():
                 return Finding(
-                    name, "fail", f"{key} is refused{status}", f"make a new key and {self._mend(row, account)}"
+                    name, "fail", f"{key} is refused{status}", f"make a new key and {self._mend(row, account, what)}"
                 )
             case RateLimited():
                 return Finding(name, "warn", f"{key} is at its limit{status}: {error.message}", error.advice)
@@ -130,16 +139,15 @@ class Checkup:
                 )
         return Finding(name, "fail", said, error.advice)
 
-    def _credential(self, row: Row, account: Account) -> str:
+    def _credential(self, row: Row, account: Account, what: Capability) -> str:
         """The name under which it was found; never what it is."""
-        given = next((one for one in ("token", "key", "command") if getattr(account, one)), "base_url")
-        return self._name(row, account, given)
+        return self._name(row, account, _key(row, account, what))
 
-    def _mend(self, row: Row, account: Account) -> str:
+    def _mend(self, row: Row, account: Account, what: Capability) -> str:
         """Where the new credential goes: to where the old one lies."""
-        origin = self.service.settings.origin(row.name, account.name, "token" if account.token else "key")
+        origin = self.service.settings.origin(row.name, account.name, _key(row, account, what))
         if origin is None or origin.layer == "environment":
-            return f"put it in the environment as {self._credential(row, account)}"
+            return f"put it in the environment as {self._credential(row, account, what)}"
         if origin.variable:
             return f"set {origin.variable}, which {origin} refers to"
         if origin.in_file:
@@ -173,3 +181,28 @@ class Checkup:
             said = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the providers'"
             return [Finding("clock", "warn", said, "set the clock (NTP): signatures and prices go by it")]
         return [Finding("clock", "ok", "agrees with the providers'")]
+
+
+def _parts(row: Row, account: Account) -> list[Capability]:
+    """What of a provider has a key of its own, by one thing that is done with it; only what somebody set up."""
+    apart = {row.of(account, one).needs: one for one in sorted(row.services, key=Capability.SPEAK.__eq__)}
+    services = [one for needs, one in apart.items() if needs != row.needs]
+    given = [one for one in services if getattr(account, _key(row, account, one), None)]
+    own = any((account.key, account.token, account.command, account.base_url and account.elsewhere))
+    return [Capability.CHAT, *given] if own or not given else given
+
+
+def _key(row: Row, account: Account, what: Capability) -> str:
+    """The field with the credential for it."""
+    needs = row.of(account, what).needs
+    if what is not Capability.CHAT and needs != row.needs:
+        return next(name for name in needs if name.endswith("key"))
+    return next((one for one in _CREDENTIALS if getattr(account, one)), "base_url")
+
+
+def _address(row: Row, account: Account, what: Capability) -> str:
+    """The field with where it is, as it was set."""
+    needs = row.of(account, what).needs
+    names = "|".join(needs).split("|") if what is not Capability.CHAT and needs != row.needs else []
+    places = [name for name in names if not name.endswith("key")]
+    return next((one for one in places if getattr(account, one)), places[0] if places else "base_url")

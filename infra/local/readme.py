@@ -18,11 +18,30 @@ _FEATURES = {"tools": Feature.TOOLS, "vision": Feature.VISION}
 _MEANS = {"native": "yes", "json_mode": "by JSON mode", "tool": "by a function call", None: ""}
 _CAPABILITIES = {"chat": Capability.CHAT, "embeddings": Capability.EMBED, "reranking": Capability.RERANK}
 
+_SOUND = {
+    "transcription": Capability.TRANSCRIBE,
+    "who spoke": Capability.DIARIZE,
+    "speech": Capability.SPEAK,
+    "translation": Capability.TRANSLATE,
+}
+
 
 def provider_table(rows: Iterable[Row] = TABLE) -> str:
     """Who can do what, what turns it on, and which models answer where none is named."""
     head = ["provider", "chat", *_FEATURES, "JSON schema", "embeddings", "reranking", "set", "default models"]
     return _table(head, [_cells(row) for row in rows])
+
+
+def sound_table(rows: Iterable[Row] = TABLE) -> str:
+    """Who hears, speaks and translates, and with which models where none is named."""
+    lines = []
+    for row in rows:
+        if row.capabilities.isdisjoint(_SOUND.values()):
+            continue
+        models = [row.default_models[one] for one in _SOUND.values() if one in row.default_models]
+        can = [_mark(one in row.capabilities) for one in _SOUND.values()]
+        lines.append([f"`{row.name}` {row.title}", *can, ", ".join(models)])
+    return _table(["provider", *_SOUND, "default models"], lines)
 
 
 def settings_table() -> str:
@@ -84,7 +103,11 @@ def _models(row: Row) -> str:
 
 
 def rewritten(text: str) -> str:
-    for name, made in (("providers", provider_table()), ("settings", settings_table())):
+    for name, made in (
+        ("providers", provider_table()),
+        ("sound", sound_table()),
+        ("settings", settings_table()),
+    ):
         text = re.sub(_BLOCK.format(name=name), partial(_within, made), text, flags=re.DOTALL)
     return text
 

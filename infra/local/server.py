@@ -33,6 +33,8 @@ from core.providers.registry import Registry, load_adapter
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.speak import routes as speak
+from functions.transcribe import routes as transcribe
 from functions.translate import routes as translate
 from infra.local import simulation
 from infra.local.banner import banner
@@ -134,8 +136,9 @@ def simulated(fleet: Fleet, registry: Registry) -> dict[str, str]:
             names["key"][-1]: "simulated",
             names["simulated"][-1]: "true",
         }
-        for service in (one for one in ("translation",) if f"{one}_url" in names):
-            values |= {names[f"{service}_url"][-1]: fleet.url(name), names[f"{service}_key"][-1]: "simulated"}
+        for service in ("speech", "translation"):
+            if f"{service}_key" in names:
+                values |= {names[f"{service}_url"][-1]: fleet.url(name), names[f"{service}_key"][-1]: "simulated"}
         vendor = VENDORS[name]
         for field, capability, listed in (
             ("model", Capability.CHAT, vendor.models),
@@ -228,8 +231,10 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    routes = [*chat.ROUTES, *embed.ROUTES, *translate.ROUTES, *catalog.ROUTES, *simulation.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS | translate.OPERATIONS, service)
+    functions = (chat, embed, transcribe, speak, translate)
+    routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES, *simulation.ROUTES]
+    operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
+    app = make_app("Patchbay", routes, operations, service)
     app.state.fleet = fleet
     return app
 

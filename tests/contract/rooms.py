@@ -17,6 +17,8 @@ from core.providers.registry import Registry
 from functions.catalog import routes as catalog
 from functions.chat import routes as chat
 from functions.embed import routes as embed
+from functions.speak import routes as speak
+from functions.transcribe import routes as transcribe
 from functions.translate import routes as translate
 from infra.local.simulators.fleet import Fleet
 from tests.contract.cases import NATIVE, Mode
@@ -39,8 +41,10 @@ async def room(
 ) -> AsyncIterator[Room]:
     settings = {"PATCHBAY_HOME": str(home), "RETRY_DELAY_MS": "1", "LOG_LEVEL": "error", **environ}
     service = bootstrap.build(registry=registry, environ=settings, clock=clock)
-    routes = [*chat.ROUTES, *embed.ROUTES, *translate.ROUTES, *catalog.ROUTES]
-    app = make_app("Patchbay", routes, chat.OPERATIONS | embed.OPERATIONS | translate.OPERATIONS, service)
+    functions = (chat, embed, transcribe, speak, translate)
+    routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES]
+    operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
+    app = make_app("Patchbay", routes, operations, service)
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
             yield Room(http, service)

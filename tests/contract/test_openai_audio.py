@@ -385,7 +385,8 @@ def listening(said, model="whisper-1", **body):
 def test_odd_answers(said, body, error):
     with pytest.raises(error) as caught:
         listening(said, **body)
-    assert caught.value.request_id in {"req_upstream", None}
+    assert caught.value.request_id == "req_upstream"
+    assert (caught.value.usage is not None) == (caught.value.message.startswith("the answer of"))
 
 
 def test_a_key_that_is_quoted_is_cut_out():

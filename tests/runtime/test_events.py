@@ -1,12 +1,14 @@
 """Every event in events/ through its function, as Lambda gives it; every route has one."""
 
 import json
+from base64 import b64decode
 from importlib import import_module
 
 import pytest
 from starlette.routing import Route
 
 from infra.local.sandbox import known
+from infra.local.simulators.signal import heard, text
 from tests.functions.helpers import said, sse
 from tests.runtime.lambdas import EVENTS, event, events, of_functions_there
 
@@ -44,6 +46,10 @@ EXPECTED: dict[str, int | None] = {
     "catalog-decisions": 200,
     "catalog-unknown-decision": 404,
     "catalog-unknown-route": 404,
+    "catalog-voices": 200,
+    "speak": 200,
+    "speak-v1": 200,
+    "speak-bad-input": 400,
     "embed": 200,
     "embed-batch": 200,
     "embed-base64": 200,
@@ -55,7 +61,16 @@ EXPECTED: dict[str, int | None] = {
     "translate-several": 200,
     "translate-html": 200,
     "translate-no-target": 400,
+    "transcribe": 200,
+    "transcribe-diarize": 200,
+    "transcribe-form": 200,
+    "transcribe-stream": 200,
+    "transcribe-translations": 200,
+    "transcribe-empty": 400,
+    "transcribe-no-bucket": 400,
 }
+# Those whose answer is no text.
+SOUNDS = {"speak-v1"}
 
 
 def test_each_event_has_its_expectation():
@@ -71,9 +86,9 @@ def test_event(functions, function, name):
         return
     assert outcome.kind == "response", outcome.body
     assert answer["statusCode"] == EXPECTED[name], answer["body"]
-    assert answer["isBase64Encoded"] is False
+    assert answer["isBase64Encoded"] is (name in SOUNDS)
     assert answer["headers"]["x-patchbay-simulated"] == "false"
-    if not name.endswith("-stream"):
+    if not name.endswith("-stream") and name not in SOUNDS:
         body = json.loads(answer["body"])
         assert bool(body.get("error")) == (answer["statusCode"] >= 400)
 
@@ -99,6 +114,12 @@ def test_a_stream_is_one_answer(chat):
     assert "Hello" in said(found)
 
 
+def test_sound_comes_as_it_is(functions):
+    answer = functions("speak").answer(event("speak-v1"))
+    assert answer["headers"]["content-type"] == "audio/mpeg"
+    assert text(heard(b64decode(answer["body"]))) == json.loads(event("speak-v1")["body"])["input"]
+
+
 def test_tools_and_bytes_arrive(chat, fleet):
     called = json.loads(chat.answer(event("chat-tools"))["body"])["choices"][0]["message"]["tool_calls"][0]
     assert called["function"]["name"] == "get_weather"
@@ -106,6 +127,16 @@ def test_tools_and_bytes_arrive(chat, fleet):
     assert "Grüezi" in json.loads(chat.answer(event("chat-base64"))["body"])["content"]
     chat.answer(event("chat-image"))
     assert b"data:image/png;base64," in fleet.requests("openai")[-1].body
+
+
+def test_files_of_forms_arrive(functions):
+    transcribe = functions("transcribe")
+    body = json.loads(transcribe.answer(event("transcribe-form"))["body"])
+    assert (body["text"], len(body["segments"])) == ("Hello there. Good morning.", 2)
+    events = sse(transcribe.answer(event("transcribe-stream"))["body"])
+    assert events[-1]["text"] == "Hello there. Good morning."
+    speakers = json.loads(transcribe.answer(event("transcribe-diarize"))["body"])["speakers"]
+    assert [one["name"] for one in speakers] == ["A", "B"]
 
 
 def test_both_shapes_of_api_gateway_answer_alike(chat):

@@ -101,7 +101,10 @@ def _cut(call: Call, body: dict[str, Any], items: list[str]) -> list[str]:
 def models(call: Call) -> Reply:
     vendor = call.vendor
     asked = parse_qs(call.request.query)
-    kinds = (("chat", vendor.models), ("embed", tuple(vendor.embedders)), ("rerank", vendor.rerankers))
+    kinds = (
+        ("chat", vendor.models), ("embed", tuple(vendor.embedders)), ("rerank", vendor.rerankers),
+        ("transcriptions", tuple(vendor.listeners)),
+    )  # fmt: skip
     rows = [
         {
             "name": name,

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from infra.local.simulators.course import Course, OverError
 from infra.local.simulators.faults import Fault
 from infra.local.simulators.httpd import PIECE, Exchange
-from infra.local.simulators.replies import Reply, Stream
+from infra.local.simulators.replies import Reply, Socket, Stream
+from infra.local.simulators.websocket import WebSocket
 
 BREAKS = ("stream_error", "no_end_marker", "truncated_json")
 
@@ -21,7 +24,7 @@ class Waits:
     huge_bytes: int = 64 * 2**20
 
 
-async def deliver(exchange: Exchange, reply: Reply | Stream, fault: Fault | None, waits: Waits) -> None:
+async def deliver(exchange: Exchange, reply: Reply | Stream | Socket, fault: Fault | None, waits: Waits) -> None:
     name = fault.name if fault else ""
     if name == "hang":
         await exchange.left()
@@ -29,6 +32,8 @@ async def deliver(exchange: Exchange, reply: Reply | Stream, fault: Fault | None
     await asyncio.sleep(waits.first_byte + (waits.slow if name == "slow_first_byte" else 0))
     if name == "drop_headers":
         exchange.reset()
+    elif isinstance(reply, Socket):
+        await _socket(exchange, reply, fault, waits)
     elif isinstance(reply, Stream):
         await _stream(exchange, reply, fault, waits)
     else:
@@ -73,6 +78,13 @@ async def _stream(exchange: Exchange, reply: Stream, fault: Fault | None, waits:
         await exchange.left()
     elif name != "cut_stream" and not (reply.bare and name in BREAKS):
         await exchange.end()
+
+
+async def _socket(exchange: Exchange, reply: Socket, fault: Fault | None, waits: Waits) -> None:
+    socket = WebSocket(exchange)
+    await socket.accept(reply.request)
+    with suppress(OverError):
+        await reply.talk(socket, Course(socket, fault, waits.slow if fault and fault.name == "slow_chunks" else 0))
 
 
 def script(reply: Stream, fault: Fault | None) -> tuple[bytes, ...]:

@@ -208,6 +208,8 @@ def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float |
         headers["retry-after"] = f"{retry_after:g}"
         if vendor.retry_after_ms:
             headers["retry-after-ms"] = f"{retry_after * 1000:.0f}"
+    if vendor.errors == "silent":
+        return Reply(status, headers, b"")
     if vendor.errors == "problem":
         headers |= PROBLEM
     return json_reply(error_body(vendor, status, message), status, headers)
@@ -215,6 +217,8 @@ def refusal(vendor: Vendor, status: int, message: str = "", retry_after: float |
 
 def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
     """No such path, or not with this method."""
+    if vendor.errors == "silent":
+        return Reply(status, {}, b"")
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
     if vendor.errors == "translator":

@@ -1,6 +1,7 @@
 """What goes wrong on purpose, when, and how often."""
 
 import math
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -8,6 +9,7 @@ from typing import Any
 
 STREAM_WORDS = ("cut_stream", "stream_error", "stream_stall")
 STREAM_ONLY = (*STREAM_WORDS, "no_end_marker")
+SOCKET_WORDS = ("close", "phrase")  # what follows a colon says with which code, or as what
 WORDS = (
     "slow_first_byte",
     "slow_chunks",
@@ -23,10 +25,14 @@ WORDS = (
 )
 VALID = (
     f"a status 400..599, a status with a Retry-After (429:2), {', '.join(WORDS)};"
-    f" {', '.join(STREAM_WORDS)} may say after how many output chunks (@0)"
+    f" {', '.join(STREAM_WORDS)} may say after how many output chunks (@0);"
+    " of WebSockets close:CODE, and phrase:STATUS for a phrase that is none"
 )
 AFTER = 3
 REMEMBERED = 100_000
+
+
+_CODE, _WORD = re.compile("1[0-9]{3}|[34][0-9]{3}"), re.compile("[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,13 @@ class Fault:
     status: int = 0
     retry_after: float | None = None
     after: int = AFTER
+    word: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
+        name, colon, word = text.partition(":")
+        if name in SOCKET_WORDS and (_CODE if name == "close" else _WORD).fullmatch(word):
+            return cls(text, name, word=word)
         name, at, after = text.partition("@")
         if name in WORDS and not at:
             return cls(text, name)
@@ -77,12 +87,13 @@ class Switch:
     times: int | None
     fired: int = 0
 
-    def applies(self, provider: str, capability: str | None, *, streaming: bool) -> bool:
+    def applies(self, provider: str, capability: str | None, *, streaming: bool, socket: bool) -> bool:
         return (
             self.provider == provider
             and self.capability in (None, capability)
             and (self.times is None or self.fired < self.times)
             and (streaming or self.fault.name not in STREAM_ONLY)
+            and (socket or self.fault.name not in SOCKET_WORDS)
             and self.fault.name != "refuse"
         )
 
@@ -145,11 +156,19 @@ class FaultBook:
         return count
 
     def choose(
-        self, provider: str, capability: str | None, target: str, body: bytes, count: int, *, streaming: bool
+        self,
+        provider: str,
+        capability: str | None,
+        target: str,
+        body: bytes,
+        count: int,
+        *,
+        streaming: bool,
+        socket: bool = False,
     ) -> Fault | None:
         """The latest fault that applies and fires."""
         for switch in reversed(self._switches):
-            if switch.applies(provider, capability, streaming=streaming) and fires(
+            if switch.applies(provider, capability, streaming=streaming, socket=socket) and fires(
                 self.seed, body, target, count, switch.rate
             ):
                 switch.fired += 1

@@ -7,7 +7,8 @@ Beside what every simulator does, a user who writes `simulate:SAFETY`, or any ot
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from math import log
+from dataclasses import replace
+from math import ceil, log
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,22 +24,40 @@ from infra.local.simulators.samples import SchemaError
 
 THOUGHT = "Simulated thought."
 CACHE_BLOCK = 1024  # what it keeps of a prompt is whole blocks
-AUDIO_TOKENS = 32  # a part, whatever its length
+AUDIO_TOKENS = 32  # a second of what is heard; a part, whatever its length, of what is not
+MOST_BYTES = 20 * 2**20  # of a request
 PAGE = 4  # models at most in a page, however many were asked for
 ASKED = re.compile(r"simulate:([A-Z_]+)")
 MODALITIES = {"image_url": "IMAGE", "input_audio": "AUDIO", "file": "DOCUMENT"}
 
 
-def generate(call: Call) -> Reply:
-    said = _said(call)
-    return said if isinstance(said, Reply) else json_reply(said.whole())
+def asked(call: Call) -> str:
+    """Which capability a request is for: they share a path."""
+    if call.names["model"] in call.vendor.speakers:
+        return "speak"
+    body = call.request.body
+    return "transcribe" if b'"segments"' in body and re.search(rb'"(audio|video)/', body) else "chat"
+
+
+def _heard(call: Call, body: dict[str, Any], config: dict[str, Any]) -> tuple[str, float] | None:
+    if asked(call) != "transcribe":
+        return None
+    from infra.local.simulators import gemini_audio  # noqa: PLC0415 - who only writes needs no decoders
+
+    return gemini_audio.heard(body, config)
+
+
+def generate(call: Call) -> Reply | Stream:
+    said = _said(call, streams=False)
+    return json_reply(said.whole()) if isinstance(said, _Said) else said
 
 
 def generate_stream(call: Call) -> Reply | Stream:
-    said = _said(call)
-    if isinstance(said, Reply):
+    streams = parse_qs(call.request.query).get("alt") == ["sse"]
+    said = _said(call, streams=streams)
+    if not isinstance(said, _Said):
         return said
-    if parse_qs(call.request.query).get("alt") != ["sse"]:
+    if not streams:
         return json_reply(list(said.chunks()))
     chunks = [_event(chunk) for chunk in said.chunks()]
     ends = len(chunks) - said.endings
@@ -46,13 +65,24 @@ def generate_stream(call: Call) -> Reply | Stream:
     return Stream(headers, (), tuple(chunks[:ends]), tuple(chunks[ends:]), _event(google(500)))
 
 
-def _said(call: Call) -> "_Said | Reply":
+def _said(call: Call, *, streams: bool) -> "_Said | Reply | Stream":
     model = call.names["model"]
+    if len(call.request.body) > MOST_BYTES:
+        return invalid(f"Request payload size exceeds the limit: {MOST_BYTES} bytes.", None)
     if model in call.vendor.embedders:
         words = f"models/{model} is not found for API version v1beta, or is not supported for generateContent."
         return refusal(call.vendor, 404, words)
     try:
-        return _Said(call, read(call, checks.GENERATE))
+        body = read(call, checks.GENERATE)
+        config = body.get("generationConfig") or {}
+        speaks = model in call.vendor.speakers
+        checks.check_modalities(config, model, speaks=speaks)
+        if speaks:
+            from infra.local.simulators import gemini_audio  # noqa: PLC0415 - who only writes needs no encoders
+
+            checks.check_generate(body, model)
+            return gemini_audio.spoken(call, body, config, streams=streams, error=_event(google(500)))
+        return _Said(call, body)
     except RequestError as error:
         return invalid(error.message, error.param)
     except SchemaError as error:
@@ -103,10 +133,15 @@ class _Said:
         words = ASKED.search(last_words(asked))
         self._wanted = words[1] if words else None
         self._answers = answers(asked, call.vendor.name, self.model)
+        found = _heard(call, body, config)
+        if found is not None and not self._wanted:
+            self._answers = (replace(self._answers[0], text=found[0], tool_calls=(), finish_reason="stop"),)
         self.endings = 1 if self._wanted == "BLOCKED" else len(self._answers)
         media = [part["type"] for message in asked["messages"] for part in parts_of(message)]
         counted = {kind: media.count(kind) for kind in MODALITIES if kind in media}
         sound = counted.get("input_audio", 0) * AUDIO_TOKENS
+        if found is not None:
+            sound = ceil(found[1] * AUDIO_TOKENS)
         self.prompt = prompt_tokens(asked) + sound
         images = counted.get("image_url", 0) * 85
         parts = {"TEXT": self.prompt - sound - images, "IMAGE": images, "AUDIO": sound}

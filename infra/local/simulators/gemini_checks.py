@@ -25,18 +25,37 @@ PART: dict[str, Any] = {
     "videoMetadata": "object",
     "mediaResolution": "object",
     "partMetadata": "object",
+    "speechMetadata": {"style": "string", "speaker": "string"},
 }  # fmt: skip
-DATA = tuple(name for name in PART if name not in {"thought", "thoughtSignature", "partMetadata", "mediaResolution"})
+DATA = tuple(
+    name
+    for name in PART
+    if name
+    not in {
+        "thought",
+        "thoughtSignature",
+        "partMetadata",
+        "mediaResolution",
+        "speechMetadata",
+    }
+)
 CONTENT = {"role": "string", "parts": [PART]}
 DECLARATION = {
     "name": "string", "description": "string", "behavior": "string", "parameters": "object",
     "parametersJsonSchema": "any", "response": "object", "responseJsonSchema": "any",
 }  # fmt: skip
+SPEECH = {
+    "voiceConfig": {
+        "voice": "string", "prebuiltVoiceConfig": {"voiceName": "string"}, "replicatedVoiceConfig": "object",
+    },
+    "languageCode": "string",
+    "multiSpeakerVoiceConfig": "object",
+}  # fmt: skip
 GENERATION = {
     "temperature": "number", "topP": "number", "topK": "number", "candidateCount": "int", "maxOutputTokens": "int",
     "stopSequences": ["string"], "seed": "int", "presencePenalty": "number", "frequencyPenalty": "number",
     "responseLogprobs": "bool", "logprobs": "int", "responseMimeType": "string", "responseSchema": "object",
-    "responseJsonSchema": "any", "responseModalities": ["string"], "speechConfig": "object", "imageConfig": "object",
+    "responseJsonSchema": "any", "responseModalities": ["string"], "speechConfig": SPEECH, "imageConfig": "object",
     "mediaResolution": "string", "enableEnhancedCivicAnswers": "bool", "audioTimestamp": "bool",
     "thinkingConfig": {"includeThoughts": "bool", "thinkingBudget": "int", "thinkingLevel": "string"},
 }  # fmt: skip
@@ -261,3 +280,16 @@ def _thinking(config: dict[str, Any], model: str) -> None:
         if budget != -1 and not least <= budget <= most:
             words = f"The thinking budget {budget} is invalid. Please choose a value between {least} and {most}."
             raise RequestError(words, at)
+
+
+def check_modalities(config: dict[str, Any], model: str, *, speaks: bool) -> None:
+    """What it refuses of who asks for sound, or does not."""
+    wanted, has = (
+        sorted(one.upper() for one in config.get("responseModalities") or ("TEXT",)),
+        "AUDIO" if speaks else "TEXT",
+    )
+    if wanted != [has] and (speaks or "AUDIO" in wanted):
+        words = (
+            f"The requested combination of response modalities ({', '.join(wanted)}) is not supported by the model."
+        )
+        raise RequestError(f"{words} models/{model} accepts the following combination: * {has}", "generation_config")

@@ -56,6 +56,16 @@ class Exchange:
     async def end(self) -> None:
         await self._write(h11.EndOfMessage())
 
+    async def upgrade(self, headers: Mapping[str, str]) -> tuple[asyncio.StreamReader, bytes]:
+        """From here on the connection speaks another protocol: where it is read from, and what came of it already."""
+        await self._write(h11.InformationalResponse(status_code=101, headers=[*headers.items()]))
+        return self._reader, self._link.trailing_data[0]
+
+    async def raw(self, data: bytes) -> None:
+        """Bytes of that protocol."""
+        self._writer.write(data)
+        await self._writer.drain()
+
     async def left(self) -> None:
         """Wait until the client leaves."""
         while await self._reader.read(PIECE):

@@ -1,13 +1,19 @@
 """What a responder is given, and what it gives back."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from infra.local.simulators.httpd import Request
 from infra.local.simulators.vendors import Vendor
+
+if TYPE_CHECKING:
+    from infra.local.simulators.course import Course
+    from infra.local.simulators.websocket import WebSocket
+
+Talk = Callable[["WebSocket", "Course"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,15 @@ class Stream:
     error: bytes
     end: bytes = b"\n\n"  # of an event
     bare: bool = False  # no events but what the model made, which ends with the body: a fault breaks it off
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A conversation over a WebSocket, once the client's request for one was accepted."""
+
+    request: Request
+    talk: "Talk"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

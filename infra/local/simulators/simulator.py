@@ -4,9 +4,9 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
 from importlib import import_module
@@ -25,6 +25,8 @@ from infra.local.simulators import (
     ollama,
     pipelines,
     replicate,
+    replicate_files,
+    replicate_models,
     rerank,
     responses,
     translator,
@@ -34,11 +36,12 @@ from infra.local.simulators.delivery import Waits, deliver
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
-from infra.local.simulators.replies import Call, Reply, Stream
+from infra.local.simulators.replies import Call, Reply, Socket, Stream
 from infra.local.simulators.vendors import Vendor
 
 KEPT_REQUESTS = 1000
 KEPT_BYTES = 64 * 2**20
+SOUND = frozenset({"transcribe", "speak"})
 PORTAL = Reply(
     200,
     {"content-type": "text/html; charset=utf-8"},
@@ -53,12 +56,25 @@ class Responder:
     # None: a path that belongs to no capability.
     capability: str | None
     # Or where it is, for what needs decoders: those take as long to import as all the rest.
-    respond: Callable[[Call], Reply | Stream] | str
+    respond: Callable[[Call], Reply | Stream | Socket] | str
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
     auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
+    sockets: bool = False  # it asks for something to be made by opening one
     long: bool = False  # takes long enough to be done in a thread
+    also: Mapping[str, Callable[[Call], Reply | Stream]] = field(default_factory=dict)  # by other methods
+    public: bool = False  # needs no key
+    several: Callable[[Call], str] | None = None  # which capability a request is for, where a path has several
 
+    def asked(self, call: Call) -> str | None:
+        return self.several(call) if self.several else self.capability
+
+    def is_long(self, call: Call) -> bool:
+        return self.long or self.asked(call) in SOUND
+
+
+SILENT = "silent"  # errors are a status alone
+SPEECH_KEYS = ("ocp-apim-subscription-key", "authorization")
 
 # A new capability is an entry here and its paths in the vendors' rows.
 RESPONDERS = {
@@ -70,11 +86,12 @@ RESPONDERS = {
     "cohere_chat": Responder("POST", "chat", cohere.chat),
     "cohere_embed": Responder("POST", "embed", cohere_embeddings.respond),
     "cohere_rerank": Responder("POST", "rerank", rerank.respond_cohere),
+    "cohere_transcribe": Responder("POST", "transcribe", "cohere_audio:transcribe", long=True),
     "cohere_models": Responder("GET", None, cohere_embeddings.models),
     "messages": Responder("POST", "chat", anthropic.respond),
     "count_tokens": Responder("POST", None, anthropic.count_tokens),
-    "gemini": Responder("POST", "chat", gemini.generate),
-    "gemini_stream": Responder("POST", "chat", gemini.generate_stream),
+    "gemini": Responder("POST", "chat", gemini.generate, several=gemini.asked),
+    "gemini_stream": Responder("POST", "chat", gemini.generate_stream, several=gemini.asked),
     "gemini_count": Responder("POST", None, gemini.count),
     "gemini_embed": Responder("POST", "embed", gemini_embeddings.embed),
     "gemini_embed_batch": Responder("POST", "embed", gemini_embeddings.batch),
@@ -86,7 +103,7 @@ RESPONDERS = {
     "ollama chat": Responder("POST", "chat", ollama.chat, "text"),
     "ollama embed": Responder("POST", "embed", ollama.embed, "text"),
     "ollama show": Responder("POST", None, ollama.show, "text"),
-    "predict": Responder("POST", "chat", replicate.create),
+    "predict": Responder("POST", "chat", replicate.create, several=replicate_models.asked),
     "prediction": Responder("GET", None, replicate.show),
     "cancel prediction": Responder("POST", None, replicate.cancel),
     "stream prediction": Responder("GET", "chat", replicate.stream),
@@ -95,10 +112,20 @@ RESPONDERS = {
     "translate": Responder("POST", "translate", translator.translate, "translator", translator.KEYS),
     "detect": Responder("POST", "translate", translator.detect, "translator", translator.KEYS),
     "languages": Responder("GET", None, translator.spoken, "translator", ()),
+    "replicate files": Responder("POST", None, replicate_files.put),
+    "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
+    "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),
+    "recognition": Responder("POST", "transcribe", "recognition:recognise", long=True),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
     "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
     "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
     "speech": Responder("POST", "speak", "speech:respond", long=True),
+    "fast transcription": Responder("POST", "transcribe", "azure_speech:transcribe", auth=SPEECH_KEYS, long=True),
+    "ssml": Responder("POST", "speak", "azure_speech:speak", SILENT, SPEECH_KEYS, long=True),
+    "speech voices": Responder("GET", None, "azure_speech:voices", SILENT, SPEECH_KEYS),
+    "speech token": Responder("POST", None, "azure_speech:token", auth=SPEECH_KEYS),
+    "live recognition": Responder("GET", "transcribe", "azure_speech_ws:recognise", SILENT, SPEECH_KEYS, sockets=True),
+    "live speech": Responder("GET", "speak", "azure_speech_ws:synthesise", SILENT, SPEECH_KEYS, sockets=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
 
@@ -123,17 +150,18 @@ class Simulator:
         count = self._book.count(target, body)
         mark = blake2b(f"{self._book.seed}\0{target}\0{count}\0".encode() + body, digest_size=16).hexdigest()
         responder, names = self._route(request)
-        self.calls += responder is not None and responder.capability is not None and request.method == "POST"
+        self.calls += responder is not None and _makes(responder, request)
         call = Call(_spoken(self.vendor, responder), request, names, mark, int(time.time()), self._desk)
-        heavy = responder is not None and responder.long
+        heavy = responder is not None and responder.is_long(call)
         reply = await asyncio.to_thread(self._reply, call, responder) if heavy else self._reply(call, responder)
         fault = self._book.choose(
             self.vendor.name,
-            responder.capability if responder else None,
+            responder.asked(call) if responder else None,
             target,
             body,
             count,
-            streaming=isinstance(reply, Stream),
+            streaming=isinstance(reply, Stream | Socket),
+            socket=isinstance(reply, Socket),
         )
         if fault is not None and fault.name == "wrong_json":
             reply = copy_context().run(self._wrong, call, responder)
@@ -152,23 +180,23 @@ class Simulator:
                 return responder, {name: unquote(part) for name, part in match.groupdict().items()}
         return None, {}
 
-    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _reply(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method != responder.method:
+        if request.method not in {responder.method, *responder.also} and not responder.sockets:
             return lost(vendor, request.method, request.path, 405)
-        if not _authorized(vendor, request):
+        if not responder.public and not _authorized(vendor, request):
             return refusal(vendor, 401)
         if "deployment" in call.names and not parse_qs(request.query).get("api-version"):
             return lost(vendor, request.method, request.path)
-        return _made(responder.respond)(call)
+        return _made(responder.also.get(request.method, responder.respond))(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream:
+    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
         WRONG_JSON.set(True)
         return self._reply(call, responder)
 
-    def _headed(self, reply: Reply | Stream, mark: str) -> Reply | Stream:
+    def _headed(self, reply: Reply | Stream | Socket, mark: str) -> Reply | Stream | Socket:
         if reply is PORTAL:
             return reply
         vendor = self.vendor
@@ -177,11 +205,11 @@ class Simulator:
 
 
 @cache
-def _made(respond: Callable[[Call], Reply | Stream] | str) -> Callable[[Call], Reply | Stream]:
+def _made(respond: Callable[[Call], Reply | Stream | Socket] | str) -> Callable[[Call], Reply | Stream | Socket]:
     if not isinstance(respond, str):
         return respond
     module, _, name = respond.partition(":")
-    found: Callable[[Call], Reply | Stream] = getattr(import_module(f"infra.local.simulators.{module}"), name)
+    found: Callable[[Call], Reply | Stream | Socket] = getattr(import_module(f"infra.local.simulators.{module}"), name)
     return found
 
 
@@ -192,7 +220,11 @@ def _spoken(vendor: Vendor, responder: Responder | None) -> Vendor:
     return vendor if responder.auth is None else replace(vendor, auth=responder.auth)
 
 
-def _spoiled(reply: Reply | Stream, vendor: Vendor, fault: Fault | None) -> Reply | Stream:
+def _makes(responder: Responder, request: Request) -> bool:
+    return responder.capability is not None and (request.method == "POST" or responder.sockets)
+
+
+def _spoiled(reply: Reply | Stream | Socket, vendor: Vendor, fault: Fault | None) -> Reply | Stream | Socket:
     if fault is not None and fault.name == "status":
         return refusal(vendor, fault.status, retry_after=fault.retry_after)
     if fault is not None and fault.name == "wrong_content_type":

@@ -5,12 +5,13 @@ from typing import Any
 
 import orjson
 
+from core.audio import encode
+from core.types.audio import Sound
 from infra.local.simulators.answers import tokens
 from infra.local.simulators.checks import RequestError, known, typed
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import SPEAKERS, say
-from infra.local.simulators.sounds import encoded
 from infra.local.simulators.vendors import Speaker, Vendor
 
 PARAMETERS = frozenset({"model", "input", "voice", "instructions", "response_format", "speed", "stream_format"})
@@ -36,7 +37,7 @@ def respond(call: Call) -> Reply | Stream:
     except RequestError as error:
         return invalid(vendor, error.message, error.param, error.code)
     samples = say(body["input"], speaker.voices.index(body["voice"]) % len(SPEAKERS), RATE)
-    sound = encoded(samples, RATE, kind)
+    sound = encode([samples.astype("<i2").tobytes()], Sound("pcm" if kind == "raw" else kind, RATE), RATE)
     pieces = [sound[at : at + PIECE] for at in range(0, len(sound), PIECE)]
     if speaker.events and body.get(speaker.events) in {"sse", True}:
         return _events(call, body, pieces, len(samples) / RATE)

@@ -4,8 +4,7 @@ from base64 import b64decode
 from math import ceil
 from typing import Any
 
-import av.error
-
+from core.errors import BadAudio
 from infra.local.simulators.answers import tokens
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.errors import error_body, invalid
@@ -114,7 +113,7 @@ def _listened(vendor: Vendor, listener: Listener, form: Form) -> tuple[list[Hear
         raise RequestError(f"Invalid file format. Supported formats: {kinds}", "file", "invalid_value")
     try:
         sound, rate = samples(content, RATE)
-    except (av.error.FFmpegError, IndexError, ValueError) as error:
+    except BadAudio as error:
         raise RequestError("Audio file might be corrupted or unsupported", "file", "invalid_value") from error
     seconds = len(sound) / rate
     if seconds < SHORTEST:

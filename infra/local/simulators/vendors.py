@@ -185,6 +185,21 @@ AZURE = Vendor(
             for root in ("", "/translator/text/v3.0", "/translator/text/v2026-06-06")
             for path, responder in (("/translate", "translate"), ("/detect", "detect"), ("/languages", "languages"))
         },
+        "/speechtotext/transcriptions:transcribe": "fast transcription",
+        "/sts/v1.0/issueToken": "speech token",
+        "/speech/recognition/conversation/cognitiveservices/v1": "live recognition",
+        "/speech/recognition/interactive/cognitiveservices/v1": "live recognition",
+        # A resource of one's own has paths with what they are for before them, a region has hosts of their own.
+        **{
+            f"{service}{path}": name
+            for prefixes, path, name in (
+                (("", "/stt"), "/speech/universal/v2", "live recognition"),
+                (("", "/tts"), "/cognitiveservices/v1", "ssml"),
+                (("", "/tts"), "/cognitiveservices/voices/list", "speech voices"),
+                (("", "/tts"), "/cognitiveservices/websocket/v1", "live speech"),
+            )
+            for service in prefixes
+        },
     },
     models=("gpt-5.4", "gpt-5.4-mini", "gpt-4.1-mini"),
     auth=("api-key", "authorization"),
@@ -366,7 +381,9 @@ HUGGINGFACE = Vendor(
         "/hf-inference/models/{owner}/{name}/pipeline/sentence-similarity": "similarity",
         "/hf-inference/models/{owner}/{name}/pipeline/feature-extraction": "feature extraction",
         "/hf-inference/models/{name}/pipeline/feature-extraction": "feature extraction",
+        "/hf-inference/models/{owner}/{name}": "recognition",
     },
+    listeners={"openai/whisper-large-v3": Listener(), "openai/whisper-large-v3-turbo": Listener()},
     rerankers=("sentence-transformers/all-mpnet-base-v2",),
     models=("openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct", "deepseek-ai/DeepSeek-V4-Pro"),
     errors="text",
@@ -391,6 +408,9 @@ REPLICATE = Vendor(
         "/v1/streams/{prediction}": "stream prediction",
         "/v1/models": "replicate models",
         "/v1/collections/language-models": "replicate collection",
+        "/v1/files": "replicate files",
+        "/v1/files/{file}": "replicate file",
+        "/pbxt/{file}": "replicate delivery",
     },
     # The last ones behave as their names say.
     models=(
@@ -409,6 +429,13 @@ REPLICATE = Vendor(
     event_stream="text/event-stream",
 )
 
+GEMINI_VOICES = (
+    "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede", "Callirrhoe", "Autonoe", "Enceladus",
+    "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome", "Algenib", "Rasalgethi", "Laomedeia", "Achernar",
+    "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia",
+    "Sadaltager", "Sulafat",
+)  # fmt: skip
+
 GEMINI = Vendor(
     name="gemini",
     paths={
@@ -423,7 +450,16 @@ GEMINI = Vendor(
             f"/{version}/models/{{model}}:batchEmbedContents": "gemini_embed_batch",
         }.items()
     },
-    models=("gemini-3.8-flash", "gemini-3.1-pro-preview", "gemini-2.5-flash", "gemini-2.0-flash"),
+    models=(
+        "gemini-3.8-flash",
+        "gemini-3.1-pro-preview",
+        "gemini-3.1-flash-lite",
+        "gemini-2.5-flash",
+        "gemini-2.0-flash",
+    ),
+    speakers=dict.fromkeys(
+        ("gemini-3.8-flash-tts", "gemini-3.8-flash-lite-tts", "gemini-3.1-flash-tts-preview"), Speaker(GEMINI_VOICES)
+    ),
     auth=("x-goog-api-key",),
     errors="google",
     request_ids=(),
@@ -462,6 +498,7 @@ COHERE = Vendor(
         "/v2/chat": "cohere_chat",
         "/v2/embed": "cohere_embed",
         "/v2/rerank": "cohere_rerank",
+        "/v2/audio/transcriptions": "cohere_transcribe",
         "/v1/models": "cohere_models",
     },
     models=(
@@ -479,6 +516,9 @@ COHERE = Vendor(
     strict=True,
     embedders={"embed-v4.0": Embedder(1536, context=128_000, shortens=True)},
     rerankers=("rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5"),
+    listeners={"cohere-transcribe-03-2026": Listener()},
+    max_audio_bytes=25 * 2**20,
+    audio_files=("flac", "mp3", "mpeg", "mpga", "ogg", "wav"),
 )
 
 ANTHROPIC = Vendor(

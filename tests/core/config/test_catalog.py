@@ -14,6 +14,7 @@ from core.config.catalog import LIFECYCLES, SKILLS, TIERS, Catalog, Model, Query
 from core.config.prices import PRICE_FIELDS, TOKEN_KINDS, Peak, Period, Price, Rates, moment, per_token
 from core.errors import BadRequest
 from core.providers.table import TABLE
+from core.routing.choices import serves
 
 ENTRIES = orjson.loads(Path(module.__file__).with_name("models.json").read_bytes())
 LOADED = load()
@@ -153,7 +154,7 @@ class TestData:
         for capability, name in row.default_models.items():
             found = LOADED.find(row.name, name)
             assert found is not None, f"{row.name}/{name} is a default and not in models.json"
-            assert found.capability == capability
+            assert serves(found, capability)
             others = [one for one in LOADED.models if (one.provider, one.capability) == (row.name, capability)]
             assert found.lifecycle == "active" or "active" not in {one.lifecycle for one in others}
             assert found.prices or row.free or "no price" in (found.note or "")

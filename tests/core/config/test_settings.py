@@ -10,7 +10,7 @@ import pytest
 
 import core.config
 from core.config.secrets import Secret
-from core.config.settings import SETTINGS, Declared, Settings, load
+from core.config.settings import SETTINGS, Declared, Settings, examine, load
 from core.errors import Misconfigured
 from core.providers.registry import Registry
 
@@ -296,7 +296,7 @@ def test_every_setting_says_what_it_is_and_where_it_is_set():
         assert row.env, row.name
         assert all(name == name.upper() and name.isidentifier() for name in row.env)
         assert row.kind.expects, row.name
-    without = {"accounts", "models", "warnings", "origins"}
+    without = {"accounts", "models", "vocabularies", "warnings", "origins"}
     assert {row.name for row in SETTINGS} == {item.name for item in dataclasses.fields(Settings)} - without
 
 
@@ -321,3 +321,25 @@ def test_configuration_knows_no_provider():
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
             assert not [name for name in names if name.startswith("core.providers")], path
+
+
+class TestVocabulary:
+    def load(self, tmp_path, text, **environ):
+        file = tmp_path / "patchbay.yaml"
+        file.write_text(text)
+        return examine((), environ={"PATCHBAY_CONFIG": str(file), **environ})
+
+    def test_a_list_is_everybodys(self, tmp_path):
+        config, problems = self.load(tmp_path, "vocabulary: [Patchbay, Zed Two]\n")
+        assert (config.vocabulary, config.vocabularies, problems) == (("Patchbay", "Zed Two"), {}, [])
+
+    def test_organisations_have_their_own_beside_it(self, tmp_path):
+        text = "vocabulary:\n  all: [Patchbay]\n  acme: [Zed, Two]\n"
+        config, problems = self.load(tmp_path, text)
+        assert (config.vocabulary, config.vocabularies, problems) == (("Patchbay",), {"acme": ("Zed", "Two")}, [])
+        config, _ = self.load(tmp_path, text, PATCHBAY_VOCABULARY="Other, More")
+        assert (config.vocabulary, config.vocabularies) == (("Other", "More"), {"acme": ("Zed", "Two")})
+
+    def test_what_is_no_list_is_named(self, tmp_path):
+        _, problems = self.load(tmp_path, "vocabulary: {acme: 3, all: {x: 1}}\n")
+        assert [one.param for one in problems] == ["vocabulary.acme", "vocabulary.all"]

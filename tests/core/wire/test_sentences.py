@@ -72,6 +72,12 @@ def test_the_first_part_can_be_short_so_that_it_is_there_early():
     assert parts("One two three four.", 9, first=2) == ["One two ", "three ", "four."]
 
 
+def test_what_follows_a_short_first_part_grows():
+    sizes = [len(part) for part in parts("1234567. " * 200, 700, first=10)]
+    assert sizes[:4] == [9, 36, 153, 639]
+    assert max(sizes) <= 700 and sum(sizes) == 1800
+
+
 def test_a_long_sentence_is_cut_at_clauses_then_words_then_characters():
     assert parts("one two three, four five six", 20) == ["one two three, ", "four five six"]
     assert parts("one two three four", 10) == ["one two ", "three four"]

@@ -1,0 +1,16 @@
+"""Whose limits audio is within, where it cannot be heard in parts. Pure."""
+
+from core.capabilities import Capability
+from core.providers.table import Row
+from core.types.plan import Exclusion
+from core.types.request import Request
+from core.types.target import Target
+
+
+def beyond(target: Target, row: Row, request: Request) -> Exclusion | None:
+    """Who spoke is told apart by voice, and parts heard by themselves would each begin anew."""
+    most, seconds = row.hears.most_seconds, request.facts.audio_ms / 1000
+    if request.capability is not Capability.DIARIZE or most is None or seconds <= most:
+        return None
+    reason = f"hears at most {most:g} s at once, and who spoke is only known where all {seconds:.0f} s are"
+    return Exclusion(target, "audio", reason, by_request=True, param="file")

@@ -1,0 +1,106 @@
+"""SSML: whether it is any, what is said in it, and whether that is all there is to it. Pure."""
+
+import re
+from typing import NamedTuple
+from xml.parsers.expat import ExpatError, ParserCreate
+
+from core.errors import BadRequest
+
+_ROOT = "speak"
+_DEEPEST = 64
+_NAMESPACES = 'version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xmlns:mstts="https://www.w3.org/2001/mstts"'
+_BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<speak\b")
+# What only orders a text: between those there is a space, or an empty line.
+_ORDER = {"s": " ", "p": "\n\n", "speak": ""}
+_LANGUAGE = "xml:lang"
+_FORM = frozenset({"version", _LANGUAGE})  # attributes that say nothing of how it sounds
+_SPACE = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r"\s*\n\s*\n\s*")
+
+
+class Ssml(NamedTuple):
+    document: str  # with its root, where somebody left it out
+    text: str  # what is said
+    plain: bool  # and nothing more: text, language and voice are all of it
+    language: str = ""
+    voice: str = ""  # of all that is said
+
+
+def is_ssml(text: str) -> bool:
+    return _BEGINS.match(text) is not None
+
+
+def read(text: str) -> Ssml:
+    """Raises where it is none: no entities of its own, one root, well formed."""
+    document = text if is_ssml(text) else f"<{_ROOT} {_NAMESPACES}>{text}</{_ROOT}>"
+    found = _Reader()
+    found.read(document)
+    said = _LINES.sub("\n\n", _SPACE.sub(" ", "".join(found.said))).strip()
+    if not said:
+        raise BadRequest("the SSML says nothing", param="input", code="empty")
+    voice = found.voices[0] if len(found.voices) == 1 and not found.beside_voice else ""
+    plain = found.plain and (not found.voices or bool(voice))
+    return Ssml(document, said, plain, found.language, voice)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.plain = True
+        self.language = ""
+        self.voices: list[str] = []
+        self.beside_voice = False  # something is said outside of the voice
+        self._open: list[str] = []
+        self._instead = 0  # how deep in what is said otherwise than it is written
+
+    def read(self, document: str) -> None:
+        parser = ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        try:
+            parser.Parse(document.encode(), True)
+        except (ExpatError, UnicodeEncodeError) as error:
+            raise _invalid(f"is not well formed: {error}") from None
+
+    def _refuse(self, *_: object) -> None:
+        raise _invalid("must not have a document type or entities of its own")
+
+    def _start(self, name: str, given: dict[str, str]) -> None:
+        if not self._open and name != _ROOT:
+            raise _invalid(f"must be one {_ROOT} element")
+        if len(self._open) >= _DEEPEST:
+            raise _invalid(f"is nested deeper than {_DEEPEST} levels")
+        self._open.append(name)
+        attributes = {one for one in given if not one.startswith("xmlns")}
+        if self._instead:
+            self._instead += 1
+        elif name == _ROOT and len(self._open) == 1:
+            self.language = given.get(_LANGUAGE, "")
+            self.plain = self.plain and attributes <= _FORM
+        elif name == "sub" and attributes == {"alias"}:
+            self._text(given["alias"])
+            self._instead = 1
+        elif name == "voice" and attributes == {"name"}:
+            self.voices.append(given["name"])
+        elif name not in _ORDER or attributes:
+            self.plain = False
+
+    def _end(self, name: str) -> None:
+        self._open.pop()
+        if self._instead:
+            self._instead -= 1
+        self.said.append(_ORDER.get(name, ""))
+
+    def _text(self, text: str) -> None:
+        if self._instead:
+            return
+        self.said.append(text)
+        if text.strip() and "voice" not in self._open:
+            self.beside_voice = True
+
+
+def _invalid(why: str) -> BadRequest:
+    return BadRequest(f"the SSML {why}", param="input", code="invalid_ssml")
