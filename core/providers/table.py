@@ -381,7 +381,8 @@ TABLE: tuple[Row, ...] = (
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
-        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
+        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE)
+        | {Capability.SPEAK: _AZURE_SAYS, Capability.TRANSLATE: _AZURE_TRANSLATOR},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={
             Capability.CHAT: "gpt-5.4-mini",

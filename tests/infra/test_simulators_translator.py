@@ -1,35 +1,28 @@
 """The simulated translator keeps to its documentation, in both versions, and really translates."""
 
-import asyncio
-
 import httpx
 import pytest
 
 from core.wire.translation_check import fault
-from infra.local.simulators.fleet import Fleet
 from infra.local.simulators.translating import answer, detect, task_in, translate, translate_html
+from tests.functions.helpers import providers
 
 KEY = {"ocp-apim-subscription-key": "k"}
 
 
 @pytest.fixture(scope="module")
-def ask():
-    """One simulated vendor for the module, asked over HTTP."""
-    loop = asyncio.new_event_loop()
-    fleet = Fleet(("azure",))
-    loop.run_until_complete(fleet.start())
+def vendor():
+    """One simulated vendor for the module, in a thread of its own."""
+    with providers("azure") as fleet:
+        yield fleet
 
+
+@pytest.fixture
+def ask(vendor):
     def work(method, path, body=None, headers=KEY):
-        async def scenario():
-            async with httpx.AsyncClient(base_url=fleet.url("azure"), trust_env=False) as http:
-                return await http.request(method, path, json=body, headers=headers)
+        return httpx.request(method, vendor.url("azure") + path, json=body, headers=headers, trust_env=False)
 
-        return loop.run_until_complete(scenario())
-
-    work.fleet, work.loop = fleet, loop
-    yield work
-    loop.run_until_complete(fleet.stop())
-    loop.close()
+    return work
 
 
 def test_version_3(ask):
@@ -97,13 +90,12 @@ def test_it_detects_and_lists_its_languages(ask):
     assert listed["de"]["name"] == "German" and listed["ar"]["dir"] == "rtl" and "la" not in listed
 
 
-def test_its_faults_are_its_own(ask):
-    ask.loop.run_until_complete(ask.fleet.fault("azure", "429:2", capability="translate"))
-    try:
-        found = ask("POST", "/translate?api-version=3.0&to=de", TEXT)
-        assert (found.status_code, found.json()["error"]["code"], found.headers["retry-after"]) == (429, 429000, "2")
-    finally:
-        ask.loop.run_until_complete(ask.fleet.clear())
+def test_its_faults_are_its_own(gateway):
+    gateway.fault("azure", "429:2", capability="translate")
+    found = httpx.post(
+        f"{gateway.fleet.url('azure')}/translate?api-version=3.0&to=de", json=TEXT, headers=KEY, trust_env=False
+    )
+    assert (found.status_code, found.json()["error"]["code"], found.headers["retry-after"]) == (429, 429000, "2")
 
 
 def test_plain_text_has_no_placeholders_there_and_html_has_what_is_not_translated():
