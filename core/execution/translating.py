@@ -59,7 +59,7 @@ class Translating:
         self._usage = UNKNOWN_USAGE
         self._request_id: str | None = None
         self._counts: dict[Place, int] = {}
-        self._made: dict[Place, dict[tuple[int, ...], str]] = {}
+        self._made: dict[Place, list[tuple[_Part, str]]] = {}
         self._failures: list[TargetError] = []
 
     def spent(self) -> Usage:
@@ -167,8 +167,7 @@ class Translating:
         for part in parts:
             one = next(found) if part.core else Translated(dict.fromkeys(languages, ""))
             for language in languages:
-                text = part.before + one.texts[language].strip() + part.after
-                self._made.setdefault((part.text, language), {})[part.number] = text
+                self._made.setdefault((part.text, language), []).append((part, one.texts[language].strip()))
             if part.core:
                 self._sources.setdefault(part.text, (one.source, one.score))
 
@@ -199,19 +198,21 @@ class Translating:
         for place, parts in self._made.items():
             if len(parts) < self._counts[place]:
                 continue
-            text = "".join(parts[number] for number in sorted(parts))
-            if wrong := self._fault(place, text):
+            # Each by itself: one part of many that is none would not be seen in the whole.
+            if wrong := next(filter(None, (self._fault(place, part.core, text) for part, text in parts)), None):
                 words = f"the answer is no translation into {place[1]}: {wrong}"
                 self._failures.append(NotTranslated(words, request_id=self._request_id))
             else:
-                self._done[place] = (text, target)
+                parts.sort(key=lambda one: one[0].number)
+                whole = "".join(part.before + text + part.after for part, text in parts)
+                self._done[place] = (whole, target)
 
-    def _fault(self, place: Place, text: str) -> str | None:
+    def _fault(self, place: Place, given: str, made: str) -> str | None:
         index, language = place
         source = self._body.get("source") or self._sources.get(index, (None, None))[0]
         return fault(
-            self._texts[index],
-            text,
+            given,
+            made,
             target=language,
             spoken=source,
             html=self._body["html"],

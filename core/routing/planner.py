@@ -112,8 +112,8 @@ class Planner:
             facts.as_object,
             self._images.around(facts) if facts.images else None,
             (
-                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters, facts.voice, facts.language,
-                facts.languages, *_manner(request),
+                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
+                facts.language, *_manner(request),
             ),
             request.purpose,
         )  # fmt: skip

@@ -280,6 +280,21 @@ class TestSeveral:
         assert [one.get("error") for one in body["attempts"]] == ["NotTranslated", None]
         assert body["translations"][0]["text"] == ["Hallo Welt. " * 500, "Guten Morgen"]
 
+    def test_one_bad_part_of_many_is_seen(self, tmp_path):
+        async def scenario(url):
+            settings = {"LOCAL_BASE_URL": url, "LOCAL_LLM_MODEL": "m"}
+            async with room(Registry(), tmp_path, settings) as here:
+                text = (
+                    "The house is big and the garden is small. " * 1000
+                    + "Now the world is new and the sea is here. " * 20
+                )
+                return (await here.http.post(ROUTE, json={"text": text, "target_language": "de"})).json()
+
+        with a_model(lambda text: text if "Now" in text else said(text, "de")) as url:
+            body = asyncio.run(scenario(url))
+        assert [one["error"] for one in body["attempts"]] == ["NotTranslated"]
+        assert "it is the text itself" in body["error"]["message"]
+
     def test_what_is_too_large_for_a_translator_is_halved(self, tmp_path):
         sizes = []
 
