@@ -21,11 +21,12 @@ _SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "tl": "fil", "no
                 "zh-cht": "zh-hant", "cmn": "zh", "prs": "fa"}  # fmt: skip
 # In what a language is written where that is not Latin; several where it is in use with each.
 _SCRIPTS: Final = {
-    "CYRILLIC": "be bg kk ky mk mn ru tg tt uk", "GREEK": "el", "ARABIC": "ar fa ps ur", "HEBREW": "he yi",
-    "DEVANAGARI": "hi mr ne", "BENGALI": "as bn", "GURMUKHI": "pa", "GUJARATI": "gu", "ORIYA": "or",
-    "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si", "THAI": "th",
-    "LAO": "lo", "MYANMAR": "my", "KHMER": "km", "GEORGIAN": "ka", "ARMENIAN": "hy", "ETHIOPIC": "am",
-    "HANGUL": "ko", "CJK": "zh", "HIRAGANA": "ja",
+    "CYRILLIC": "ba be bg kk ky mk mn ru tg tt uk", "GREEK": "el", "ARABIC": "ar ckb fa ks ps sd ug ur",
+    "HEBREW": "he yi", "DEVANAGARI": "bho brx doi gom hi mai mr ne sa", "BENGALI": "as bn", "GURMUKHI": "pa",
+    "GUJARATI": "gu", "ORIYA": "or", "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml",
+    "SINHALA": "si", "THAI": "th", "LAO": "lo", "MYANMAR": "my", "KHMER": "km", "GEORGIAN": "ka",
+    "ARMENIAN": "hy", "ETHIOPIC": "am ti", "TIBETAN": "bo", "THAANA": "dv", "HANGUL": "ko",
+    "CJK": "zh yue lzh wuu", "HIRAGANA": "ja",
 }  # fmt: skip
 _BY_LANGUAGE: Final = {one: frozenset({script}) for script, all_of in _SCRIPTS.items() for one in all_of.split()}
 _BOTH: Final = {
@@ -74,9 +75,10 @@ def name_of(code: str) -> str:
 
 
 def scripts_of(code: str) -> frozenset[str]:
-    """The scripts in which a text of this language is written."""
+    """The scripts in which a text of this language is written; none where that is not known here."""
     for part in code.lower().split("-")[1:]:
         if part in _TAGGED:
             return frozenset({_TAGGED[part]})
     language = base(code)
-    return _BOTH.get(language) or _BY_LANGUAGE.get(language) or _LATIN
+    known = _BOTH.get(language) or _BY_LANGUAGE.get(language)
+    return known or (_LATIN if language in NAMES else frozenset())

@@ -28,6 +28,12 @@ GOOD = [
     ("12345", "١٢٣٤٥", "ar"), ("5 million people", "500万人", "ja"), ("Dr. de la Cruz", "Dr. de la Cruz", "de"),
     ("Colour", "Color", "en-US"), ("The colour of the house", "The color of the house", "en-US"),
     ("Добар дан", "Dobar dan", "sr-Latn"), ("Es tut mir leid", "Es tut mir leid", "de"),
+    ("Welcome home, everybody", "به ماڵەوە بەخێربێن هەمووان", "ckb"),
+    ("Welcome home, everybody", "ཁྱེད་རང་ཚོ་ནང་ལ་ཕེབས", "bo"),
+    ("Welcome home, everybody", "ⴰⵏⵙⵓⴼ ⵖⵔ ⵜⴳⵎⵎⵉ", "zgh"),
+    ("- Do this first, and then wait. " * 9, "- まずこれをして、それから待ちます " * 9, "ja"),
+    ("1,234,567", "12,34,567", "hi"),
+    ("Open from 1830 hours", "Ab 18:30 Uhr geöffnet", "de"),
     ("Read <b>this</b>", "<b>Dies</b> lesen", "de"), ("Hi {a} and {b}", "{b}と{a}、こんにちは", "ja"),
 ]  # fmt: skip
 BAD = [
