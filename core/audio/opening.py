@@ -58,7 +58,7 @@ class _Held:
         return self._at
 
 
-class _Lying:
+class _File:
     """A file where it lies. Damaged ones send their readers to places before their beginning."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -73,31 +73,31 @@ class _Lying:
 
 
 @contextmanager
-def reading(source: Source) -> Iterator["_Held | _Lying"]:
+def reading(source: Source) -> Iterator["_Held | _File"]:
     """The source as a file at its beginning; one that was handed in stays open."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield _Held(source)
     elif isinstance(source, (str, Path)):
         with Path(source).open("rb") as file:
-            yield _Lying(file)
+            yield _File(file)
     else:
         source.seek(0)
-        yield _Lying(source)
+        yield _File(source)
 
 
-def kind_of(file: "_Held | _Lying") -> str:
+def kind_of(file: "_Held | _File") -> str:
     """What it is by its first bytes behind all tags; the file is at its beginning again after it."""
-    at, head, tagless = 0, file.read(HEAD), b""
+    at, head = 0, file.read(HEAD)
     for _ in range(_TAGS):
         if not (size := tagged(head)):
             break
         at += size
         file.seek(at)
-        tagless = head = file.read(HEAD)
+        head = file.read(HEAD)
     file.seek(0)
-    if not (found := sniff(head)):
-        raise refusal(head) if not at or tagless else _cut_off()
-    return found
+    if found := sniff(head):
+        return found
+    raise refusal(head) if head or not at else _cut_off()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from struct import pack
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from core.audio import Measured, decode, measure
 from core.audio.kinds import sniff
 from core.errors import BadAudio
-from infra.local.simulators.signal import say, wav
+from infra.local.simulators.signal import hear, say, text, wav
 from tests.sound import encoded, film, recording, spoken
 
 LINE = "one two three. four five six, seven."
@@ -116,6 +117,19 @@ def test_an_mp3_of_many_bit_rates_without_a_header() -> None:
 @pytest.mark.parametrize("kind", ["mp3-bare", "mp3", "flac", "aac"])
 def test_tags_before_the_sound(kind: str) -> None:
     assert measure(TAG + line(kind)) == measure(TAG + TAG + line(kind)) == measure(line(kind))
+
+
+def test_the_picture_of_a_cover_is_not_looked_at() -> None:
+    """Of 900 million points, as it claims."""
+    head = b"IHDR" + pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    body = b"IDAT" + compress(bytes(100_000))
+    chunks = [pack(">I", len(each) - 4) + each + pack(">I", crc32(each)) for each in (head, body, b"IEND")]
+    frame = b"\0image/png\0\3\0\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    frame = b"APIC" + pack(">I", len(frame)) + b"\0\0" + frame
+    size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    data = b"ID3\3\0\0" + size + frame + line("mp3-bare")
+    assert measure(data) == measure(line("mp3-bare"))
+    assert text(hear(np.frombuffer(b"".join(decode(data)), np.int16))) == LINE
 
 
 def test_the_rest_of_a_broken_frame_before_the_first() -> None:
