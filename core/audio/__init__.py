@@ -1,4 +1,4 @@
-"""Sound: what it is, how long it is, taken apart, put together. Sync and pure; PyAV is imported on first use."""
+"""Sound: what it is, how long it is, decoded, encoded, cut, joined. Sync and pure; PyAV is imported on first use."""
 
 from core.audio.converting import Decoder
 from core.audio.cutting import Part, cut

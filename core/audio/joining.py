@@ -8,7 +8,7 @@ _FADE = 0.005  # seconds
 _LEAD = 0.04  # of silence before a piece, after another one, that is kept
 _TRAIL = 0.2  # and behind a piece
 _LEVEL = 48  # up to it is silence: -57 dB
-_LOOK = 64  # samples looked at together
+_LOOK = 64  # samples looked at in one go
 
 
 class Joiner:

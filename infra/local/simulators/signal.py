@@ -94,12 +94,12 @@ def hear(samples: Samples, rate: int = 16_000) -> list[Heard]:
     return [heard for _, heard in found]
 
 
-def heard(data: bytes) -> list[Heard]:
+def heard(data: bytes | bytearray) -> list[Heard]:
     """What was said in a file of any kind."""
     return hear(*samples(data))
 
 
-def samples(data: bytes, rate: int = 16_000) -> tuple[Samples, int]:
+def samples(data: bytes | bytearray, rate: int = 16_000) -> tuple[Samples, int]:
     """What a file of any kind sounds like, as one channel; BadAudio where it is none."""
     return np.frombuffer(b"".join(decode(data, rate)), "<i2"), rate
 

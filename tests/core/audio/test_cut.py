@@ -29,7 +29,7 @@ def within(parts: Iterator[Part]) -> list[Heard]:
     return [
         Heard(each.word, each.start + part.start_ms / 1000, each.end + part.start_ms / 1000, each.speaker)
         for part in parts
-        for each in heard(part.audio.data)  # type: ignore[arg-type]
+        for each in heard(part.audio.data)
     ]
 
 
