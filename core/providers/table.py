@@ -217,7 +217,7 @@ _TOGETHER_SAYS = replace(
     _TOGETHER_HEARS,
     adapter="core.providers.together:TogetherSpeech",
     features=frozenset({Feature.STREAM}),
-    says=("mp3", "wav", "pcm"),
+    says=("pcm",),  # which comes while it is made; mp3 and wav only when they are whole
     lacks_params=frozenset({"speed", "instructions"}),
 )
 _GROQ_HEARS = Row(
@@ -344,6 +344,7 @@ TABLE: tuple[Row, ...] = (
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
+        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, **_AZURE_SOUND},
         aliases=("azure-openai",),
@@ -442,7 +443,7 @@ TABLE: tuple[Row, ...] = (
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_OPENAI_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _OPENAI_SAYS},
-        places={Capability.SPEAK: 0},
+        places={Capability.SPEAK: 0, Capability.TRANSCRIBE: 1, Capability.DIARIZE: 1},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING, **_OPENAI_SOUND},
         env={
