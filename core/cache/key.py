@@ -33,7 +33,7 @@ def mode_of(request: Request) -> str:
         return "off"
     if request.options.cache is not None:
         return request.options.cache
-    if request.capability in {Capability.EMBED, Capability.RERANK} or request.keeps:
+    if request.capability in {Capability.EMBED, Capability.RERANK, Capability.TRANSLATE} or request.keeps:
         return "on"
     return "on" if body.get("temperature") == 0 and not _is_fresh(body) else "off"
 
@@ -56,6 +56,8 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     if request.native is not None:  # it may say what its translation does not
         whole = {name: value for name, value in request.native.body.items() if name not in delivery}
         digest.update(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
+    if request.purpose:
+        digest.update(request.purpose.encode())
     if request.defaults:
         digest.update(orjson.dumps(request.defaults))
     return digest.hexdigest()

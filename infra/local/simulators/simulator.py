@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
@@ -29,15 +29,19 @@ from infra.local.simulators import (
     replicate_models,
     rerank,
     responses,
+    translator,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
+from infra.local.simulators.editing import WRONG_WORDS
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
 from infra.local.simulators.replies import Call, Reply, Socket, Stream
 from infra.local.simulators.vendors import Vendor
 
+# Faults of what is said, in answers that are otherwise well.
+_WRONG = {"wrong_json": WRONG_JSON, "wrong_words": WRONG_WORDS}
 KEPT_REQUESTS = 1000
 KEPT_BYTES = 64 * 2**20
 SOUND = frozenset({"transcribe", "speak"})
@@ -111,6 +115,9 @@ RESPONDERS = {
     "stream prediction": Responder("GET", "chat", replicate.stream),
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
+    "translate": Responder("POST", "translate", translator.translate, "translator", translator.KEYS),
+    "detect": Responder("POST", "translate", translator.detect, "translator", translator.KEYS),
+    "languages": Responder("GET", None, translator.spoken, "translator", ()),
     "replicate files": Responder("POST", None, replicate_files.put),
     "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
     "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),
@@ -170,8 +177,8 @@ class Simulator:
             streaming=isinstance(reply, Stream | Socket),
             socket=isinstance(reply, Socket),
         )
-        if fault is not None and fault.name == "wrong_json":
-            reply = copy_context().run(self._wrong, call, responder)
+        if fault is not None and fault.name in _WRONG:
+            reply = copy_context().run(self._wrong, _WRONG[fault.name], call, responder)
         await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
@@ -199,8 +206,8 @@ class Simulator:
             return lost(vendor, request.method, request.path)
         return _made(responder.also.get(request.method, responder.respond))(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
-        WRONG_JSON.set(True)
+    def _wrong(self, kind: ContextVar[bool], call: Call, responder: Responder | None) -> Reply | Stream | Socket:
+        kind.set(True)
         return self._reply(call, responder)
 
     def _headed(self, reply: Reply | Stream | Socket, mark: str) -> Reply | Stream | Socket:
