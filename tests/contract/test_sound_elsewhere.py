@@ -31,7 +31,7 @@ def hurry(monkeypatch):
 def at(tmp_path, work, *faults, providers=tuple(SETTINGS)):
     async def scenario():
         async with fleet(providers) as running:
-            environ = {}
+            environ: dict[str, str] = {}
             for name in providers:
                 key, base, path = SETTINGS[name]
                 environ |= {key: KEY, base: running.url(name) + path}
