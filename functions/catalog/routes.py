@@ -11,6 +11,7 @@ from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
+from core.http.beautify import PURPOSE, beautify_request
 from core.http.openapi import CHAT_BODY
 from core.http.ranks import rerank_request
 from core.http.replies import read_json
@@ -95,6 +96,8 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         wanted = embed_request(body, "/api/ai/route")
     elif name == Capability.RERANK.value:
         wanted = rerank_request(body, "/api/ai/route")
+    elif name == PURPOSE:
+        wanted = beautify_request(body, "/api/ai/route")
     elif name == Capability.SPEAK.value:
         from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
 
@@ -104,7 +107,8 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
 
         wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
     else:
-        words = f"capability {name!r} is not known; known: chat, embed, rerank, transcribe, diarize, speak"
+        known = "chat, embed, rerank, transcribe, diarize, speak, beautify"
+        words = f"capability {name!r} is not known; known: {known}"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)
