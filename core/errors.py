@@ -35,6 +35,7 @@ PatchbayError
     │   └── NoRoomToMend                  and max_cost leaves nothing for another try
     ├── NotTranslated                     the answer is no translation of the text
     ├── Unfaithful                        the answer says what the text does not
+    ├── CutShort                          the answer ended at its greatest length, and a part of it is of no use
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream
     ├── RateLimited                       429
@@ -325,6 +326,13 @@ class Unfaithful(TargetError):
     again = False
     mends = True
     advice = "Choose a model that keeps to what it is given."
+
+
+class CutShort(TargetError):
+    """What it used is known and counted."""
+
+    again = False
+    advice = "Allow longer answers (<NAME>_MAX_TOKENS), or choose a model that gives them."
 
 
 class StreamCut(TargetError):

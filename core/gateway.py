@@ -16,12 +16,13 @@ from core.wire.openai import Completion
 if TYPE_CHECKING:  # whoever only chats need not load them
     from core.types.audio import Transcript
     from core.types.translation import Translation
-    from core.verbs.beautify import Beautified, Beautify
+    from core.verbs.beautify import Beautify
     from core.verbs.embed import Embed
     from core.verbs.rerank import Rerank
     from core.verbs.speak import LiveSpeech, Speak, Spoken
     from core.verbs.transcribe import Transcribe
     from core.verbs.translate import Translate
+    from core.wire.beautify import Beautified
     from core.wire.embeddings import Embeddings
     from core.wire.rerank import Ranking
 

@@ -56,6 +56,8 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     if request.native is not None:  # it may say what its translation does not
         whole = {name: value for name, value in request.native.body.items() if name not in delivery}
         digest.update(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
+    if request.purpose:
+        digest.update(request.purpose.encode())
     if request.defaults:
         digest.update(orjson.dumps(request.defaults))
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from core.errors import NoRoomToMend, RequestRefused, SchemaMissed, SchemaUnmet
+from core.errors import NoRoomToMend, RequestRefused, SchemaMissed, SchemaUnmet, TargetError
 from core.providers.contract import Call, Reply, lost
 from core.types.frame import Frame, Kind
 from core.types.plan import Candidate, Means
@@ -99,15 +99,18 @@ class Structured:
             text, misses = wrong
             self._before.append((candidate.target, reply.usage))
             self._wrong = _Wrong(candidate.target, text, " ".join(miss.said for miss in misses))
-            if len(self._before) == _MOST_WRONG:
-                words = f"{_words(misses)}; {_MOST_WRONG} answers missed it, so nobody else is asked"
-                raise SchemaUnmet(words, request_id=reply.request_id)
-            raise SchemaMissed(_words(misses), request_id=reply.request_id)
+            raise self._failure(misses, reply.request_id)
         self.unmet = is_cut(made)
         reply = reply._replace(warnings=(*reply.warnings, *notes, *_ends(made)))
         if made is given:
             return reply
         return reply._replace(value=Completion(orjson.dumps(made), made, reply.value.usage))
+
+    def _failure(self, misses: list[Miss], request_id: str | None) -> TargetError:
+        if len(self._before) == _MOST_WRONG:
+            words = f"{_words(misses)}; {_MOST_WRONG} answers missed it, so nobody else is asked"
+            return SchemaUnmet(words, request_id=request_id)
+        return SchemaMissed(_words(misses), request_id=request_id)
 
     def _asking(self, candidate: Candidate, call: Call, means: Means) -> tuple[Call, tuple[str, ...]]:
         """The call by these means, with what was wrong before; and what it does not say of the caller's own body."""

@@ -164,6 +164,17 @@ def translate_operation() -> dict[str, Any]:
     return _operation("Texts in other languages", Capability.TRANSLATE, _body(params), answer, {})
 
 
+def beautify_operation() -> dict[str, Any]:
+    from core.wire.beautify import BEAUTIFY_PARAMS, FORMATS, WHAT  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in BEAUTIFY_PARAMS.items()}
+    params["transcript"]["description"] = "As transcription gives it; speakers and times are kept. Or a text."
+    params["what"] |= {"items": {"enum": list(WHAT)}, "default": ["punctuation", "paragraphs"]}
+    params["format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
+    answer = "The cleaned text with its receipt"
+    return _operation("Text or transcript cleaned, nothing invented", Capability.CHAT, _body(params), answer, {})
+
+
 def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
     from core.http.sources import KINDS  # noqa: PLC0415 - not for chat
     from core.wire.transcripts import FORMATS, GRANULARITIES  # noqa: PLC0415 - see above

@@ -187,6 +187,15 @@ async def _decoded(text: str, where: str) -> _Given:
     return _Given(data, where, type=header[1].lower() if header else "")
 
 
+async def measured(
+    data: bytes, settings: Settings, *, where: str, name: str = "", kind: str | None = None
+) -> tuple[Audio, list[str]]:
+    """Sound that is in memory already, with what is odd about it."""
+    given, told = _Given(data, where, name), list[str]()
+    said = _said(given, {"audio_format": kind or ""})
+    return await _measured(given, settings, said, told), told
+
+
 async def _measured(given: _Given, settings: Settings, said: list[tuple[str, str]], told: list[str]) -> Audio:
     """What it is by its bytes. What others say of it only makes a warning, when it is wrong."""
     if len(given.data) > settings.max_audio_bytes:

@@ -14,15 +14,20 @@ from core.http.endpoint import Endpoint, Leaving, forward
 from core.http.problems import Problem, problem, stream_error_object
 from core.http.sources import Sources
 from core.http.surfaces import Body, summary, summary_or_none
-from core.types.audio import Transcript
+from core.types.audio import Audio, Transcript
 from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.target import Target
 from core.wire import sse, transcript_answers, transcripts
+from core.wire.chat import check_type
 from core.wire.transcripts import Wanted
 
+# What of audio can be said without it, and what it is taken for where that is left out.
+_SAID: tuple[tuple[str, tuple[type, ...], Any], ...] = (
+    ("audio_format", (str,), "wav"), ("audio_seconds", (int, float), 60), ("audio_bytes", (int,), 0),
+)  # fmt: skip
 _ELSEWHERE = " In JSON audio grows by a third: send it as a form, or its address (audio_url, audio_s3)."
 
 
@@ -148,6 +153,18 @@ def transcript_request(
         capability, made, chosen, facts, bool(body.get("stream")), route=route, timeout=timeout, context=wanted,
         warnings=told,
     )  # fmt: skip
+
+
+def planned_request(body: Body, route: str, *, diarize: bool) -> Request:
+    """One about audio that is not sent, but as long and large, and of that kind, as is said."""
+    body = {name: value for name, value in body.items() if value is not None}
+    said: list[Any] = []
+    for name, kinds, usual in _SAID:
+        check_type(name, value := body.pop(name, usual), kinds)
+        said.append(value)
+    kind, seconds, size = said
+    request = transcript_request({**body, "audio": Audio(b"", kind, ms=round(seconds * 1000))}, route, diarize=diarize)
+    return request._replace(facts=request.facts._replace(audio_bytes=size))
 
 
 def native_of(transcript: Transcript, receipt: Receipt) -> Body:

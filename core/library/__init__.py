@@ -16,10 +16,11 @@ _WHERE = {
     "requests": "ChatMessage ChatRequest EmbeddingRequest LLMRequest ManagerConfig ProviderConfig"
     " TranscriptionRequest VisionRequest user_message",
     "results": "ChatResponse EmbeddingResponse GenerationResult LLMResponse LLMResult ModelInfo RankedDocument"
-    " RerankResponse RoutingDecision STTResult TranscriptionResponse Usage VisionResponse",
+    " RerankResponse RoutingDecision Usage VisionResponse",
     "router": "ModelRouter ModelRouterV2",
     "scope": "Scope using",
     "service": "ProviderConfigService get_provider_config_service initialize_provider_system provider_score",
+    "sound_results": "BeautifyResult STTResult TTSResult TranscriptionResponse TranslationResult",
     "words": "ModelCapability ModelTier ProviderCapability ProviderStrategy TaskComplexity TaskRisk",
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names.split()}

@@ -40,8 +40,6 @@ from core.library.results import ModelInfo as ModelInfo
 from core.library.results import RankedDocument as RankedDocument
 from core.library.results import RerankResponse as RerankResponse
 from core.library.results import RoutingDecision as RoutingDecision
-from core.library.results import STTResult as STTResult
-from core.library.results import TranscriptionResponse as TranscriptionResponse
 from core.library.results import Usage as Usage
 from core.library.results import VisionResponse as VisionResponse
 from core.library.router import ModelRouter as ModelRouter
@@ -52,6 +50,11 @@ from core.library.service import ProviderConfigService as ProviderConfigService
 from core.library.service import get_provider_config_service as get_provider_config_service
 from core.library.service import initialize_provider_system as initialize_provider_system
 from core.library.service import provider_score as provider_score
+from core.library.sound_results import BeautifyResult as BeautifyResult
+from core.library.sound_results import STTResult as STTResult
+from core.library.sound_results import TranscriptionResponse as TranscriptionResponse
+from core.library.sound_results import TranslationResult as TranslationResult
+from core.library.sound_results import TTSResult as TTSResult
 from core.library.words import ModelCapability as ModelCapability
 from core.library.words import ModelTier as ModelTier
 from core.library.words import ProviderCapability as ProviderCapability

@@ -1,11 +1,9 @@
 """The seeds' provider interfaces. Whoever writes a provider of their own starts from one of them, or from none."""
 
 from collections.abc import Generator
-from typing import Any, NoReturn
+from typing import Any
 
-from core.capabilities import Capability
 from core.errors import NotFound
-from core.library import awaited
 from core.library.requests import ProviderConfig
 from core.library.results import ModelInfo
 
@@ -83,7 +81,7 @@ LlmProvider = LLMProvider  # as the third seed writes it
 
 class AIProvider:
     async def transcribe(self, *_: Any, **__: Any) -> Any:
-        awaited.capability(Capability.TRANSCRIBE)
+        raise NotImplementedError(f"{type(self).__name__} has no transcribe() of its own")
 
     async def chat_completion(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no chat_completion() of its own")
@@ -102,15 +100,24 @@ class AIProvider:
 
 
 class STTProvider:
-    async def speech_to_text(self, *_: Any, **__: Any) -> NoReturn:
-        awaited.capability(Capability.TRANSCRIBE)
+    """Hears by one method of your own: `speech_to_text(audio_data, audio_format, …)`."""
+
+    async def speech_to_text(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no speech_to_text() of its own")
 
 
 class TTSProvider:
-    async def text_to_speech(self, *_: Any, **__: Any) -> NoReturn:
-        awaited.capability(Capability.SPEAK)
+    """Speaks by one method of your own: `text_to_speech(text, voice, …)`."""
+
+    async def text_to_speech(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no text_to_speech() of its own")
 
 
 class TranslationProvider:
-    async def translate_text(self, *_: Any, **__: Any) -> NoReturn:
-        awaited.capability(Capability.TRANSLATE)
+    """Translates by one method of your own: `translate_text(text, target_language, …)`."""
+
+    async def translate_text(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no translate_text() of its own")
+
+
+INTERFACES = (LLMProvider, AIProvider, STTProvider, TTSProvider, TranslationProvider)

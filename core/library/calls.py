@@ -25,8 +25,8 @@ T = TypeVar("T")
 log = logging.getLogger("patchbay")
 
 # The program itself: nobody else can call this way.
-_CALLER = Caller(org="local", project="default", key="library", scopes=ALL_SCOPES)
-_ROUTE = "library"
+CALLER = Caller(org="local", project="default", key="library", scopes=ALL_SCOPES)
+ROUTE = "library"
 _PROBE_SECONDS = 10
 
 
@@ -35,20 +35,20 @@ def request_of(body: Body) -> Request:
     body = dict(body)
     timeout = body.pop("timeout", None)
     if "input" in body:
-        return embed_request(body, _ROUTE, timeout)
+        return embed_request(body, ROUTE, timeout)
     if "query" in body:
-        return rerank_request(body, _ROUTE, timeout)
-    return chat_request(body, _ROUTE, timeout, wants_usage=False)
+        return rerank_request(body, ROUTE, timeout)
+    return chat_request(body, ROUTE, timeout, wants_usage=False)
 
 
 async def chat(scope: Scope, body: Body) -> Said:
     async with scope.gateway() as gateway:
-        return Said.of(await gateway.chat(_CALLER, request_of(body)))
+        return Said.of(await gateway.chat(CALLER, request_of(body)))
 
 
 async def embed(scope: Scope, body: Body) -> EmbeddingResponse:
     async with scope.gateway() as gateway:
-        answer = await gateway.embed(_CALLER, request_of(body))
+        answer = await gateway.embed(CALLER, request_of(body))
     if answer.value.size > HEAVY:
         return await asyncio.to_thread(EmbeddingResponse.of, answer)
     return EmbeddingResponse.of(answer)
@@ -56,7 +56,7 @@ async def embed(scope: Scope, body: Body) -> EmbeddingResponse:
 
 async def rerank(scope: Scope, body: Body) -> RerankResponse:
     async with scope.gateway() as gateway:
-        return RerankResponse.of(await gateway.rerank(_CALLER, request_of(body)))
+        return RerankResponse.of(await gateway.rerank(CALLER, request_of(body)))
 
 
 class TextStream(Generic[T]):
@@ -71,7 +71,7 @@ class TextStream(Generic[T]):
     async def __aiter__(self) -> AsyncIterator[str]:
         parts: list[str] = []
         async with self._scope.gateway() as gateway:
-            live = await gateway.chat_stream(_CALLER, request_of(self._body))
+            live = await gateway.chat_stream(CALLER, request_of(self._body))
             async with live:
                 async for batch in live.frames():
                     for frame in batch:

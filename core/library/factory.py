@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.errors import BadRequest
-from core.library import awaited, members, scope
+from core.library import members, scope
 from core.library.provider import Provider
 from core.library.requests import ProviderConfig
 from core.library.words import capability_of, text_of
@@ -15,8 +15,6 @@ class ProviderFactory:
         """What the environment configures, or with a configuration of its own an instance for itself."""
         name, wanted, here = text_of(provider_name), capability_of(capability), scope.current()
         registry = here.desk.registry
-        if not registry.offering(wanted):
-            awaited.capability(wanted)
         own = here.owner(name)
         row = registry.rows[name] if own else members.row_of(here, name)
         if wanted not in row.capabilities:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from core.capabilities import Capability
 from core.config.catalog import Query
 from core.errors import NotYet
-from core.library import awaited, calls, members, questions, scope
+from core.library import calls, members, questions, scope, sound
 from core.library.provider import Provider, form_of, provider_class
 from core.library.registry import member_of
 from core.library.requests import (
@@ -30,6 +30,7 @@ from core.library.requests import (
 )
 from core.library.results import EmbeddingResponse, GenerationResult, ModelInfo, RerankResponse, VisionResponse
 from core.library.scope import Scope
+from core.library.sound_results import TranscriptionResponse
 from core.library.words import capability_of, text_of
 from core.routing.strategies import STRATEGIES
 
@@ -105,8 +106,12 @@ class ProviderManager(metaclass=_ByProvider):
         body = self._body(await asyncio.to_thread(vision_body, request), provider_type)
         return VisionResponse.of(await calls.chat(self.scope, body))
 
-    async def transcribe(self, request: Any, provider_type: object = None) -> NoReturn:  # noqa: ARG002 - the seed's
-        awaited.capability(Capability.TRANSCRIBE)
+    async def transcribe(
+        self, request: TranscriptionRequest, provider_type: object = None, **more: Any
+    ) -> TranscriptionResponse:
+        """A file; `diarize`, `vocabulary` and the like go along."""
+        body = self._body(sound.transcription_body(request, **more), provider_type)
+        return TranscriptionResponse.of(await sound.transcribe(self.scope, body))
 
     async def generate_embedding(
         self, request: EmbeddingRequest | str | Sequence[str], provider_type: object = None, **more: Any
@@ -132,10 +137,8 @@ class ProviderManager(metaclass=_ByProvider):
 
     async def compare_providers(self, request: Any, capability: object = Capability.CHAT) -> dict[str, Any]:
         """What the request would cost at each provider; a price that nobody knows is None and never the cheapest."""
-        wanted = capability_of(capability)
-        if not self.scope.desk.registry.offering(wanted):
-            awaited.capability(wanted)
         body = _body_of(request)
+        wanted = Capability.TRANSCRIBE if sound.is_heard(body) else capability_of(capability)
         names = self.scope.available(wanted)
         costs = {one: questions.estimate(self.scope, body, one) for one in names}
         known = {one: cost["total_cost"] for one, cost in costs.items() if cost["total_cost"] is not None}
@@ -167,7 +170,7 @@ class ProviderManager(metaclass=_ByProvider):
 def _body_of(request: Any) -> Body:
     """What would be sent, for an estimate."""
     if isinstance(request, TranscriptionRequest):
-        awaited.capability(Capability.TRANSCRIBE)
+        return sound.transcription_body(request)
     return embed_body(request) if isinstance(request, EmbeddingRequest) else chat_body(request)
 
 

@@ -1,18 +1,18 @@
 """The seeds' orchestrator: verbs along the chain, and one task at a time by its risk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from core.capabilities import Capability
 from core.errors import BadRequest
-from core.library import awaited, calls
+from core.library import calls, sound
 from core.library.provider import form_of
 from core.library.registry import ProviderRegistry
 from core.library.requests import Messages, chat_body, check_names, prompt_body
 from core.library.results import GenerationResult
 from core.library.router import ModelRouter
 from core.library.scope import Scope
+from core.library.sound_results import BeautifyResult, STTResult, TranslationResult, TTSResult
 from core.library.words import text_of
 from core.routing.tasks import Task
 
@@ -76,19 +76,42 @@ class Orchestrator:
         return GenerationResult.of(await calls.chat(self.scope, body), rationale=choice.why)
 
     async def speech_to_text(
+        self, audio_data: bytes, audio_format: str | None = None, preferred_provider: object = None, **more: Any
+    ) -> STTResult:
+        """What is said in it. What it is, its bytes say; `language`, `vocabulary`, `diarize` and the like go along."""
+        body = sound.speech_body(audio_data, audio_format, **_preferring(preferred_provider, more))
+        return STTResult.of(await sound.transcribe(self.scope, body))
+
+    async def text_to_speech(
+        self, text: str, voice: str | None = None, preferred_provider: object = None, **more: Any
+    ) -> TTSResult:
+        """All of its sound; `response_format`, `speed` and the like go along."""
+        body = sound.text_body(text, voice, **_preferring(preferred_provider, more))
+        return TTSResult.of(await sound.speak(self.scope, body))
+
+    async def translate_text(
+        self, text: str | Sequence[str], target_language: str | Sequence[str], preferred_provider: object = None,
+        **more: Any,
+    ) -> TranslationResult:  # fmt: skip
+        """A text, or several, in a language, or several; `source_language`, `glossary` and the like go along."""
+        body = sound.translation_body(text, target_language, **_preferring(preferred_provider, more))
+        return TranslationResult.of(await sound.translate(self.scope, body), sound.targets_of(body))
+
+    async def beautify(
         self,
-        audio_data: bytes,  # noqa: ARG002 - the seed's signature
-        audio_format: str = "wav",  # noqa: ARG002 - the seed's signature
-        preferred_provider: object = None,  # noqa: ARG002 - the seed's signature
-        **_: Any,
-    ) -> NoReturn:
-        awaited.capability(Capability.TRANSCRIBE)
+        given: str | Mapping[str, Any],
+        what: Sequence[str] | None = None,
+        preferred_provider: object = None,
+        **more: Any,
+    ) -> BeautifyResult:
+        """A text, or a transcript with segments, cleaned and nothing invented."""
+        body = sound.beautify_body(given, what, **_preferring(preferred_provider, more))
+        return BeautifyResult.of(await sound.beautify(self.scope, body))
 
-    async def translate_text(self, text: str, target_language: str, **_: Any) -> NoReturn:  # noqa: ARG002 - the seed's
-        awaited.capability(Capability.TRANSLATE)
 
-    async def text_to_speech(self, text: str, voice: str | None = None, **_: Any) -> NoReturn:  # noqa: ARG002 - the seed's
-        awaited.capability(Capability.SPEAK)
+def _preferring(provider: object, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Who goes first, beside all else that is said."""
+    return {**more, **({} if provider is None else {"provider": text_of(provider)})}
 
 
 class _Fields:

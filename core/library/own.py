@@ -21,6 +21,10 @@ _TALK = frozenset({Feature.STREAM})
 _CONVERSATION = _TALK | {Feature.VISION, Feature.TOOLS, Feature.JSON_MODE, Feature.JSON_SCHEMA}
 _NOT_PASSED = frozenset({"model", "messages", "stream", "stream_options"})
 _REQUEST_FIELDS = frozenset({"temperature", "max_tokens"})
+_VERBS = (
+    "generate", "chat_completion", "embed", "generate_embedding", "speech_to_text", "transcribe", "text_to_speech",
+    "translate_text",
+)  # fmt: skip
 _SKIPPED = {"self", "model", "prompt", "messages", "context", "request", "stream"}
 
 
@@ -33,9 +37,13 @@ class Own:
         self._generates = _method(provider, "generate")
         self._embeds = _method(provider, "embed") or _method(provider, "generate_embedding")
         self._verb = self._talks or self._generates
-        if self._verb is None and self._embeds is None:
+        self.hears, self.speaks = _method(provider, "speech_to_text"), _method(provider, "text_to_speech")
+        self.translates = _method(provider, "translate_text")
+        # Of a file, which a request names: the seeds' own interface.
+        self.hears_files = None if self.hears else _method(provider, "transcribe")
+        if not any(self._does.values()):
             raise BadRequest(
-                f"{type(provider).__name__} has neither generate() nor chat_completion() nor embed() of its own",
+                f"{type(provider).__name__} has no method of its own by one of the names {', '.join(_VERBS)}",
                 param="provider",
                 code="no_verb",
             )
@@ -45,6 +53,16 @@ class Own:
         self._prompts = self._talks is None and "messages" not in self._takes and len(self._positional()) > 1
 
     @property
+    def _does(self) -> dict[Capability, Callable[..., Any] | None]:
+        return {
+            Capability.CHAT: self._verb,
+            Capability.EMBED: self._embeds,
+            Capability.TRANSCRIBE: self.hears or self.hears_files,
+            Capability.SPEAK: self.speaks,
+            Capability.TRANSLATE: self.translates,
+        }
+
+    @property
     def models(self) -> list[ModelInfo]:
         verb = _method(self.provider, "list_models")
         listed = verb() if verb else getattr(self.provider, "available_models", None)
@@ -52,16 +70,20 @@ class Own:
 
     def row(self, name: str) -> Row:
         models = self.models
-        does = {Capability.CHAT: self._verb, Capability.EMBED: self._embeds}
         takes = frozenset(CHAT_PARAMS) if self._everything else self._named()
         default = getattr(self.provider, "model_name", None) or (models[0].model_id if models else name)
         return Row(
             name=name,
             title=name,
             adapter=lambda *_: OwnAdapter(self),
-            capabilities=frozenset(one for one, verb in does.items() if verb is not None),
-            features=_CONVERSATION if self._everything and not self._prompts else _TALK,
-            default_models={Capability.CHAT: str(default), Capability.EMBED: self._embedding_model or name},
+            capabilities=frozenset(one for one, verb in self._does.items() if verb is not None),
+            features=(_CONVERSATION if self._everything and not self._prompts else _TALK)
+            | ({Feature.SEGMENTS} if self.hears_files else set()),
+            default_models={
+                **dict.fromkeys((Capability.TRANSCRIBE, Capability.SPEAK, Capability.TRANSLATE), name),
+                Capability.CHAT: str(default),
+                Capability.EMBED: self._embedding_model or name,
+            },
             base64=False,
             needs=(),
             extra_params=frozenset(self._takes) - _SKIPPED,
@@ -159,7 +181,7 @@ class Own:
 def _method(provider: Any, name: str) -> Callable[..., Any] | None:
     """The provider's own method; one that it only inherits from a seed's interface is none."""
     own = getattr(type(provider), name, None)
-    inherited = any(own is vars(base).get(name) for base in (bases.LLMProvider, bases.AIProvider))
+    inherited = any(own is vars(base).get(name) for base in bases.INTERFACES)
     verb = None if inherited else getattr(provider, name, None)
     return verb if callable(verb) else None
 

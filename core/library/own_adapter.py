@@ -2,14 +2,17 @@
 
 import inspect
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from core.errors import AttemptTimeout, Malformed, OwnCodeFailed, TargetError, Unreachable
+from core.errors import AttemptTimeout, BadAudio, Malformed, OwnCodeFailed, TargetError, Unreachable
+from core.library.own_sound import OneSound, heard, spoken, transcript_of, translated
 from core.providers.contract import Call, Reply
+from core.types.audio import Transcript
 from core.types.frame import Frame, Kind
+from core.types.translation import Translation
 from core.types.usage import Usage
 from core.wire import openai as wire
 from core.wire import sse
@@ -18,6 +21,8 @@ from core.wire.faults import classify, redact
 
 if TYPE_CHECKING:
     from core.library.own import Own
+
+T = TypeVar("T")
 
 _LONGEST = 500  # characters of an exception's words that are passed on
 
@@ -62,6 +67,49 @@ class OwnAdapter:
         except Malformed as error:
             raise _own(error) from None
         return Reply(read, read.usage)
+
+    async def transcribe(self, call: Call) -> Reply[Transcript]:
+        own, audio = self._own, call.body["audio"]
+        verb = own.hears or own.hears_files
+        assert verb is not None  # noqa: S101 - its row says that it hears
+
+        async def work() -> Transcript:
+            return transcript_of(await heard(verb, call, by_request=own.hears is None), audio)
+
+        found = await self._done(call, work)
+        if "segment" in call.body["timestamps"] and found.text.strip() and not found.segments:
+            raise _own(Malformed(f"{call.target.provider} was asked for times and returned no segments"))
+        return Reply(found, Usage("reported", audio_ms=audio.ms))
+
+    async def speak(self, call: Call) -> OneSound:
+        verb = self._own.speaks
+        assert verb is not None  # noqa: S101 - its row says that it speaks
+        data, sound = await self._done(call, lambda: spoken(verb, call))
+        return OneSound(data, sound, Usage("reported", characters=len(call.body["input"])))
+
+    async def translate(self, call: Call) -> Reply[Translation]:
+        verb = self._own.translates
+        assert verb is not None  # noqa: S101 - its row says that it translates
+        found = await self._done(call, lambda: translated(verb, call))
+        characters = sum(map(len, call.body["texts"])) * len(call.body["targets"])
+        return Reply(found, Usage("reported", characters=characters))
+
+    async def _done(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
+        """What its own code gives, or what it raises in our tree."""
+        try:
+            if not self._own.ready:
+                raise _own(Unreachable(f"{call.target.provider} says that it is not available"))  # noqa: TRY301 - as above
+            return await work()
+        except Malformed as error:
+            error.message = f"{call.target.provider}: {error.message}"
+            raise _own(error) from None
+        except BadAudio as error:
+            words = f"{call.target.provider} returned what is no sound: {error.message}"
+            raise _own(Malformed(words)) from None
+        except TargetError:
+            raise
+        except Exception as error:
+            raise _failure(error, self._own.secret) from error
 
     async def chat_stream(self, call: Call) -> "_OnePiece":
         return _OnePiece(await self.chat(call))

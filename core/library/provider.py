@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 from core.capabilities import Capability
 from core.config.catalog import Query
 from core.errors import BadRequest, Misconfigured, NotFound
-from core.library import awaited, calls, members, questions, scope
-from core.library.bases import AIProvider, LLMProvider, Ready
+from core.library import calls, members, questions, scope, sound
+from core.library.bases import AIProvider, LLMProvider, Ready, STTProvider, TranslationProvider, TTSProvider
 from core.library.requests import (
     Body,
     ChatRequest,
@@ -18,6 +18,7 @@ from core.library.requests import (
     LLMRequest,
     Messages,
     ProviderConfig,
+    TranscriptionRequest,
     VisionRequest,
     chat_body,
     embed_body,
@@ -34,13 +35,14 @@ from core.library.results import (
     VisionResponse,
 )
 from core.library.scope import Member, Scope
+from core.library.sound_results import STTResult, TranscriptionResponse, TranslationResult, TTSResult
 from core.library.words import SPOKEN, ProviderCapability, text_of
 from core.providers.registry import Registry
 
 _SUFFIXES = ("Provider", "Client")
 
 
-class Provider(AIProvider, LLMProvider):
+class Provider(AIProvider, LLMProvider, STTProvider, TTSProvider, TranslationProvider):
     """A provider by name. Without a configuration of its own it is the one that the environment configures."""
 
     named: ClassVar[str] = ""  # by its class
@@ -205,8 +207,22 @@ class Provider(AIProvider, LLMProvider):
         body = await asyncio.to_thread(vision_body, request)
         return VisionResponse.of(await calls.chat(self.scope, self._body(body)))
 
-    async def transcribe(self, request: Any) -> NoReturn:  # noqa: ARG002 - the seed's signature
-        awaited.capability(Capability.TRANSCRIBE)
+    async def transcribe(self, request: TranscriptionRequest, **more: Any) -> TranscriptionResponse:
+        body = self._alone(sound.transcription_body(request, **more))
+        return TranscriptionResponse.of(await sound.transcribe(self.scope, body))
+
+    async def speech_to_text(self, audio_data: bytes, audio_format: str | None = None, **more: Any) -> STTResult:
+        body = self._alone(sound.speech_body(audio_data, audio_format, **more))
+        return STTResult.of(await sound.transcribe(self.scope, body))
+
+    async def text_to_speech(self, text: str, voice: str | None = None, **more: Any) -> TTSResult:
+        return TTSResult.of(await sound.speak(self.scope, self._alone(sound.text_body(text, voice, **more))))
+
+    async def translate_text(
+        self, text: str | Sequence[str], target_language: str | Sequence[str], **more: Any
+    ) -> TranslationResult:
+        body = self._alone(sound.translation_body(text, target_language, **more))
+        return TranslationResult.of(await sound.translate(self.scope, body), sound.targets_of(body))
 
     async def generate_embedding(
         self, request: EmbeddingRequest | str | Sequence[str], **more: Any
@@ -218,6 +234,10 @@ class Provider(AIProvider, LLMProvider):
 
     async def embed(self, texts: str | Sequence[str], **more: Any) -> EmbeddingResponse:
         return await self.generate_embedding(texts, **more)
+
+    def _alone(self, body: Body) -> Body:
+        """The same of what is not chat: the model of its configuration is one for chats."""
+        return {"fallback": False, **body, "provider": self.name}
 
     def _body(self, body: Body) -> Body:
         """The request for this provider alone, with what its own configuration says where the caller does not."""

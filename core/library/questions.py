@@ -8,6 +8,7 @@ from core.accounting import pricing
 from core.capabilities import Capability
 from core.config.catalog import Query
 from core.config.settings import Account
+from core.library import sound
 from core.library.calls import request_of
 from core.library.requests import Body, ProviderConfig
 from core.library.results import ModelInfo
@@ -20,22 +21,27 @@ _PICO = 1e12
 def estimate(scope: Scope, body: Body, name: str) -> dict[str, Any]:
     """What a request would cost at a provider at most, by the tokens it is counted with; None where nobody knows."""
     desk, clock = scope.desk, scope.configured.clock
-    request = request_of({**body, "provider": name, "fallback": False})
+    asked = {**body, "provider": name, "fallback": False}
+    request = sound.likely(asked) if sound.is_heard(asked) else request_of(asked)
     now, facts = clock.now(), request.facts
     plan = desk.planner.plan(request, now)
     if not plan.candidates:
         reason = plan.excluded[0].reason if plan.excluded else "it does not offer this"
         return {"provider": name, "model": None, "total_cost": None, "reason": reason}
     target = plan.candidates[0].target
-    output = 0 if request.capability is Capability.EMBED else facts.max_output or _USUAL_OUTPUT
+    output = 0 if request.capability is not Capability.CHAT else facts.max_output or _USUAL_OUTPUT
     found = desk.catalog.find(target.provider, target.model)
     free = pricing.is_free(found, now, own=desk.registry.rows[target.provider].free)
-    nano = 0 if free else pricing.estimate(found, now, facts.input_tokens, output, facts.answers)
+    most = facts.max_output or output if request.capability is Capability.TRANSCRIBE else output
+    nano = 0 if free else pricing.estimate(
+        found, now, facts.input_tokens, most, facts.answers, audio_ms=facts.audio_ms, characters=facts.characters
+    )  # fmt: skip
     return {
         "provider": target.provider,
         "model": target.model,
         "input_tokens": facts.input_tokens,
         "output_tokens": output * facts.answers,
+        **({"audio_minutes": facts.audio_ms / 60_000} if facts.audio_ms else {}),
         "total_cost": None if nano is None else nano / 1e9,
         "currency": "USD",
     }

@@ -60,9 +60,11 @@ class VisionRequest:
 
 @dataclass
 class TranscriptionRequest:
-    audio_path: str | Path
+    audio_path: str | Path | None = None
     language: str | None = None
     enable_timestamps: bool = False
+    model: str | None = None
+    audio_minutes: float | None = None  # for an estimate of what is not recorded yet
 
 
 @dataclass

@@ -134,25 +134,6 @@ class LLMResponse:
 
 
 @dataclass(frozen=True)
-class STTResult:
-    text: str
-    detected_language: str | None = None
-    confidence: float | None = None
-    duration_ms: float | None = None
-    method: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class TranscriptionResponse:
-    text: str
-    provider: str
-    processing_time: float  # seconds
-    language: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class EmbeddingResponse:
     embeddings: list[list[float]]
     provider: str | None = None

@@ -71,11 +71,7 @@ class Api:
         return await self.send(url, raw, call, headers)
 
     async def send(
-        self,
-        url: URL,
-        body: bytes | AsyncIterable[bytes],
-        call: Call,
-        headers: Mapping[str, str] | None = None,
+        self, url: URL, body: bytes | AsyncIterable[bytes], call: Call, headers: Mapping[str, str] | None = None
     ) -> Incoming:
         """The same for a body of any kind, which the headers name."""
         sent = self._post_headers

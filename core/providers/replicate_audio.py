@@ -19,7 +19,7 @@ from core.types.usage import Usage
 from core.wire.canonical import having_used
 from core.wire.forms import form
 from core.wire.replicate_answers import failure_of, usage_of
-from core.wire.replicate_audio import heard_to, place_of_speech, said_to, transcript_from
+from core.wire.replicate_audio import heard_to, place_of_speech, said_to, transcript_from, version_of
 from core.wire.sounds import sound_of
 
 _INLINE = 256 * 1024  # bytes that go along with a request; more is put there first
@@ -60,7 +60,9 @@ class ReplicateAudio(Replicate):
             raise
 
     async def _predicted(self, call: Call, given: dict[str, Any]) -> Prediction:
-        return await self.done(await self.created(call, {"input": given}, _WAIT), call.idle)
+        target = call.target._replace(model=version_of(call.target.model))
+        prediction = await self.created(call._replace(target=target), {"input": given}, _WAIT)
+        return await self.done(prediction, call.idle)
 
     def _read(self, prediction: Prediction, usage: Usage, reading: Any) -> Any:
         """What a prediction that is over came to, or why to nothing."""

@@ -249,7 +249,7 @@ _TOGETHER_SAYS = replace(
     _TOGETHER_HEARS,
     adapter="core.providers.together:TogetherSpeech",
     features=frozenset({Feature.STREAM}),
-    says=("mp3", "wav", "pcm"),
+    says=("pcm",),  # which comes while it is made; mp3 and wav only when they are whole
     lacks_params=frozenset({"speed", "instructions"}),
 )
 _GROQ_HEARS = Row(
@@ -338,7 +338,8 @@ _COHERE_HEARS = Row(
     hears=Hears(25_000_000, None, frozenset({"wav", "mp3", "ogg", "flac"})),
 )
 _REPLICATE_SOUND = {
-    Capability.TRANSCRIBE: "openai/whisper:8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e",
+    Capability.TRANSCRIBE: "openai/whisper",
+    Capability.DIARIZE: "thomasmol/whisper-diarization",
     Capability.SPEAK: "minimax/speech-2.6-turbo",
 }
 _REPLICATE_HEARS = Row(
@@ -383,6 +384,7 @@ TABLE: tuple[Row, ...] = (
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE)
         | {Capability.SPEAK: _AZURE_SAYS, Capability.TRANSLATE: _AZURE_TRANSLATOR},
+        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={
             Capability.CHAT: "gpt-5.4-mini",
@@ -487,7 +489,7 @@ TABLE: tuple[Row, ...] = (
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_OPENAI_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _OPENAI_SAYS},
-        places={Capability.SPEAK: 0},
+        places={Capability.SPEAK: 0, Capability.TRANSCRIBE: 1, Capability.DIARIZE: 1},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING, **_OPENAI_SOUND},
         env={

@@ -44,9 +44,17 @@ class Chains:
         written = self._settings.chain_for(capability)
         if written:
             facts.explicit = True
-            return STRATEGIES[strategy](self._written(written, default), facts)
+            return self._led(STRATEGIES[strategy](self._written(written, default), facts), default, purpose)
         order = STRATEGIES[strategy](list(accounts), facts)
         return self._promote(capability, order, accounts, behind=0 if named else 1)
+
+    def _led(self, order: list[Place], everybody: list[Place], purpose: str) -> list[Place]:
+        """With whom a purpose's own setting names before a written chain of all chats, be he in it or not."""
+        first = self.first(Capability.CHAT, purpose) if purpose and self._settings.chosen_for(purpose) else None
+        if first is None:
+            return order
+        leading = [place for place in (*order, *everybody) if first.covers(place)]
+        return list(dict.fromkeys([*leading, *order]))
 
     def common(self, capability: Capability) -> str | None:
         """The default embedding model. Who has another one cannot stand in, and so comes later."""

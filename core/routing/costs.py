@@ -48,7 +48,8 @@ class Costs:
         if worst is None:
             reason = "its price is not known, so max_cost cannot be kept"
         elif room is None:
-            less = "send fewer inputs" if facts.inputs else "lower max_tokens"
+            shorter = "send a shorter text" if request.purpose else "lower max_tokens"
+            less = "send fewer inputs" if facts.inputs else shorter
             reason = f"may cost up to {_usd(worst)} USD; {less} or raise max_cost"
         else:
             reason = f"{_SHORTEST} tokens of answer may cost up to {_usd(worst)} USD; raise max_cost"

@@ -502,6 +502,8 @@ def _too_long(facts: Facts) -> tuple[str, str]:
     """What of a request does not fit, in words and as its name."""
     if facts.longest is None:
         return "the messages do", "messages"
+    if not facts.inputs:
+        return "the longest part of the text does", "text"
     name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
     return f"{name} does", name
 

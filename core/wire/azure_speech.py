@@ -100,7 +100,8 @@ def transcript_of(found: Iterable[Segment], body: Mapping[str, Any], text: str |
     """Phrases as one transcript of the audio that was sent."""
     audio: Audio = body["audio"]
     wanted = body.get("timestamps") or ()
-    segments = placed(tuple(found), audio.ms / 1000, needed="segment" in wanted or bool(body.get("diarize")))
+    found = tuple(found)
+    segments = placed(found, audio.ms / 1000, needed="segment" in wanted or bool(body.get("diarize")))
     words = tuple(word for one in segments for word in one.words)
     whole = (joined(one.text for one in found) if text is None else text).strip()
     return Transcript(
@@ -129,7 +130,7 @@ def phrase_from(said: Any, locale: str | None = None) -> Segment | None:
     return Segment(
         text=text.strip(),
         start=start,
-        end=start + length,
+        end=round(start + length, 4),
         speaker=speaker,
         confidence=sure,
         words=_live_words(first.get("Words"), text.split(), speaker),
@@ -156,20 +157,25 @@ def speaker_of(said: Any) -> str | None:
 def _segment(said: Any) -> Segment:
     if type(said) is not dict or type(said.get("text")) is not str:
         raise Malformed("a phrase of the answer has no text")
-    start, length = _of_ms(said, "offsetMilliseconds"), _of_ms(said, "durationMilliseconds")
+    start, end = _until(said)
     speaker = speaker_of(said.get("speaker"))
     if speaker is None and type(said.get("channel")) is int:
         speaker = f"channel_{said['channel']}"
     spoken = said.get("words")
     words = tuple(
-        Word(str(one["text"]), at := _of_ms(one, "offsetMilliseconds"), at + _of_ms(one, "durationMilliseconds"),
-             speaker=speaker)
+        Word(str(one["text"]), *_until(one), speaker=speaker)
         for one in (spoken if type(spoken) is list else ())
         if type(one) is dict and "text" in one
-    )  # fmt: skip
-    return Segment(
-        said["text"].strip(), start, start + length, speaker, _share(said.get("confidence")), words, said.get("locale")
     )
+    return Segment(
+        said["text"].strip(), start, end, speaker, _share(said.get("confidence")), words, said.get("locale")
+    )
+
+
+def _until(said: Mapping[str, Any]) -> tuple[float, float]:
+    """When it begins and ends."""
+    at, length = _of_ms(said, "offsetMilliseconds"), _of_ms(said, "durationMilliseconds")
+    return at, round(at + length, 3)
 
 
 def _of_ms(said: Mapping[str, Any], name: str) -> float:

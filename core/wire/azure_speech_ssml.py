@@ -121,25 +121,30 @@ def _made(body: Mapping[str, Any], voice: str, losses: list[str]) -> str:
     if rate := _rate(body.get("speed"), losses):
         inside = f'<prosody rate="{rate}">{inside}</prosody>'
     if style := body.get("style"):
-        inside = f"<mstts:express-as style={quoteattr(style)}>{inside}</mstts:express-as>"
+        inside = f"<mstts:express-as style={_named(style)}>{inside}</mstts:express-as>"
     own = voice_locale(voice)
     if language and own and not own.startswith(language.partition("-")[0]):
-        inside = f"<lang xml:lang={quoteattr(language)}>{inside}</lang>"  # a voice that speaks several is told which
-    whose = quoteattr(language or own or USUAL_LOCALE)
-    return f"<speak {_NAMESPACES} xml:lang={whose}><voice name={quoteattr(voice)}>{inside}</voice></speak>"
+        inside = f"<lang xml:lang={_named(language)}>{inside}</lang>"  # a voice that speaks several is told which
+    whose = _named(language or own or USUAL_LOCALE)
+    return f"<speak {_NAMESPACES} xml:lang={whose}><voice name={_named(voice)}>{inside}</voice></speak>"
 
 
 def _own(body: Mapping[str, Any], voice: str, losses: list[str]) -> str:
     """The caller's own document, or what of one stands inside `speak`; a voice is put in where it names none."""
     given = _HEAD.sub("", body["input"]).strip()
     if not given.startswith("<speak"):
-        given = f"<speak {_NAMESPACES} xml:lang={quoteattr(USUAL_LOCALE)}>{given}</speak>"
+        given = f"<speak {_NAMESPACES} xml:lang={_named(USUAL_LOCALE)}>{given}</speak>"
     tree = _parsed(given)
     losses += [f"{name} was left out: the SSML says how it is spoken" for name in ("speed", "style") if body.get(name)]
     if any(one.tag.rpartition("}")[2] == "voice" for one in tree.iter()):
         return given
     head, tail = given.index(">") + 1, given.rindex("</")
-    return f"{given[:head]}<voice name={quoteattr(voice)}>{given[head:tail]}</voice>{given[tail:]}"
+    return f"{given[:head]}<voice name={_named(voice)}>{given[head:tail]}</voice>{given[tail:]}"
+
+
+def _named(text: str) -> str:
+    """As an attribute."""
+    return quoteattr(_UNSAYABLE.sub(" ", text))
 
 
 def _parsed(text: str) -> ET.Element:

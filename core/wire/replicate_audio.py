@@ -44,6 +44,12 @@ _EARS: Mapping[str, Ears] = {
     "victor-upmeet/whisperx": Ears("audio_file", prompt="initial_prompt", temperature="temperature"),
 }  # fmt: skip
 _VOICES: Mapping[str, Voice] = {"minimax": Voice(voice="voice_id", emotion="emotion")}
+# Models of the community are asked for by a version; these are those whose inputs are known here.
+_VERSIONS = {
+    "openai/whisper": "8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e",
+    "thomasmol/whisper-diarization": "1495a9cddc83b2203b0d8d3516e38b80fd1572ebc4bc5700ac1da56a9b3ed886",
+    "jaaari/kokoro-82m": "f559560eb822dc509045f3921a1921234918b91739db4bf3daab2169b71c7a13",
+}
 _EMOTIONS = frozenset({"happy", "sad", "angry", "fearful", "disgusted", "surprised", "calm", "fluent", "neutral"})
 _TELLS = frozenset({"language", "languages", "input"})
 _SAYS = frozenset({"input", "model_input", "sound", "ssml", "gender"})
@@ -52,6 +58,11 @@ _SAYS = frozenset({"input", "model_input", "sound", "ssml", "gender"})
 def name_of(model: str) -> str:
     """Without its version."""
     return model.partition(":")[0]
+
+
+def version_of(model: str) -> str:
+    """With one, if it has to have one and it is known."""
+    return f"{model}:{_VERSIONS[model]}" if model in _VERSIONS else model
 
 
 def heard_to(body: Mapping[str, Any], model: str, address: str) -> tuple[Body, list[str]]:

@@ -11,6 +11,7 @@ from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
+from core.http.beautify import PURPOSE, beautify_request
 from core.http.openapi import CHAT_BODY
 from core.http.ranks import rerank_request
 from core.http.replies import read_json
@@ -99,12 +100,19 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
 
         wanted = translate_request(body, "/api/ai/route")
+    elif name == PURPOSE:
+        wanted = beautify_request(body, "/api/ai/route")
     elif name == Capability.SPEAK.value:
         from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
 
         wanted = speech_request(body, "/api/ai/route", None, b"")
+    elif name in {Capability.TRANSCRIBE.value, Capability.DIARIZE.value}:
+        from core.http.transcripts import planned_request  # noqa: PLC0415 - few ask for it
+
+        wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
     else:
-        words = f"capability {name!r} is not known; known: chat, embed, rerank, speak, translate"
+        known = "chat, embed, rerank, transcribe, diarize, speak, translate, beautify"
+        words = f"capability {name!r} is not known; known: {known}"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)

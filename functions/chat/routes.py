@@ -2,11 +2,14 @@
 
 from starlette.routing import Route
 
+from core.gateway import Gateway
+from core.http.beautify import BeautifyFace
 from core.http.completions import CompletionsEndpoint
-from core.http.endpoint import ChatEndpoint
+from core.http.endpoint import ChatEndpoint, Endpoint
 from core.http.llm import LLM
 from core.http.messages import CountEndpoint, MessagesEndpoint
 from core.http.openapi import (
+    beautify_operation,
     chat_operation,
     completions_operation,
     count_operation,
@@ -26,6 +29,7 @@ ROUTES = [
     Route("/v1/messages", MessagesEndpoint(), methods=["POST"]),
     Route("/v1/messages/count_tokens", CountEndpoint(), methods=["POST"]),
     Route("/api/ai/chat", ChatEndpoint(NativeChat()), methods=["POST"]),
+    Route("/api/ai/beautify", Endpoint(BeautifyFace(), Gateway.beautify), methods=["POST"]),
     Route("/api/v1/completion", ChatEndpoint(LLM()), methods=["POST"]),
 ]
 OPERATIONS = {
@@ -35,5 +39,6 @@ OPERATIONS = {
     "/v1/messages": messages_operation(),
     "/v1/messages/count_tokens": count_operation(),
     "/api/ai/chat": chat_operation("Chat completion with its receipt", native=True),
+    "/api/ai/beautify": beautify_operation(),
     "/api/v1/completion": llm_operation(),
 }

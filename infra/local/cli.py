@@ -13,8 +13,8 @@ from core import __version__
 from infra.local.terminal import BROKEN_PIPE, INTERRUPTED, USAGE, fail
 
 COMMANDS = (
-    "serve", "invoke", "chat", "embed", "providers", "models", "voices", "route", "decisions", "usage", "config",
-    "doctor", "simulate", "completion",
+    "serve", "invoke", "chat", "embed", "transcribe", "diarize", "speak", "translate", "beautify", "providers",
+    "models", "voices", "route", "decisions", "usage", "config", "doctor", "simulate", "completion",
 )  # fmt: skip
 
 

@@ -202,6 +202,7 @@ class _Exchange(httpx.AsyncByteStream):
         self._left = asyncio.Event()
         self._begun = asyncio.Event()
         self._parts: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._whole = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, app: Any, request: httpx.Request) -> None:
@@ -235,6 +236,7 @@ class _Exchange(httpx.AsyncByteStream):
             self._begun.set()
         else:
             self._parts.put_nowait(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         self._begun.set()
@@ -244,6 +246,8 @@ class _Exchange(httpx.AsyncByteStream):
         while (part := await self._parts.get()) is not None:
             if part:
                 yield part
+        if not self._whole:  # as a server closes the connection of what it cannot end
+            raise httpx.RemoteProtocolError("the answer has no end")
 
     async def aclose(self) -> None:
         """Leave: what is under way upstream is cancelled and settled, as when a caller hangs up."""

@@ -9,6 +9,7 @@ from core.capabilities import Capability, Feature
 from core.config.catalog import Catalog, load
 from core.config.examples import shown
 from core.config.settings import SETTINGS, Settings
+from core.http.beautify import PURPOSE
 from core.providers.table import TABLE, Row
 from core.wire.structured import means_of
 
@@ -46,7 +47,7 @@ def sound_table(rows: Iterable[Row] = TABLE) -> str:
 
 def settings_table() -> str:
     """Every setting by its names, with its default."""
-    offered = {capability.value for row in TABLE for capability in row.capabilities}
+    offered = {capability.value for row in TABLE for capability in row.capabilities} | {PURPOSE}
     rows = [
         [
             " or ".join(f"`{name}`" for name in row.env),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -269,11 +270,17 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         try:
             check_circle(settings, port)  # PORT=0 has become a number
             yield Running(url, service, fleet, uvicorn.Server(config), listener)
         finally:
             listener.close()
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """That an answer was broken off is how HTTP says of sound that it is not whole; why is in our own lines."""
+    return "without completing response" not in str(line.msg)
 
 
 async def serve(environ: Mapping[str, str] = os.environ, *, as_json: bool = False) -> None:

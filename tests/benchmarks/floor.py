@@ -4,6 +4,7 @@ Takes the gateway's own PORT and OPENAI_BASE_URL, so that it can stand in for it
 """
 
 import os
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -13,7 +14,8 @@ import uvicorn
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+ROOT = os.environ["OPENAI_BASE_URL"]
+URL = ROOT + "/chat/completions"
 HEADERS = {"content-type": "application/json", "authorization": "Bearer bench"}
 
 
@@ -26,6 +28,8 @@ class Floor:
             await self._live(receive, send)
         elif scope["path"] == "/health":
             await _reply(send, 200, b"{}")
+        elif scope["path"].startswith("/v1/audio/"):
+            await self._pass(scope, receive, send)
         else:
             await self._chat(receive, send)
 
@@ -48,6 +52,14 @@ class Floor:
             async for part in response.content.iter_any():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+
+    async def _pass(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """A form is passed on as it came."""
+        kind = dict(scope["headers"])[b"content-type"].decode()
+        headers = {**HEADERS, "content-type": kind}
+        url = ROOT + scope["path"].removeprefix("/v1")
+        async with self._session.post(url, data=BytesIO(await _body(receive)), headers=headers) as response:
+            await _reply(send, response.status, await response.read())
 
 
 async def _body(receive: "Receive") -> bytes:

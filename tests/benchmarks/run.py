@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 import uvloop
 
-from tests.benchmarks import figures, load
+from tests.benchmarks import figures, load, uploads
 from tests.benchmarks.figures import Pair
 from tests.benchmarks.load import BenchmarkError
 from tests.benchmarks.servers import LOAD_CORE, pin, serving
@@ -39,6 +39,7 @@ class Figure:
     unit: str
     times: float | None = None  # ours may be this many times the floor
     plus: float | None = None  # or this much more
+    most: float | None = None  # or this much in all
 
 
 CPU = Figure("cpu_per_chat", "CPU per chat, 16 at once", "µs", times=2.2)
@@ -51,6 +52,9 @@ TRANSLATED_CHUNK = Figure("translated_chunk", "translated stream chunk", "µs", 
 # Without a limit: peers are known by the burst above, people see this one.
 PACED = Figure("paced_chunk", "chunk of a paced stream, 20 at once", "µs")
 FAILOVER = Figure("failover", "failover after a 500", "µs", plus=1000)
+UPLOAD = Figure("upload_cpu", "CPU of an upload of 10 MB", "ms", most=60)
+UPLOAD_MEMORY = Figure("upload_memory", "memory that such an upload takes", "MB", times=1.5)
+SPEECH = Figure("first_sound", "first byte of speech, against the provider's", "µs", plus=5000)
 IMPORT = Figure("import_cpu", "import functions.chat.app", "ms")
 COLD = Figure("cold_start", "cold start of the chat function", "ms", times=1.25)
 BOOTSTRAP = Figure("bootstrap_cpu", "configuration, catalogue, bootstrap of chat", "ms", plus=25)
@@ -64,11 +68,12 @@ class Size:
     pairs: int
     streams: int
     failovers: int
+    uploads: int
     seconds: float  # for all rounds of one figure
 
 
-FULL = Size(rounds=9, chats=4000, pairs=1000, streams=30, failovers=100, seconds=30)
-QUICK = Size(rounds=3, chats=2000, pairs=400, streams=15, failovers=50, seconds=6)
+FULL = Size(rounds=9, chats=4000, pairs=1000, streams=30, failovers=100, uploads=10, seconds=30)
+QUICK = Size(rounds=3, chats=2000, pairs=400, streams=15, failovers=50, uploads=4, seconds=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Result:
             self.problem
             or (figure.times is not None and self.ratio > figure.times)
             or (figure.plus is not None and self.added > figure.plus)
+            or (figure.most is not None and self.ours > figure.most)
         )
 
 
@@ -133,6 +139,9 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
                 CACHE_HIT: partial(figures.cache_hit, floor, ours, good, size.pairs),
                 CHUNK: partial(figures.stream_chunk, floor, ours, good, size.streams),
                 PACED: partial(figures.paced_chunk, floor, ours, 20),
+                UPLOAD: partial(uploads.upload_cpu, floor, ours, good, size.uploads),
+                UPLOAD_MEMORY: partial(uploads.upload_memory, ours),
+                SPEECH: partial(uploads.first_sound, ours, good, size.failovers),
             }
             results = [await rounds(figure, size, call) for figure, call in measures.items()]
         other = one | {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{good.port}"}
@@ -190,6 +199,8 @@ def _row(result: Result, kept: dict[str, float] | None) -> tuple[str, ...]:
         limit = f"{figure.times:.2f} x"
     elif figure.plus is not None:
         limit = f"+{figure.plus:g} {figure.unit}"
+    elif figure.most is not None:
+        limit = f"{figure.most:g} {figure.unit}"
     verdict = f"FAILED: {result.problem}" if result.problem else "OVER" if result.over else "ok"
     if not result.pairs:
         return (figure.title, "-", "-", "-", limit, verdict)

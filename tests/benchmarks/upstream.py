@@ -91,6 +91,17 @@ OTHER_LAST = (
 )
 
 
+# An MP3 begins so; what follows is as long as a sentence.
+SPEECH_HEAD = b"ID3\x04"
+_SPEECH = SPEECH_HEAD + b"\x00" * 4092
+SPEECH = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + _chunked(_SPEECH) * 8
+    + b"0\r\n\r\n"
+)
+TRANSCRIPT = _response("200 OK", {"text": "a buzz", "usage": {"type": "duration", "seconds": 313}})
+
+
 class Upstream:
     """One provider on one port: answers at once, or fails at once while `failing` is set."""
 
@@ -136,7 +147,8 @@ class _Http(asyncio.Protocol):
         self._path += url
 
     def on_body(self, data: bytes) -> None:
-        self._body += data
+        if not self._path.endswith(b"/transcriptions"):  # which is large, and nobody looks into it
+            self._body += data
 
     def on_message_complete(self) -> None:
         if self._parser.get_method() == b"GET":  # a gateway's probe is no chat
@@ -145,6 +157,10 @@ class _Http(asyncio.Protocol):
         self._upstream.requests += 1
         if self._upstream.failing:
             self._transport.write(FAILURE)
+        elif self._path.endswith(b"/transcriptions"):
+            self._transport.write(TRANSCRIPT)
+        elif self._path.endswith(b"/speech"):
+            self._transport.write(SPEECH)
         elif b'"stream":true' in self._body:
             self._transport.write(OTHER_FIRST if self._other else STREAM_FIRST)
             paced = b'"%b"' % PACED.encode() in self._body

@@ -140,10 +140,11 @@ AFTER: tuple[Late, ...] = (
     Late("no_end_marker", "StreamCut", None),
 )
 
-# Faults that must change nothing: those of streams on a plain answer, slowness that is still in time, and JSON that
-# nobody asked for.
+# Faults that must change nothing: those of streams on a plain answer, slowness that is still in time, and JSON or
+# words that nobody asked for.
 HARMLESS: tuple[Case, ...] = (
     Case("wrong_json", "", "stop", "stop", 200),
+    Case("wrong_words", "", "stop", "stop", 200),
     *(
         Case(fault, "", "stop", "stop", 200, PLAIN)
         for fault in ("cut_stream", "cut_stream@0", "stream_error", "stream_error@0", "stream_stall", "no_end_marker")

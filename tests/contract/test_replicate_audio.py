@@ -21,10 +21,10 @@ from tests.contract.rooms import fleet
 from tests.contract.sounding import KEY, adapter, audio, call_for, heard_in, whole
 from tests.contract.upstream import as_json, upstream
 
-WHISPER = "openai/whisper:8099696689d249cf8b122d833c36ac3f75505c666a395ca40ef26f68e7d3d16e"
-APART = "thomasmol/whisper-diarization:1495a9cddc83b2203b0d8d3516e38b80fd1572ebc4bc5700ac1da56a9b3ed886"
+WHISPER = "openai/whisper"
+APART = "thomasmol/whisper-diarization"
 GPT, MINIMAX = "openai/gpt-4o-transcribe", "minimax/speech-2.6-turbo"
-KOKORO = "jaaari/kokoro-82m:f559560eb822dc509045f3921a1921234918b91739db4bf3daab2169b71c7a13"
+KOKORO = "jaaari/kokoro-82m"
 SAID = "Guten Morgen. Das ist die Welt, und ein Haus!"
 TURNS = ((0, "Who is there?"), (3, "Nobody at all."), (0, "Good."))
 TEXT = "It was late. Nobody spoke, and the lamp went out."
@@ -86,6 +86,10 @@ class TestHearing:
         ]  # fmt: skip
         assert [one.text for one in made.words] == ["Who", "is", "there?", "Nobody", "at", "all.", "Good."]
         assert all(one.start < one.end for one in made.words)
+
+    def test_a_version_may_be_named(self):
+        reply, requests = heard(f"{APART}:1495a9cddc83b2203b0d8d3516e38b80fd1572ebc4bc5700ac1da56a9b3ed886")
+        assert (reply.value.text, requests) == (SAID, [("POST", "/v1/predictions")])
 
     def test_english(self):
         reply, _ = heard(WHISPER, task="translate")

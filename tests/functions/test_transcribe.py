@@ -123,6 +123,8 @@ def test_an_address_is_fetched(gateway):
 
 
 def test_a_bucket_is_a_folder_on_a_laptop_and_only_named_ones_are_read(gateway):
+    if gateway.service.settings.table:
+        pytest.skip("this server keeps its state on AWS")
     blobs = gateway.service.settings.home / "blobs"
     blobs.mkdir(exist_ok=True)
     (blobs / "recordings,2026,hello.wav").write_bytes(WAV)
@@ -355,3 +357,26 @@ def test_translations_are_english(gateway):
     body = ask(gateway, "/v1/audio/translations", response_format="verbose_json").json()
     assert body["task"] == "translate"
     assert ears.asked_of("ears")[0].body["task"] == "translate"
+
+
+def test_a_plan_without_the_audio(gateway):
+    plan = {"capability": "diarize", "audio_seconds": 600, "audio_format": "mp3", "audio_bytes": 10**7}
+    found = gateway.http.post("/api/ai/route", json={**plan, "response_format": "verbose_json"}).json()
+    assert [one["provider"] for one in found["candidates"]] == ["ears", "second", "live"]
+    assert found["candidates"][0]["cost_estimate_nano"] == 6 * 10**9
+    reasons = {one["provider"]: one["reasons"][0] for one in found["excluded"]}
+    assert "hears at most 12 s at once" in reasons["short"] and "speakers" in reasons["plain"]
+    answer = gateway.http.post("/api/ai/route", json={"capability": "transcribe", "audio_seconds": "long"})
+    assert problem(answer, 400, "audio_seconds")
+
+
+def test_buckets_are_read_where_state_lies_on_aws(tmp_path, aws):
+    bucket = aws.bucket()
+    aws.s3.put_object(Bucket=bucket, Key="audio/a talk (1).wav", Body=WAV)
+    environ = {"PATCHBAY_TABLE": aws.table(), "PATCHBAY_BUCKET": bucket, "PATCHBAY_AUDIO_BUCKETS": f"{bucket},other"}
+    with ears.serving(tmp_path, **environ) as gateway:
+        answer = gateway.http.post(NATIVE, json={"audio_s3": f"s3://{bucket}/audio/a talk (1).wav"})
+        assert answer.json()["text"] == SAID
+        for uri in (f"s3://{bucket}/none.wav", "s3://other/talk.wav"):
+            answer = gateway.http.post(NATIVE, json={"audio_s3": uri})
+            assert "there is no such object" in problem(answer, 400, "audio_s3")["message"]

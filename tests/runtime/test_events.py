@@ -33,6 +33,7 @@ EXPECTED: dict[str, int | None] = {
     "chat-responses": 200,
     "chat-prompts": 200,
     "chat-completion": 200,
+    "chat-beautify": 200,
     "catalog-health": 200,
     "catalog-providers-health": 200,
     "catalog-status": 200,

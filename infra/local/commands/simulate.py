@@ -37,7 +37,7 @@ def simulate_fault(provider: str, fault: str, as_json: bool, **options: Any) -> 
 
     FAULT is a status (500), a status with a wait (429:2), or one of slow_first_byte slow_chunks hang refuse
     drop_headers drop_body truncated_json wrong_content_type cut_stream stream_error stream_stall no_end_marker
-    huge_body wrong_json.
+    huge_body wrong_json wrong_words.
 
     \b
     patchbay simulate fault azure 500

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
-import av
 import orjson
 
 from core.audio import encode
+from core.errors import BadAudio
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.forms import read_form
@@ -76,7 +76,7 @@ def transcribe(call: Call) -> Reply:
         sound, rate = samples(data)
     except RequestError as error:
         return _refused("InvalidArgument", error.message, error.code)
-    except (av.error.FFmpegError, IndexError, ValueError):
+    except BadAudio:
         words = "The audio file cannot be decoded. Make sure that its format is supported."
         return _refused("InvalidArgument", words, "InvalidAudioFormat", 422)
     seconds = len(sound) / rate
@@ -95,7 +95,7 @@ def short(call: Call) -> Reply:
         return Reply(415, {}, b"")
     try:
         sound, rate = samples(call.request.body)
-    except (av.error.FFmpegError, IndexError, ValueError):
+    except BadAudio:
         return Reply(400, {}, b"")
     found = segments(hear(sound, rate))
     length = round(len(sound) / rate * 10_000_000)
@@ -122,7 +122,7 @@ def speak(call: Call) -> Reply | Stream:
     except (SsmlError, UnicodeDecodeError):
         return Reply(400, {}, b"")
     call.kept["ssml"] = call.request.body.decode()
-    sound = _encoded(say(said.text, said.speaker, made.rate), Sound(made.kind, made.rate))
+    sound = encoded(say(said.text, said.speaker, made.rate), made)
     pieces = tuple(sound[at : at + PIECE] for at in range(0, len(sound), PIECE))
     return Stream({"content-type": MIMES[made.kind]}, (), pieces, (), b"", b"", bare=True)
 
@@ -170,12 +170,8 @@ def said_in(ssml: str) -> Said:
     return Said(" ".join("".join(tree.itertext()).split()), sum(named[0].encode()) % len(SPEAKERS))
 
 
-def encoded(sound: Samples, name: str) -> bytes:
-    return _encoded(sound, Sound(MADE[name].kind, MADE[name].rate))
-
-
-def _encoded(samples: Samples, sound: Sound) -> bytes:
-    return encode([samples.astype("<i2").tobytes()], sound, sound.rate)
+def encoded(sound: Samples, made: Made) -> bytes:
+    return encode([sound.astype("<i2").tobytes()], Sound(made.kind, made.rate), made.rate)
 
 
 def _definition(given: str | None) -> dict[str, Any]:
@@ -183,8 +179,10 @@ def _definition(given: str | None) -> dict[str, Any]:
         told = orjson.loads(given or "{}")
     except orjson.JSONDecodeError as error:
         raise RequestError("The definition is not JSON.", code="InvalidDefinition") from error
-    if not isinstance(told, dict) or (unknown := set(told) - DEFINITION):
-        raise RequestError(f"The definition has an unknown property: {min(unknown, default='')}.")
+    if not isinstance(told, dict):
+        raise RequestError("The definition is no object.", code="InvalidDefinition")
+    if unknown := set(told) - DEFINITION:
+        raise RequestError(f"The definition has an unknown property: {min(unknown)}.")
     for one in told.get("locales", []):
         if not LOCALE.fullmatch(one):
             raise RequestError(f"The locale {one} is not supported.", code="InvalidLocale")

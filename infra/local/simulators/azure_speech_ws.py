@@ -10,11 +10,10 @@ from urllib.parse import parse_qs
 import numpy as np
 import orjson
 
-from infra.local.simulators import azure_speech
 from infra.local.simulators.azure_speech import LOCALE, MADE, Said, SsmlError, encoded, said_in, spoken
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.course import Course, OverError
-from infra.local.simulators.replies import Call, Reply, Socket, Stream, Talk
+from infra.local.simulators.replies import Call, Reply, Socket, Talk
 from infra.local.simulators.signal import Heard, hear, say
 from infra.local.simulators.websocket import WebSocket
 
@@ -29,18 +28,14 @@ EVERY = RATE * 2 // 2  # bytes of audio between two times of listening: half a s
 CHUNK = 4000
 
 
-def recognise(call: Call) -> Reply | Stream | Socket:
-    """Live recognition; a POST to the same path is a short utterance."""
-    if call.request.method == "POST":
-        return azure_speech.short(call)
-
+def recognise(call: Call) -> Reply | Socket:
     async def talk(socket: WebSocket, course: Course) -> None:
         await Listener(call, socket, course).run()
 
     return _opened(call, talk)
 
 
-def synthesise(call: Call) -> Reply | Stream | Socket:
+def synthesise(call: Call) -> Reply | Socket:
     async def talk(socket: WebSocket, course: Course) -> None:
         await _speak(call, socket, course)
 
@@ -48,7 +43,7 @@ def synthesise(call: Call) -> Reply | Stream | Socket:
 
 
 def _opened(call: Call, talk: Talk) -> Reply | Socket:
-    if call.request.method != "GET" or call.request.headers.get("upgrade", "").lower() != "websocket":
+    if call.request.headers.get("upgrade", "").lower() != "websocket":
         return Reply(400, {}, b"")
     return Socket(call.request, talk)
 
@@ -348,4 +343,4 @@ def _sounded(spoken: Said, name: str) -> tuple[bytes, list[dict[str, Any]]]:
         }
         for one in hear(samples, MADE[name].rate)
     ]  # fmt: skip
-    return encoded(samples, name), words
+    return encoded(samples, MADE[name]), words

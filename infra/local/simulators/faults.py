@@ -21,6 +21,7 @@ WORDS = (
     "wrong_content_type",
     "huge_body",
     "wrong_json",
+    "wrong_words",
     *STREAM_ONLY,
 )
 VALID = (

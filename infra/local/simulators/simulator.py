@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
@@ -33,12 +33,15 @@ from infra.local.simulators import (
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
+from infra.local.simulators.editing import WRONG_WORDS
 from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
 from infra.local.simulators.replies import Call, Reply, Socket, Stream
 from infra.local.simulators.vendors import Vendor
 
+# Faults of what is said, in answers that are otherwise well.
+_WRONG = {"wrong_json": WRONG_JSON, "wrong_words": WRONG_WORDS}
 KEPT_REQUESTS = 1000
 KEPT_BYTES = 64 * 2**20
 SOUND = frozenset({"transcribe", "speak"})
@@ -50,19 +53,22 @@ PORTAL = Reply(
 )
 
 
+Respond = Callable[[Call], Reply | Stream | Socket]
+
+
 @dataclass(frozen=True, slots=True)
 class Responder:
     method: str
     # None: a path that belongs to no capability.
     capability: str | None
     # Or where it is, for what needs decoders: those take as long to import as all the rest.
-    respond: Callable[[Call], Reply | Stream | Socket] | str
+    respond: Respond | str
     # How it says errors where the vendor has more than one way.
     errors: str | None = None
     auth: tuple[str, ...] | None = None  # headers that may carry the key, where they are others
     sockets: bool = False  # it asks for something to be made by opening one
     long: bool = False  # takes long enough to be done in a thread
-    also: Mapping[str, Callable[[Call], Reply | Stream]] = field(default_factory=dict)  # by other methods
+    also: Mapping[str, Respond | str] = field(default_factory=dict)  # by other methods
     public: bool = False  # needs no key
     several: Callable[[Call], str] | None = None  # which capability a request is for, where a path has several
 
@@ -124,7 +130,15 @@ RESPONDERS = {
     "ssml": Responder("POST", "speak", "azure_speech:speak", SILENT, SPEECH_KEYS, long=True),
     "speech voices": Responder("GET", None, "azure_speech:voices", SILENT, SPEECH_KEYS),
     "speech token": Responder("POST", None, "azure_speech:token", auth=SPEECH_KEYS),
-    "live recognition": Responder("GET", "transcribe", "azure_speech_ws:recognise", SILENT, SPEECH_KEYS, sockets=True),
+    "live recognition": Responder(
+        "GET",
+        "transcribe",
+        "azure_speech_ws:recognise",
+        SILENT,
+        SPEECH_KEYS,
+        sockets=True,
+        also={"POST": "azure_speech:short"},
+    ),
     "live speech": Responder("GET", "speak", "azure_speech_ws:synthesise", SILENT, SPEECH_KEYS, sockets=True),
 }
 CAPABILITIES = frozenset(r.capability for r in RESPONDERS.values() if r.capability)
@@ -163,8 +177,8 @@ class Simulator:
             streaming=isinstance(reply, Stream | Socket),
             socket=isinstance(reply, Socket),
         )
-        if fault is not None and fault.name == "wrong_json":
-            reply = copy_context().run(self._wrong, call, responder)
+        if fault is not None and fault.name in _WRONG:
+            reply = copy_context().run(self._wrong, _WRONG[fault.name], call, responder)
         await deliver(exchange, self._headed(_spoiled(reply, call.vendor, fault), mark), fault, self._waits)
 
     def _record(self, request: Request) -> None:
@@ -184,7 +198,7 @@ class Simulator:
         request, vendor = call.request, call.vendor
         if responder is None:
             return lost(vendor, request.method, request.path)
-        if request.method not in {responder.method, *responder.also} and not responder.sockets:
+        if request.method not in {responder.method, *responder.also}:
             return lost(vendor, request.method, request.path, 405)
         if not responder.public and not _authorized(vendor, request):
             return refusal(vendor, 401)
@@ -192,8 +206,8 @@ class Simulator:
             return lost(vendor, request.method, request.path)
         return _made(responder.also.get(request.method, responder.respond))(call)
 
-    def _wrong(self, call: Call, responder: Responder | None) -> Reply | Stream | Socket:
-        WRONG_JSON.set(True)
+    def _wrong(self, kind: ContextVar[bool], call: Call, responder: Responder | None) -> Reply | Stream | Socket:
+        kind.set(True)
         return self._reply(call, responder)
 
     def _headed(self, reply: Reply | Stream | Socket, mark: str) -> Reply | Stream | Socket:
@@ -205,11 +219,11 @@ class Simulator:
 
 
 @cache
-def _made(respond: Callable[[Call], Reply | Stream | Socket] | str) -> Callable[[Call], Reply | Stream | Socket]:
+def _made(respond: Respond | str) -> Respond:
     if not isinstance(respond, str):
         return respond
     module, _, name = respond.partition(":")
-    found: Callable[[Call], Reply | Stream | Socket] = getattr(import_module(f"infra.local.simulators.{module}"), name)
+    found: Respond = getattr(import_module(f"infra.local.simulators.{module}"), name)
     return found
 
 

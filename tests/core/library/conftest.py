@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core import library, log
+from core.audio.decoding import decode
 from core.library import Scope, using
 from core.library.manager import get_provider_manager
 from core.providers.registry import Registry
 from infra.local.server import simulated
+from infra.local.simulators.signal import hear
 from tests.core.fakes import run
 from tests.harness import Server, server
+from tests.sound import recording
 
 PROVIDERS = ("azure", "together", "anthropic", "openai", "groq", "local", "ollama")
 
@@ -108,6 +112,20 @@ def house(make: Callable[..., House]) -> Iterator[House]:
     with using(made.scope):
         yield made
     get_provider_manager.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def meeting(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file in which somebody speaks."""
+    path = tmp_path_factory.mktemp("meeting") / "meeting.mp3"
+    path.write_bytes(recording("Good morning. Shall we begin?", "mp3"))
+    return str(path)
+
+
+def heard(data: bytes) -> str:
+    """What is said in it."""
+    pcm = b"".join(decode(data, 16_000))
+    return " ".join(one.word for one in hear(np.frombuffer(pcm, np.int16), 16_000))
 
 
 def _owner(name: str) -> str:

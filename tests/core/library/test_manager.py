@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.errors import AllTargetsFailed, BadRequest, Misconfigured, NotYet, RateLimited
+from core.errors import AllTargetsFailed, BadRequest, Misconfigured, RateLimited
 from core.library import (
     AzureAdapter,
     ChatRequest,
@@ -374,16 +374,17 @@ def test_a_task_goes_to_no_model_that_leaves_while_another_fits(make):
     assert info is not None and info.lifecycle == "active"
 
 
-def test_what_is_not_there_yet_says_so_in_one_way(house):
+def test_a_recording_that_is_not_there_says_so_in_one_way(house):
     manager = get_provider_manager()
     for work in (
-        manager.compare_providers(TranscriptionRequest("a.mp3"), "transcription"),
-        manager.estimate_cost(TranscriptionRequest("a.mp3"), "openai"),
-        manager.transcribe(TranscriptionRequest("a.mp3")),
+        manager.compare_providers(TranscriptionRequest("none.mp3"), "transcription"),
+        manager.estimate_cost(TranscriptionRequest("none.mp3"), "openai"),
+        manager.transcribe(TranscriptionRequest("none.mp3")),
     ):
-        with pytest.raises(NotYet, match="no transcription yet"):
+        with pytest.raises(BadRequest, match=r"audio_path none\.mp3 cannot be read") as raised:
             run(work)
-    with pytest.raises(NotYet):
+        assert raised.value.param == "audio_path"
+    with pytest.raises(BadRequest, match="has no diarize"):
         ProviderFactory.create_provider("gemini", "diarization")
     assert manager.strategy == ProviderStrategy.FALLBACK
 

@@ -197,7 +197,7 @@ def test_nothing_is_no_answer(house):
 
 def test_who_has_no_verb_is_refused(house):
     for provider in (LLMProvider(), AIProvider(), SimpleNamespace()):
-        with pytest.raises(BadRequest, match=r"neither generate\(\) nor chat_completion\(\) nor embed\(\)"):
+        with pytest.raises(BadRequest, match="no method of its own by one of the names generate, chat_completion"):
             ProviderRegistry().register(provider)
 
 

@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 
 from core import library
-from core.errors import PatchbayError
-from core.library import ChatRequest, ChatResponse, ModelInfo
+from core.library import (
+    ChatRequest,
+    ChatResponse,
+    ModelInfo,
+    STTProvider,
+    STTResult,
+    TranslationProvider,
+    TTSProvider,
+)
 from core.library.legacy import LegacyAdapter
 from infra.local.simulators.vendors import VENDORS
+from tests.core.library.conftest import heard
+from tests.sound import recording
 
 TABLE = [
     [part.strip() for part in line.split(" | ")]
@@ -31,6 +40,21 @@ class Mine:
         return ChatResponse("mine says hello", "somebody")
 
 
+class Ear(STTProvider):
+    async def speech_to_text(self, audio_data, audio_format, language=None):
+        return STTResult(f"{len(audio_data)} bytes of {audio_format} in {language}", detected_language=language)
+
+
+class Mouth(TTSProvider):
+    async def text_to_speech(self, text, voice=None):
+        return recording(text)
+
+
+class Tongue(TranslationProvider):
+    async def translate_text(self, text, target_language):
+        return {"translated_text": {"Good morning": "Guten Morgen"}[text], "source_language": "en"}
+
+
 def legacy(adapter, *arguments) -> LegacyAdapter:
     with pytest.warns(DeprecationWarning, match="use .*Provider"):
         made: LegacyAdapter = adapter(*arguments)
@@ -40,7 +64,7 @@ def legacy(adapter, *arguments) -> LegacyAdapter:
 @pytest.mark.parametrize(
     ("where", "name", "expression", "holds"), TABLE, ids=[f"{row[0]} {row[1]} {n}" for n, row in enumerate(TABLE)]
 )
-def test_what_the_seeds_show_is_here(house, where, name, expression, holds):
+def test_what_the_seeds_show_is_here(house, meeting, where, name, expression, holds):
     assert re.fullmatch(r"00[0-4] L\d{1,3}", where)
     root, *path = name.split(".")
     named = getattr(library, root)
@@ -48,20 +72,16 @@ def test_what_the_seeds_show_is_here(house, where, name, expression, holds):
         if part in getattr(named, "__dataclass_fields__", {}):
             break
         named = getattr(named, part)
-    names = house.names(expression, Mine=Mine, legacy=legacy, MODEL=VENDORS["openai"].models[0])
-    if holds.startswith("raises "):
-        _, kind, code = holds.split()
-        with pytest.raises(PatchbayError, match="This version of Patchbay") as raised:
-            house.python(expression, names)
-        assert (type(raised.value).__name__, raised.value.code, raised.value.status) == (kind, code, 501)
-    else:
-        value = house.python(expression, names)
-        assert eval(holds, house.names(holds), {"it": value}), value
+    ours = {"Mine": Mine, "Ear": Ear, "Mouth": Mouth, "Tongue": Tongue, "legacy": legacy, "recording": recording}
+    names = house.names(expression, **ours, meeting=meeting, MODEL=VENDORS["openai"].models[0])
+    value = house.python(expression, names)
+    assert eval(holds, house.names(holds), {"it": value, "heard": heard}), value
 
 
 def test_every_public_name_is_in_the_table():
     shown = set(re.findall(r"\w+", " ".join(" ".join(row) for row in TABLE)))
-    ours = {"Provider", "RankedDocument", "RerankResponse", "Scope", "using"}
+    ours = {"BeautifyResult", "Provider", "RankedDocument", "RerankResponse", "Scope", "TTSResult", "using"}
+    ours |= {"TranslationResult"}
     assert set(library.__all__) - shown - ours == set()
 
 

@@ -1,0 +1,37 @@
+"""A text sent to the gateway, and its sound written as it comes."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.local.door import Refused
+from infra.local.recordings import Output, Progress, asked, facts_in, gateway, tell
+
+_ROUTE = "/api/ai/speak"
+
+
+def spoken(
+    body: Mapping[str, Any], out: Path | None, headers: Mapping[str, str], *, quiet: bool, verbose: bool
+) -> None:
+    progress, verbose = Progress(quiet=quiet), verbose or sys.stderr.isatty()
+
+    async def work() -> None:
+        async with gateway(verbose=verbose) as door:
+            progress.say("waiting for the first sound")
+            size = 0
+            try:
+                async with asked(door, _ROUTE, headers, json=body) as answer:
+                    with Output(out) as file:
+                        async for part in answer.aiter_bytes():
+                            size += len(part)
+                            progress.say(f"receiving {size / 1e6:.1f} MB")
+                            file.write(part)
+                        if not size:
+                            raise Refused("no sound came; ask again.")
+            finally:
+                progress.clear()
+        tell(facts_in(answer.headers), verbose=verbose, about=[f"{len(body['text'])} characters", f"{size} bytes"])
+
+    asyncio.run(work())
