@@ -150,6 +150,17 @@ def rerank_operation(summary: str, *, native: bool) -> dict[str, Any]:
     return _operation(summary, Capability.RERANK, _body(params, "query", "documents"), answer, {})
 
 
+def beautify_operation() -> dict[str, Any]:
+    from core.wire.beautify import BEAUTIFY_PARAMS, FORMATS, WHAT  # noqa: PLC0415 - not for chat
+
+    params = {name: _types(kinds) for name, kinds in BEAUTIFY_PARAMS.items()}
+    params["transcript"]["description"] = "As transcription gives it; speakers and times are kept. Or a text."
+    params["what"] |= {"items": {"enum": list(WHAT)}, "default": ["punctuation", "paragraphs"]}
+    params["format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
+    answer = "The cleaned text with its receipt"
+    return _operation("Text or transcript cleaned, nothing invented", Capability.CHAT, _body(params), answer, {})
+
+
 def translate_operation() -> dict[str, Any]:
     from core.wire.translation import FORMALITIES, FORMATS, PROFANITIES, TRANSLATE_PARAMS  # noqa: PLC0415 - as above
 
@@ -162,17 +173,6 @@ def translate_operation() -> dict[str, Any]:
     params["formality"]["enum"], params["profanity"]["enum"] = list(FORMALITIES), list(PROFANITIES)
     answer = "The translations with their receipt"
     return _operation("Texts in other languages", Capability.TRANSLATE, _body(params), answer, {})
-
-
-def beautify_operation() -> dict[str, Any]:
-    from core.wire.beautify import BEAUTIFY_PARAMS, FORMATS, WHAT  # noqa: PLC0415 - not for chat
-
-    params = {name: _types(kinds) for name, kinds in BEAUTIFY_PARAMS.items()}
-    params["transcript"]["description"] = "As transcription gives it; speakers and times are kept. Or a text."
-    params["what"] |= {"items": {"enum": list(WHAT)}, "default": ["punctuation", "paragraphs"]}
-    params["format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
-    answer = "The cleaned text with its receipt"
-    return _operation("Text or transcript cleaned, nothing invented", Capability.CHAT, _body(params), answer, {})
 
 
 def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:

@@ -382,7 +382,7 @@ TABLE: tuple[Row, ...] = (
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE)
         | {Capability.SPEAK: _AZURE_SAYS, Capability.TRANSLATE: _AZURE_TRANSLATOR},
-        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1},
+        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1, Capability.TRANSLATE: 0},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={
             Capability.CHAT: "gpt-5.4-mini",

@@ -96,12 +96,12 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         wanted = embed_request(body, "/api/ai/route")
     elif name == Capability.RERANK.value:
         wanted = rerank_request(body, "/api/ai/route")
+    elif name == PURPOSE:
+        wanted = beautify_request(body, "/api/ai/route")
     elif name == Capability.TRANSLATE.value:
         from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
 
         wanted = translate_request(body, "/api/ai/route")
-    elif name == PURPOSE:
-        wanted = beautify_request(body, "/api/ai/route")
     elif name == Capability.SPEAK.value:
         from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
 
