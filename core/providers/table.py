@@ -136,10 +136,8 @@ class Row:
         """As what it can be asked for something. A language model translates, beside a service for it or without."""
         if capability is not Capability.TRANSLATE:
             return (capability,)
-        wanted = (Capability.TRANSLATE, Capability.CHAT)
-        return tuple(
-            one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities)
-        )
+        own = capability in self.services or {capability} <= self.capabilities & self.default_models.keys()
+        return (*((capability,) if own else ()), *((Capability.CHAT,) if Capability.CHAT in self.capabilities else ()))
 
     def declared(self) -> Declared:
         """The settings this row reads."""
