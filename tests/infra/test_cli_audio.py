@@ -58,7 +58,8 @@ def test_who_speaks(patchbay, talk):
 
 def test_each_form(patchbay, talk, tmp_path):
     srt = words(patchbay("transcribe", "talk.mp3", "--format", "srt"))
-    assert [one.text for one in webvtt.from_buffer(io.StringIO(srt), format="srt")] == ["Good morning.", "Hello Anna."]
+    found = webvtt.from_buffer(io.StringIO(srt), format="srt").captions
+    assert [one.text for one in found] == ["Good morning.", "Hello Anna."]
     assert words(patchbay("diarize", "talk.mp3", "--format", "vtt")).startswith("WEBVTT\n")
     verbose = json.loads(words(patchbay("transcribe", "talk.mp3", "--format", "verbose_json", "--words")))
     assert verbose["task"] == "transcribe" and [one["word"] for one in verbose["words"]][:1] == ["Good"]
