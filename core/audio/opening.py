@@ -19,6 +19,7 @@ Source = bytes | bytearray | memoryview | str | Path | BinaryIO
 
 RATES = range(2000, 768_001)
 MOST_CHANNELS = 64
+_NOWHERE = -1  # what libav takes for a place that cannot be gone to
 _TAGS = 4  # more than one is rare, and any number would be a way to keep us busy
 # Of films only the sound is looked at: a picture of a cover may be as large as its maker liked.
 _DECODERS = (
@@ -33,7 +34,7 @@ class Opened(NamedTuple):
     stream: "AudioStream"
 
 
-class _Held(io.RawIOBase):
+class _Held:
     """Bytes as a file, without a copy of them."""
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
@@ -47,35 +48,44 @@ class _Held(io.RawIOBase):
         return found
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(offset + (0, self._at, len(self._view))[whence], 0)
-        return self._at
+        at = offset + (0, self._at, len(self._view))[whence]
+        if at < 0:
+            return _NOWHERE
+        self._at = at
+        return at
 
     def tell(self) -> int:
         return self._at
 
-    def seekable(self) -> bool:
-        return True
 
-    def readable(self) -> bool:
-        return True
+class _Lying:
+    """A file where it lies. Damaged ones send their readers to places before their beginning."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return _NOWHERE
 
 
 @contextmanager
-def reading(source: Source) -> Iterator[BinaryIO]:
+def reading(source: Source) -> Iterator["_Held | _Lying"]:
     """The source as a file at its beginning; one that was handed in stays open."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        held = _Held(source)
-        yield held  # type: ignore[misc]  # the three methods of it that are called
-        held.close()
+        yield _Held(source)
     elif isinstance(source, (str, Path)):
         with Path(source).open("rb") as file:
-            yield file
+            yield _Lying(file)
     else:
         source.seek(0)
-        yield source
+        yield _Lying(source)
 
 
-def kind_of(file: BinaryIO) -> str:
+def kind_of(file: "_Held | _Lying") -> str:
     """What it is by its first bytes behind all tags; the file is at its beginning again after it."""
     at, head, tagless = 0, file.read(HEAD), b""
     for _ in range(_TAGS):

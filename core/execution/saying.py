@@ -97,7 +97,7 @@ class Saying:
     def _fits(self, sound: Sound) -> bool:
         if len(self._parts) > 1 or sound.kind != self.sound.kind:
             return False
-        return sound == self.sound if sound.kind == "pcm" else self.sound.rate in {RATE, sound.rate}
+        return sound == self.sound if sound.kind == "pcm" else self.sound.rate == RATE
 
     def _passed(self, frames: list[Frame], part: "_Part") -> list[Frame]:
         given: list[Frame] = []

@@ -10,6 +10,7 @@ from core.providers.contract import Call
 from core.providers.frames import Frames, Reader
 from core.providers.table import Row
 from core.types.audio import Sound, Word
+from core.types.usage import Usage
 from core.wire import openai_speech as wire
 from core.wire.openai_audio import read_error
 
@@ -29,25 +30,24 @@ class OpenAISpeech:
         body, losses = self.request_for(call, sound)
         warnings = checked(losses, call)
         answer = await self._api.post(self._url, body, call)
-        reader = self.reader_for(call, sound, answer, events=bool(body.get("stream_format") or body.get("stream")))
+        reader = self._reader(call, sound, answer, may_tell="stream" in body or "stream_format" in body)
         return Spoken(answer, reader, self._api.said(answer.request_id), warnings, sound)
 
     def request_for(self, call: Call, sound: Sound) -> tuple[dict[str, Any], list[str]]:
         return wire.request_for(call.target.model, call.body, sound, self._voice)
 
-    def reader_for(self, call: Call, sound: Sound, answer: Incoming, *, events: bool) -> Reader:
-        characters = len(call.body["input"])
-        if events:
-            self._api.must_stream(answer)
-            by_tokens = wire.in_events(call.target.model)
-            return wire.SoundEvents(
-                limit=call.max_bytes, characters=characters, by_tokens=by_tokens, secrets=self._api.secrets
-            )
+    def _reader(self, call: Call, sound: Sound, answer: Incoming, *, may_tell: bool) -> Reader:
+        """By what comes: a server that knows no events gives sound as it is."""
+        by_tokens = wire.in_events(call.target.model)
+        # Sold by tokens, it is unknown what was used until that is said.
+        usage = Usage("unknown" if by_tokens else "reported", characters=len(call.body["input"]))
         kind = self._api.said(answer.header("content-type")) or "no content type"
+        if may_tell and kind.startswith("text/event-stream"):
+            return wire.SoundEvents(limit=call.max_bytes, usage=usage, secrets=self._api.secrets)
         if not kind.startswith(_SOUNDS):
             answer.close()
             raise Malformed(f"the answer is no sound ({kind})", request_id=self._api.said(answer.request_id))
-        return wire.SoundStream(sound=sound, limit=call.max_bytes, characters=characters)
+        return wire.SoundStream(sound=sound, limit=call.max_bytes, usage=usage)
 
 
 class Spoken(Frames):

@@ -21,7 +21,7 @@ from core.wire.chat import (
     TOOL_CACHE_CONTROL,
 )
 
-_CHAT = frozenset({Capability.CHAT})
+_CHAT = frozenset({Capability.CHAT, Capability.TRANSLATE})  # whoever chats translates
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
 _RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
@@ -107,6 +107,8 @@ class Row:
     method: str = ""  # what its transcripts are said to be made by
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    key_field: str = "key"  # of the account, for its key
+    url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
@@ -130,6 +132,15 @@ class Row:
         if capability in self.services:
             return self.services[capability]
         return self.by_command if self.by_command is not None and account.command else self
+
+    def ways(self, capability: Capability) -> tuple[Capability, ...]:
+        """As what it can be asked for something. A language model translates, beside a service for it or without."""
+        if capability is not Capability.TRANSLATE:
+            return (capability,)
+        wanted = (Capability.TRANSLATE, Capability.CHAT)
+        return tuple(
+            one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities)
+        )
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -172,6 +183,24 @@ _GEMINI_PROGRAM = Row(
     lacks_params=frozenset(CHAT_PARAMS) - {"model", "messages", "stream", "stream_options"},
 )
 
+_AZURE_TRANSLATOR = Row(
+    name="azure",
+    title="Azure Translator",
+    adapter="core.providers.azure_translator:AzureTranslator",
+    base_url="https://api.cognitive.microsofttranslator.com",
+    hosts=(".cognitiveservices.azure.com", ".microsofttranslator.com"),
+    capabilities=frozenset({Capability.TRANSLATE}),
+    features=frozenset({Feature.HTML}),
+    default_models={Capability.TRANSLATE: "nmt"},
+    needs=("translation_key",),
+    key_field="translation_key",
+    url_field="translation_url",
+    key_header="ocp-apim-subscription-key",
+    extra_params=frozenset({"profanity", "domain"}),
+    lacks_params=frozenset({"formality", "context"}),
+    max_inputs=1000,
+    most_characters=50_000,  # times languages
+)
 _WHISPER_FEATURES = frozenset({Feature.SEGMENTS, Feature.WORDS, Feature.TO_ENGLISH})
 _OPENAI_SOUND = {Capability.TRANSCRIBE: "gpt-transcribe", Capability.SPEAK: "gpt-4o-mini-tts"}
 _TOGETHER_SOUND = {
@@ -220,7 +249,7 @@ _TOGETHER_SAYS = replace(
     _TOGETHER_HEARS,
     adapter="core.providers.together:TogetherSpeech",
     features=frozenset({Feature.STREAM}),
-    says=("mp3", "wav", "pcm"),
+    says=("pcm",),  # which comes while it is made; mp3 and wav only when they are whole
     lacks_params=frozenset({"speed", "instructions"}),
 )
 _GROQ_HEARS = Row(
@@ -353,9 +382,16 @@ TABLE: tuple[Row, ...] = (
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
-        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
+        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE)
+        | {Capability.SPEAK: _AZURE_SAYS, Capability.TRANSLATE: _AZURE_TRANSLATOR},
+        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1, Capability.TRANSLATE: 0},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, **_AZURE_SOUND},
+        default_models={
+            Capability.CHAT: "gpt-5.4-mini",
+            Capability.EMBED: _SMALL_EMBEDDING,
+            Capability.TRANSLATE: "nmt",
+            **_AZURE_SOUND,
+        },
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -364,16 +400,17 @@ TABLE: tuple[Row, ...] = (
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
             "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
+            "translation_key": ("AZURE_TRANSLATION_KEY",),
+            "translation_region": ("AZURE_TRANSLATION_REGION",),
+            "translation_url": ("AZURE_TRANSLATION_ENDPOINT",),
+            "translation_version": ("AZURE_TRANSLATION_API_VERSION",),
+            "models.translate": ("AZURE_TRANSLATION_MODEL",),
             "speech_key": ("AZURE_SPEECH_KEY",),
             "speech_region": ("AZURE_SPEECH_REGION",),
             "speech_url": ("AZURE_SPEECH_ENDPOINT",),
             "models.transcribe": ("AZURE_STT_MODEL",),
             "models.speak": ("AZURE_TTS_MODEL",),
             "voice": ("AZURE_TTS_VOICE",),
-        },
-        later={
-            "AZURE_TRANSLATION_KEY": "translation",
-            "AZURE_TRANSLATION_REGION": "translation",
         },
         needs=("key", "base_url"),
         key_header="api-key",
@@ -452,7 +489,7 @@ TABLE: tuple[Row, ...] = (
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
         services=_listens(_OPENAI_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _OPENAI_SAYS},
-        places={Capability.SPEAK: 0},
+        places={Capability.SPEAK: 0, Capability.TRANSCRIBE: 1, Capability.DIARIZE: 1},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
         default_models={Capability.CHAT: "gpt-6-luna", Capability.EMBED: _SMALL_EMBEDDING, **_OPENAI_SOUND},
         env={

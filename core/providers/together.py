@@ -15,11 +15,9 @@ class TogetherAudio(OpenAIAudio):
 
 class TogetherSpeech(OpenAISpeech):
     def request_for(self, call: Call, sound: Sound) -> tuple[dict[str, Any], list[str]]:
-        """Samples come in events while they are made, any other kind when it is whole."""
+        """Samples, which come in events while they are made."""
         body, losses = wire.request_for(call.target.model, call.body, sound, self._voice)
         if call.body.get("language"):
             body["language"] = call.body["language"].partition("-")[0].lower()
-        body["sample_rate"] = sound.rate
-        if sound.kind == "pcm":
-            body |= {"response_format": "raw", "response_encoding": "pcm_s16le", "stream": True}
-        return body, losses
+        as_samples = {"response_format": "raw", "response_encoding": "pcm_s16le", "sample_rate": sound.rate}
+        return {**body, **as_samples, "stream": True}, losses

@@ -51,7 +51,7 @@ def ordered(found: Iterable[Timed], duration: float) -> tuple[Timed, ...] | None
         start = max(start, before)
         if duration:
             start, end = min(start, duration), min(end, duration)  # a last window is longer than what is left
-        made.append(one._replace(start=start, end=max(start, end)))
+        made.append(one._replace(start=round(start, 3), end=round(max(start, end), 3)))
         before = start
     return tuple(made)
 

@@ -79,7 +79,7 @@ class SoundStream:
     failed = False
     complete = False
 
-    def __init__(self, *, sound: Sound, limit: int, characters: int) -> None:
+    def __init__(self, *, sound: Sound, limit: int, usage: Usage) -> None:
         self._sound = sound
         self._limit = limit
         self._size = 0
@@ -87,7 +87,7 @@ class SoundStream:
         self._head = b""  # until it is long enough to be looked at
         self.ended = False
         self.outputs = 0
-        self.usage = Usage("reported", characters=characters)
+        self.usage = usage
 
     def feed(self, part: bytes) -> list[Frame]:
         if self._size < _LOOK:
@@ -119,7 +119,7 @@ class SoundEvents:
 
     complete = False
 
-    def __init__(self, *, limit: int, characters: int, by_tokens: bool, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, limit: int, usage: Usage, secrets: tuple[str, ...] = ()) -> None:
         self._splitter = sse.Splitter(limit)
         self._limit = limit
         self._secrets = secrets
@@ -127,8 +127,7 @@ class SoundEvents:
         self._failure: TargetError | None = None
         self.ended = False
         self.outputs = 0
-        # Sold by tokens, it is unknown what was used until that is said.
-        self.usage = Usage("unknown" if by_tokens else "reported", characters=characters)
+        self.usage = usage
 
     @property
     def failed(self) -> bool:

@@ -50,7 +50,7 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
     if len(text) > MOST_CHARACTERS:
         words = f"input has {len(text)} characters, and {MOST_CHARACTERS} at most are said at once: send it in parts"
         raise BadRequest(words, param="input", code="too_long")
-    document = ssml.read(text) if given.get("ssml", ssml.is_ssml(text)) else None
+    document = ssml.read(text, given.get("language", "")) if given.get("ssml", ssml.is_ssml(text)) else None
     language = given.get("language") or (document.language if document else "")
     voice = voice or (document.voice if document else "")
     said = document.text if document else text

@@ -8,8 +8,15 @@ from core.errors import BadRequest
 
 _ROOT = "speak"
 _DEEPEST = 64
-_NAMESPACES = 'version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xmlns:mstts="https://www.w3.org/2001/mstts"'
+# What the root has to say for those who read it, where its author has left it out.
+_USUAL = {
+    "version": "1.0",
+    "xmlns": "http://www.w3.org/2001/10/synthesis",
+    "xmlns:mstts": "https://www.w3.org/2001/mstts",
+    "xml:lang": "en-US",
+}
 _BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<speak\b")
+_WHOLE = re.compile(r"\s*<(?:speak\b|[?!])")  # with a root, or with what stands before one
 # What only orders a text: between those there is a space, or an empty line.
 _ORDER = {"s": " ", "p": "\n\n", "speak": ""}
 _LANGUAGE = "xml:lang"
@@ -30,9 +37,9 @@ def is_ssml(text: str) -> bool:
     return _BEGINS.match(text) is not None
 
 
-def read(text: str) -> Ssml:
-    """Raises where it is none: no entities of its own, one root, well formed."""
-    document = text if is_ssml(text) else f"<{_ROOT} {_NAMESPACES}>{text}</{_ROOT}>"
+def read(text: str, language: str = "") -> Ssml:
+    """Raises where it is none: no entities of its own, one root, well formed. A language is for who names none."""
+    document = text if _WHOLE.match(text) else f"<{_ROOT}>{text}</{_ROOT}>"
     found = _Reader()
     found.read(document)
     said = _LINES.sub("\n\n", _SPACE.sub(" ", "".join(found.said))).strip()
@@ -40,7 +47,9 @@ def read(text: str) -> Ssml:
         raise BadRequest("the SSML says nothing", param="input", code="empty")
     voice = found.voices[0] if len(found.voices) == 1 and not found.beside_voice else ""
     plain = found.plain and (not found.voices or bool(voice))
-    return Ssml(document, said, plain, found.language, voice)
+    usual = {**_USUAL, **({_LANGUAGE: language} if language else {})}
+    missing = "".join(f' {name}="{value}"' for name, value in usual.items() if name not in found.root)
+    return Ssml(document.replace(f"<{_ROOT}", f"<{_ROOT}{missing}", 1), said, plain, found.language, voice)
 
 
 class _Reader:
@@ -48,6 +57,7 @@ class _Reader:
         self.said: list[str] = []
         self.plain = True
         self.language = ""
+        self.root: frozenset[str] = frozenset()  # its attributes
         self.voices: list[str] = []
         self.beside_voice = False  # something is said outside of the voice
         self._open: list[str] = []
@@ -78,7 +88,7 @@ class _Reader:
         if self._instead:
             self._instead += 1
         elif name == _ROOT and len(self._open) == 1:
-            self.language = given.get(_LANGUAGE, "")
+            self.language, self.root = given.get(_LANGUAGE, ""), frozenset(given)
             self.plain = self.plain and attributes <= _FORM
         elif name == "sub" and attributes == {"alias"}:
             self._text(given["alias"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ from functions.chat import routes as chat
 from functions.embed import routes as embed
 from functions.speak import routes as speak
 from functions.transcribe import routes as transcribe
+from functions.translate import routes as translate
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -230,7 +232,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    functions = (chat, embed, transcribe, speak)
+    functions = (chat, embed, transcribe, speak, translate)
     routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES, *simulation.ROUTES]
     operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
     app = make_app("Patchbay", routes, operations, service)
@@ -268,11 +270,17 @@ async def assembled(environ: Mapping[str, str], dotenv: Path = DOTENV) -> AsyncI
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         try:
             check_circle(settings, port)  # PORT=0 has become a number
             yield Running(url, service, fleet, uvicorn.Server(config), listener)
         finally:
             listener.close()
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """That an answer was broken off is how HTTP says of sound that it is not whole; why is in our own lines."""
+    return "without completing response" not in str(line.msg)
 
 
 async def serve(environ: Mapping[str, str] = os.environ, *, as_json: bool = False) -> None:

@@ -1,9 +1,8 @@
-"""What sound costs: measuring 10 MB of each kind, cutting it into parts of ten minutes: CPU of one core.
+"""What sound costs: measuring 10 MB of each kind, and cutting it into parts of ten minutes. CPU of one core.
 
 python -m tests.benchmarks.sound [FILE]
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from core.audio import cut, measure
 
 MB = 1_000_000
-# What people send of each kind, in kbit/s; the last is a browser's recorder, with no duration in its header.
+# What people send of each kind, in kbit/s; the last is a browser's recorder at its lowest, without a duration.
 KINDS = {
     "wav": 256, "flac": 150, "mp3": 64, "mp3-bare": 64, "m4a": 64, "aac": 64, "ogg": 32, "webm": 32, "webm-live": 24,
 }  # fmt: skip
@@ -48,22 +47,21 @@ def recorded(kind: str) -> bytes:
 
 def one(path: Path) -> None:
     data = path.read_bytes()
-    measure(data[:200_000] if path.name != "m4a" else data)  # loads the codecs
+    measure(data if "m4a" in path.name else data[:200_000])  # loads the codecs
     held = _peak()
     measuring = min(_cpu(lambda: measure(data)) for _ in range(5))
     measured = _peak()
     cutting = _cpu(lambda: [len(part.audio.data) for part in cut(data, 600)])
     seconds = measure(data).ms / 1000
-    print(
-        f"{path.name:10} {len(data) / MB:5.1f} {seconds / 60:8.1f}"
-        f" {measuring * 1000:7.1f} ms {measured - held:6.1f} MB"
-        f" {seconds / cutting:7.0f} x {_peak() - measured:7.1f} MB",
-        flush=True,
-    )
+    size = f"{path.name:10} {len(data) / MB:5.1f} {seconds / 60:8.1f}"
+    whole = f"{measuring * 1000:7.1f} ms {measured - held:6.1f} MB"
+    print(f"{size} {whole} {seconds / cutting:7.0f} x {_peak() - measured:7.1f} MB", flush=True)
 
 
 def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Linux keeps a process' own high-water mark here; that of `resource` begins with its parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def _cpu(work: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from core.errors import (
     ContextTooLong,
     CredentialRefused,
     Dropped,
+    IdleTimeout,
     Malformed,
     ModelMissing,
     ParameterRefused,
@@ -273,8 +274,7 @@ class TestSpeech:
         ("vendor", "wanted", "given"),
         [
             *[("openai", kind, kind) for kind in ("mp3", "opus", "aac", "flac", "wav", "pcm")],
-            ("together", "mp3", "mp3"), ("together", "wav", "wav"), ("together", "pcm", "pcm"),
-            ("together", "opus", "pcm"), ("groq", "mp3", "wav"), ("groq", "wav", "wav"),
+            ("together", "mp3", "pcm"), ("together", "pcm", "pcm"), ("groq", "mp3", "wav"), ("groq", "wav", "wav"),
         ],
     )  # fmt: skip
     def test_it_says_the_text(self, vendor, wanted, given):
@@ -410,6 +410,39 @@ def test_what_is_no_sound(said):
 
     with upstream(lambda *_: said) as url, pytest.raises(Malformed):
         at(url, Capability.SPEAK, work)
+
+
+def test_a_server_that_knows_no_events_gives_sound_as_it_is():
+    async def work(one):
+        source = await one.speak(call("openai", "gpt-4o-mini-tts", input="Hi", sound=Sound("wav")))
+        return await collected(source), source.usage
+
+    whole = wav(say("Hi"))
+    with upstream(lambda *_: (200, "audio/wav", whole)) as url:
+        frames, usage = at(url, Capability.SPEAK, work)
+    assert (sound_of(frames), usage.source, usage.characters) == (whole, "unknown", 2)
+
+
+@pytest.mark.parametrize("capability", [Capability.TRANSCRIBE, Capability.SPEAK])
+def test_who_falls_silent_is_not_waited_for(capability):
+    async def work(one):
+        if capability is Capability.SPEAK:
+            return await collected(await one.speak(quick("tts-1", input=WORDS, sound=Sound("mp3"))))
+        return await collected(await one.transcribe_stream(quick("gpt-transcribe", audio=HELLO)))
+
+    def quick(model, **body):
+        return call("openai", model, **body)._replace(idle=0.2)
+
+    with pytest.raises(IdleTimeout):
+        asked("openai", work, "stream_stall@1", capability=capability)
+
+
+def test_the_own_tier_is_found_by_its_host():
+    async def scenario():
+        async with fleet(("local",)) as running, adapter("local", running.url("local")) as one:
+            return await one.transcribe(call("local", "large-v3", audio=HELLO))
+
+    assert asyncio.run(scenario()).value.text == WORDS
 
 
 def test_a_wav_that_is_shorter_than_it_says_was_cut():

@@ -73,9 +73,9 @@ def test_translations(client):
 def test_another_provider_answers_with_all_that_was_asked_for(client, gateways):
     gateways("quick").fault("together", "500")
     answer = client.audio.transcriptions.with_raw_response.create(
-        model="auto", file=FILE, response_format="diarized_json"
+        model="together/auto", file=FILE, response_format="diarized_json"
     )
-    assert answer.headers["x-patchbay-provider"] == "openai"
+    assert answer.headers["x-patchbay-provider"] not in {"", "together"}
     assert answer.headers["x-patchbay-attempts"] == "2"
     assert [one.speaker for one in answer.parse().segments] == ["A", "B"]
 

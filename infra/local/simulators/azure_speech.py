@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
-import av
 import orjson
 
 from core.audio import encode
+from core.errors import BadAudio
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.forms import read_form
@@ -76,7 +76,7 @@ def transcribe(call: Call) -> Reply:
         sound, rate = samples(data)
     except RequestError as error:
         return _refused("InvalidArgument", error.message, error.code)
-    except (av.error.FFmpegError, IndexError, ValueError):
+    except BadAudio:
         words = "The audio file cannot be decoded. Make sure that its format is supported."
         return _refused("InvalidArgument", words, "InvalidAudioFormat", 422)
     seconds = len(sound) / rate
@@ -95,7 +95,7 @@ def short(call: Call) -> Reply:
         return Reply(415, {}, b"")
     try:
         sound, rate = samples(call.request.body)
-    except (av.error.FFmpegError, IndexError, ValueError):
+    except BadAudio:
         return Reply(400, {}, b"")
     found = segments(hear(sound, rate))
     length = round(len(sound) / rate * 10_000_000)
@@ -179,8 +179,10 @@ def _definition(given: str | None) -> dict[str, Any]:
         told = orjson.loads(given or "{}")
     except orjson.JSONDecodeError as error:
         raise RequestError("The definition is not JSON.", code="InvalidDefinition") from error
-    if not isinstance(told, dict) or (unknown := set(told) - DEFINITION):
-        raise RequestError(f"The definition has an unknown property: {min(unknown, default='')}.")
+    if not isinstance(told, dict):
+        raise RequestError("The definition is no object.", code="InvalidDefinition")
+    if unknown := set(told) - DEFINITION:
+        raise RequestError(f"The definition has an unknown property: {min(unknown)}.")
     for one in told.get("locales", []):
         if not LOCALE.fullmatch(one):
             raise RequestError(f"The locale {one} is not supported.", code="InvalidLocale")

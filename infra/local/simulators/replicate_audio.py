@@ -14,7 +14,11 @@ from infra.local.simulators.replicate_models import HEARS, SPEAKS, Kinds
 from infra.local.simulators.replies import Call
 from infra.local.simulators.signal import SPEAKERS, say
 
-VOICES = ("af_bella", "af_nicole", "af_sarah", "am_adam", "am_michael", "bf_emma", "bm_george")
+VOICES = (
+    "af_heart", "af_bella", "af_alloy", "af_aoede", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river",
+    "af_sarah", "af_sky", "am_michael", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_onyx", "am_puck",
+    "bf_emma", "bf_alice", "bf_isabella", "bf_lily", "bm_george", "bm_daniel", "bm_fable", "bm_lewis",
+)  # fmt: skip
 MOST_CHARACTERS = 10_000
 RATE = 24_000
 SPEED = (0.5, 2)

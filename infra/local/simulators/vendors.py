@@ -3,6 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infra.local.simulators.audio_models import (
+    GROQ_LISTENERS,
+    GROQ_SPEAKERS,
+    LOCAL_LISTENERS,
+    OPENAI_LISTENERS,
+    OPENAI_SPEAKERS,
+    TOGETHER_LISTENERS,
+    TOGETHER_SPEAKERS,
+    Listener,
+    Speaker,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Embedder:
@@ -12,32 +24,6 @@ class Embedder:
     context: int = 8192
     shortens: bool = False
     pools: bool = True  # one vector for a text; else one for each of its tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A model that transcribes, as Whisper is run unless it says otherwise."""
-
-    formats: tuple[str, ...] = ("json", "text", "verbose_json")
-    words: bool = True  # gives times of words in verbose_json
-    streams: bool = False
-    speakers: str = ""  # who spoke is said in a format of its own, or where a field asks for it; empty: by nobody
-    keywords: bool = False  # takes them, and several languages
-    prompts: bool = True
-    translates: bool = True
-    billed: str = "duration"  # what its usage counts; empty: it has none
-    most_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """A model that speaks."""
-
-    voices: tuple[str, ...]
-    formats: tuple[str, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
-    most_characters: int | None = None
-    events: str = ""  # the parameter that asks for sound in events
-    instructed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +95,6 @@ THEIR_EMBEDDERS = {
 }
 
 MIB = 2**20
-OLD_VOICES = ("alloy", "ash", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer")
-VOICES = (*OLD_VOICES, "ballad", "verse", "marin", "cedar")
-
 OPENAI = Vendor(
     name="openai",
     paths={
@@ -141,32 +124,9 @@ OPENAI = Vendor(
     embedders=THEIR_EMBEDDERS,
     max_inputs=2048,
     max_embed_tokens=300_000,
-    listeners={
-        "whisper-1": Listener(("json", "text", "srt", "verbose_json", "vtt")),
-        "gpt-transcribe": Listener(("json", "text"), streams=True, keywords=True, translates=False),
-        "gpt-4o-transcribe": Listener(
-            ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
-        ),
-        "gpt-4o-mini-transcribe": Listener(
-            ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
-        ),
-        "gpt-4o-transcribe-diarize": Listener(
-            ("json", "text", "diarized_json"),
-            words=False,
-            streams=True,
-            speakers="format",
-            prompts=False,
-            translates=False,
-            billed="tokens",
-            most_seconds=1400,
-        ),
-    },
+    listeners=OPENAI_LISTENERS,
     max_audio_bytes=25 * MIB,
-    speakers={
-        "tts-1": Speaker(OLD_VOICES, most_characters=4096, instructed=False),
-        "tts-1-hd": Speaker(OLD_VOICES, most_characters=4096, instructed=False),
-        "gpt-4o-mini-tts": Speaker(VOICES, most_characters=4096, events="stream_format"),
-    },
+    speakers=OPENAI_SPEAKERS,
 )
 
 AZURE = Vendor(
@@ -179,6 +139,12 @@ AZURE = Vendor(
         "/openai/deployments/{deployment}/chat/completions": "chat",
         "/openai/deployments/{deployment}/embeddings": "embeddings",
         "/openai/models": "models",
+        # Its translator, at the global address and at that of a resource with a name of its own.
+        **{
+            f"{root}{path}": responder
+            for root in ("", "/translator/text/v3.0", "/translator/text/v2026-06-06")
+            for path, responder in (("/translate", "translate"), ("/detect", "detect"), ("/languages", "languages"))
+        },
         "/speechtotext/transcriptions:transcribe": "fast transcription",
         "/sts/v1.0/issueToken": "speech token",
         "/speech/recognition/conversation/cognitiveservices/v1": "live recognition",
@@ -254,24 +220,10 @@ TOGETHER = Vendor(
     counts_embeddings=False,
     takes_token_ids=False,
     rerankers=("Salesforce/Llama-Rank-v1",),
-    listeners={"openai/whisper-large-v3": Listener(("json", "verbose_json"), speakers="field", billed="")},
+    listeners=TOGETHER_LISTENERS,
     audio_files=("wav", "mp3", "m4a", "webm", "flac"),
     hears_english=True,
-    speakers={
-        "canopylabs/orpheus-3b-0.1-ft": Speaker(
-            ("tara", "leah", "jess", "leo", "dan", "mia", "zac", "zoe"), ("mp3", "wav", "raw"), events="stream"
-        ),
-        "hexgrad/Kokoro-82M": Speaker(
-            ("af_heart", "af_alloy", "af_bella", "am_adam", "bf_emma", "bm_george"),
-            ("mp3", "wav", "raw"),
-            events="stream",
-        ),
-        "cartesia/sonic": Speaker(
-            ("helpful woman", "friendly sidekick", "laidback woman", "calm lady"),
-            ("mp3", "wav", "raw"),
-            events="stream",
-        ),
-    },
+    speakers=TOGETHER_SPEAKERS,
 )
 
 OLLAMA = Vendor(
@@ -332,19 +284,9 @@ GROQ = Vendor(
     one_answer=True,
     refused=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
     takes_names=False,
-    listeners={
-        "whisper-large-v3": Listener(billed=""),
-        "whisper-large-v3-turbo": Listener(translates=False, billed=""),
-    },
+    listeners=GROQ_LISTENERS,
     max_audio_bytes=25 * MIB,
-    speakers={
-        "canopylabs/orpheus-v1-english": Speaker(
-            ("autumn", "diana", "hannah", "austin", "daniel", "troy"), ("wav",), most_characters=200
-        ),
-        "canopylabs/orpheus-arabic-saudi": Speaker(
-            ("fahad", "sultan", "lulwa", "noura"), ("wav",), most_characters=200
-        ),
-    },
+    speakers=GROQ_SPEAKERS,
 )
 
 DEEPSEEK = Vendor(
@@ -483,7 +425,7 @@ LOCAL = Vendor(
     usage_details=False,
     embedders={"bge-large-en": Embedder(1024, context=512)},
     rerankers=("bge-reranker-v2-m3",),
-    listeners=dict.fromkeys(("large-v3", "medium"), Listener(speakers="field", billed="")),
+    listeners=LOCAL_LISTENERS,
 )
 
 COHERE = Vendor(

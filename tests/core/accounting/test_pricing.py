@@ -344,3 +344,10 @@ class TestEstimate:
         dearest = "cache_write" if write > rates.input else "input"
         usage = used(output=most_output, **{dearest: most_input})
         assert cost_of(usage, model(rates)) == Cost(most)
+
+
+@pytest.mark.parametrize("unit", ["audio_ms", "characters", "run_ms"])
+def test_what_is_sold_by_tokens_and_measured_in_something_else_is_not_free(unit):
+    sold = Model(id="m", provider="p", capability=Capability.SPEAK, prices=per_token(Rates(usd(1), usd(2))))
+    assert cost_of(Usage("reported", **{unit: 1250}), sold) == UNKNOWN_COST
+    assert cost_of(Usage("reported", input=10, **{unit: 1250}), sold) == Cost(10_000)

@@ -296,7 +296,7 @@ def test_every_setting_says_what_it_is_and_where_it_is_set():
         assert row.env, row.name
         assert all(name == name.upper() and name.isidentifier() for name in row.env)
         assert row.kind.expects, row.name
-    without = {"accounts", "models", "vocabularies", "warnings", "origins"}
+    without = {"accounts", "models", "vocabularies", "voices", "warnings", "origins"}
     assert {row.name for row in SETTINGS} == {item.name for item in dataclasses.fields(Settings)} - without
 
 

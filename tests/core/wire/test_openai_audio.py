@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.errors import Malformed, ParameterRefused, StreamCut, TargetError
 from core.types.audio import Audio, Sound
 from core.types.frame import Kind
+from core.types.usage import Usage
 from core.wire import whisper
 from core.wire.openai_audio import form_for, read_transcript, read_usage
 from core.wire.openai_audio_stream import TranscriptStream
@@ -157,7 +158,7 @@ def test_any_order_of_events(events):
 
 
 def speech(sound="mp3", limit=1000):
-    return SoundStream(sound=Sound(sound), limit=limit, characters=5)
+    return SoundStream(sound=Sound(sound), limit=limit, usage=Usage("reported", characters=5))
 
 
 def test_sound_is_looked_at_and_measured():
@@ -172,8 +173,8 @@ def test_sound_is_looked_at_and_measured():
         read(speech("wav"), b"RIFF" + (100).to_bytes(4, "little") + bytes(84), 10)
 
 
-def sounds(*, by_tokens=True):
-    return SoundEvents(limit=1000, characters=5, by_tokens=by_tokens)
+def sounds(source="unknown"):
+    return SoundEvents(limit=1000, usage=Usage(source, characters=5))
 
 
 def packed(data=b"sound", name="audio"):
@@ -194,7 +195,7 @@ def test_what_is_sold_by_tokens_is_unknown_until_they_are_said():
     reader = sounds()
     read(reader, packed() + event(type="speech.audio.done"), 100)
     assert reader.usage.source == "unknown"
-    reader = sounds(by_tokens=False)
+    reader = sounds("reported")
     read(reader, packed() + b"data: [DONE]\n\n", 100)
     assert (reader.usage.source, reader.usage.characters) == ("reported", 5)
 
