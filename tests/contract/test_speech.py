@@ -87,9 +87,12 @@ def test_a_long_text_is_said_whole_in_order_and_without_clicks(tmp_path):
     async def scenario():
         async with house(tmp_path, row("acme", says=("wav",), most_characters=2000), rate=rate) as (here, [there]):
             body = {"response_format": "wav", "sample_rate": rate, "input": LONG}
-            return await post(here, **body), there.asked, there.steepest
+            answer = await post(here, **body)
+            receipt = (await here.http.get(f"/api/ai/decisions/{answer.headers['x-patchbay-decision']}")).json()
+            return answer, receipt, there.asked, there.steepest
 
-    answer, asked, loudest = run(scenario(), 50)
+    answer, receipt, asked, loudest = run(scenario(), 50)
+    assert receipt["usage"]["characters"] == len(LONG)
     assert len(asked) >= 10 and max(len(one["input"]) for one in asked) <= 2000
     assert "".join(one["input"] for one in asked) == LONG
     samples = samples_of(answer.content[44:])
