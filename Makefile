@@ -99,6 +99,7 @@ FOR_host := --python $(BIN)/python
 # Function's name in template.yaml → its folder.
 FN_Chat := chat
 FN_Embed := embed
+FN_Translate := translate
 FN_Transcribe := transcribe
 FN_Speak := speak
 FN_Catalog := catalog

@@ -33,7 +33,7 @@ def mode_of(request: Request) -> str:
         return "off"
     if request.options.cache is not None:
         return request.options.cache
-    if request.capability in {Capability.EMBED, Capability.RERANK} or request.keeps:
+    if request.capability in {Capability.EMBED, Capability.RERANK, Capability.TRANSLATE} or request.keeps:
         return "on"
     return "on" if body.get("temperature") == 0 and not _is_fresh(body) else "off"
 

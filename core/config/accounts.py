@@ -32,6 +32,7 @@ class Account:
     translation_key: Secret | None = None
     translation_region: str | None = None
     translation_url: str | None = None
+    translation_version: str | None = None
     voice: str | None = None  # that speaks where nobody chose one
     command: str | None = None  # the vendor's own program, asked in place of the API by who is logged in there
     models: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the other capabilities
@@ -70,6 +71,7 @@ ACCOUNT_KINDS: dict[str, Kind] = {
     "translation_key": SECRET,
     "translation_region": VERSION,
     "translation_url": URL,
+    "translation_version": VERSION,
     "voice": TEXT,
     "command": TEXT,
     "enabled": FLAG,
@@ -94,6 +96,7 @@ FIELD_DOCS: Mapping[str, str] = {
     "translation_key": "Its key for translation, where that is another",
     "translation_region": "Where its translation is",
     "translation_url": "Address of its translation, or that of a server in its place",
+    "translation_version": "Version of its API for translation",
     "voice": "The voice of requests that name none",
     "command": "Its own program, asked in place of its API by who is logged in there and has no key",
     "enabled": "false switches it off",
@@ -126,6 +129,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "translation_key": ("translation_api_key", "translation_key", "translation.api_key", "translation.key"),
     "translation_region": ("translation_region", "translation.region"),
     "translation_url": ("translation_url", "translation_endpoint", "translation.endpoint"),
+    "translation_version": ("translation_version", "translation.api_version"),
     "voice": ("voice", "tts_voice"),
     "command": ("command",),
     **{name: (name,) for name in MODELS},
@@ -210,7 +214,8 @@ class Accounts:
         base = self._read(row, DEFAULT, Account(), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
         self._warn(row)
-        shared = not (base.key or base.token or base.command) and any(one.base_url == base.base_url for one in made)
+        secrets = (base.key, base.token, base.command, base.speech_key, base.translation_key)
+        shared = not any(secrets) and any(one.base_url == base.base_url for one in made)
         return (base, *made) if not made or (base.has_access and not shared) else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:

@@ -161,6 +161,20 @@ def beautify_operation() -> dict[str, Any]:
     return _operation("Text or transcript cleaned, nothing invented", Capability.CHAT, _body(params), answer, {})
 
 
+def translate_operation() -> dict[str, Any]:
+    from core.wire.translation import FORMALITIES, FORMATS, PROFANITIES, TRANSLATE_PARAMS  # noqa: PLC0415 - as above
+
+    params = {name: _types(kinds) for name, kinds in TRANSLATE_PARAMS.items()}
+    params["text"]["description"] = "A text or a list of texts."
+    params["target_language"]["description"] = "Its code or its English name; targets is for several."
+    params["source_language"]["description"] = "Without it the language is detected."
+    params["glossary"]["description"] = "Term to translation, or to an object of language to translation."
+    params["format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
+    params["formality"]["enum"], params["profanity"]["enum"] = list(FORMALITIES), list(PROFANITIES)
+    answer = "The translations with their receipt"
+    return _operation("Texts in other languages", Capability.TRANSLATE, _body(params), answer, {})
+
+
 def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
     from core.http.sources import KINDS  # noqa: PLC0415 - not for chat
     from core.wire.transcripts import FORMATS, GRANULARITIES  # noqa: PLC0415 - see above

@@ -27,7 +27,8 @@ _FOREIGN = (aiohttp.ClientError, OSError, ValueError, HttpProcessingError)
 _LARGE = 2**20
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _REQUEST_ID_HEADERS = (
-    "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-ds-trace-id", "x-debug-trace-id",
+    "x-request-id", "request-id", "x-requestid", "apim-request-id", "x-ms-request-id", "x-ds-trace-id",
+    "x-debug-trace-id",
 )  # fmt: skip
 
 

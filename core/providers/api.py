@@ -1,7 +1,7 @@
 """An account's way to its provider's API: address, credentials, refusals in our words and without keys."""
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -57,7 +57,11 @@ class Api:
         return address(self.root + path)
 
     async def post(
-        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+        self,
+        url: URL,
+        body: Mapping[str, Any] | Sequence[Any],
+        call: Call,
+        headers: Mapping[str, str] | None = None,
     ) -> Incoming:
         """The head of an answer that is no refusal; its body is still to be read."""
         try:
@@ -81,7 +85,11 @@ class Api:
         return answer
 
     async def post_json(
-        self, url: URL, body: Mapping[str, Any], call: Call, headers: Mapping[str, str] | None = None
+        self,
+        url: URL,
+        body: Mapping[str, Any] | Sequence[Any],
+        call: Call,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[Any, Incoming]:
         """A whole answer in JSON, and the head it came with."""
         return await self._whole(await self.post(url, body, call, headers), call)

@@ -117,8 +117,9 @@ class Registry:
     def missing(self, row: Row, account: Account, capability: Capability = Capability.CHAT) -> list[str]:
         """The environment names that would make this account usable; empty when it is."""
         declared, row = row.declared(), row.of(account, capability)
-        own, given = (row.base_url or "").casefold(), (account.base_url or "").casefold()
-        if not account.key and own and given not in {"", own}:
+        key, given = getattr(account, row.key_field), getattr(account, row.url_field)
+        own, given = (row.base_url or "").casefold(), (given or "").casefold()
+        if not key and own and given not in {"", own}:
             return []  # the user's own server in place of the vendor's may need no key
         has = {"key"} if account.token else set()
         # A need may be met in one of several ways: by a region, or by an address.
@@ -133,7 +134,8 @@ class Registry:
         """Whether an account of a provider could answer at all, or what is asked of it."""
         row = self.rows[provider]
         asked = row.capabilities if capability is None else (capability,)
-        return account.enabled and any(not self.missing(row, account, one) for one in asked or (Capability.CHAT,))
+        ways = [way for one in asked or (Capability.CHAT,) for way in row.ways(one)]
+        return account.enabled and any(not self.missing(row, account, way) for way in ways)
 
     def is_live(self, name: str) -> bool:
         """Whether any of a provider's accounts could."""

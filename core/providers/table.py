@@ -21,7 +21,7 @@ from core.wire.chat import (
     TOOL_CACHE_CONTROL,
 )
 
-_CHAT = frozenset({Capability.CHAT})
+_CHAT = frozenset({Capability.CHAT, Capability.TRANSLATE})  # whoever chats translates
 _CHAT_AND_EMBED = _CHAT | {Capability.EMBED}
 _RERANK = frozenset({Capability.RERANK})
 _SMALL_EMBEDDING = "text-embedding-3-small"  # the default embedding model, which two providers have
@@ -104,9 +104,10 @@ class Row:
     # What it is for other capabilities, where that has an adapter, an address or a key of its own.
     services: Mapping[Capability, "Row"] = field(default_factory=dict)
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
-    method: str = ""  # what its transcripts are said to be made by
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    key_field: str = "key"  # of the account, for its key
+    url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
     # Environment names that have no effect yet, and what for they are kept.
@@ -130,6 +131,13 @@ class Row:
         if capability in self.services:
             return self.services[capability]
         return self.by_command if self.by_command is not None and account.command else self
+
+    def ways(self, capability: Capability) -> tuple[Capability, ...]:
+        """As what it can be asked for something. A language model translates, beside a service for it or without."""
+        if capability is not Capability.TRANSLATE:
+            return (capability,)
+        own = capability in self.services or {capability} <= self.capabilities & self.default_models.keys()
+        return (*((capability,) if own else ()), *((Capability.CHAT,) if Capability.CHAT in self.capabilities else ()))
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -172,6 +180,24 @@ _GEMINI_PROGRAM = Row(
     lacks_params=frozenset(CHAT_PARAMS) - {"model", "messages", "stream", "stream_options"},
 )
 
+_AZURE_TRANSLATOR = Row(
+    name="azure",
+    title="Azure Translator",
+    adapter="core.providers.azure_translator:AzureTranslator",
+    base_url="https://api.cognitive.microsofttranslator.com",
+    hosts=(".cognitiveservices.azure.com", ".microsofttranslator.com"),
+    capabilities=frozenset({Capability.TRANSLATE}),
+    features=frozenset({Feature.HTML}),
+    default_models={Capability.TRANSLATE: "nmt"},
+    needs=("translation_key",),
+    key_field="translation_key",
+    url_field="translation_url",
+    key_header="ocp-apim-subscription-key",
+    extra_params=frozenset({"profanity", "domain"}),
+    lacks_params=frozenset({"formality", "context"}),
+    max_inputs=1000,
+    most_characters=50_000,  # times languages
+)
 _WHISPER_FEATURES = frozenset({Feature.SEGMENTS, Feature.WORDS, Feature.TO_ENGLISH})
 _OPENAI_SOUND = {Capability.TRANSCRIBE: "gpt-transcribe", Capability.SPEAK: "gpt-4o-mini-tts"}
 _TOGETHER_SOUND = {
@@ -194,7 +220,6 @@ _OPENAI_HEARS = Row(
     base_url="https://api.openai.com/v1",
     features=_WHISPER_FEATURES,
     default_models=_OPENAI_SOUND,
-    method="openai_whisper",
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
     extra_params=frozenset({"chunking_strategy"}),
 )
@@ -213,7 +238,6 @@ _TOGETHER_HEARS = Row(
     base_url="https://api.together.ai/v1",
     features=_WHISPER_FEATURES | {Feature.SPEAKERS},
     default_models=_TOGETHER_SOUND,
-    method="together_whisper",
     hears=Hears(kinds=frozenset({"wav", "mp3", "m4a", "flac", "webm"})),
 )
 _TOGETHER_SAYS = replace(
@@ -230,7 +254,6 @@ _GROQ_HEARS = Row(
     base_url="https://api.groq.com/openai/v1",
     features=_WHISPER_FEATURES,
     default_models=_GROQ_SOUND,
-    method="groq_whisper",
     hears=Hears(most_bytes=25 * _MIB),  # of accounts that pay nothing; others may send 100 MB
 )
 _GROQ_SAYS = replace(
@@ -251,7 +274,6 @@ _LOCAL_HEARS = Row(
     needs=("base_url",),
     free=True,
     local=True,
-    method="local_whisper",
 )
 _AZURE_SOUND = {Capability.TRANSCRIBE: "azure-stt-fast", Capability.SPEAK: "azure-tts-neural"}
 _AZURE_HEARS = Row(
@@ -264,7 +286,6 @@ _AZURE_HEARS = Row(
     needs=("speech_key", "speech_region|speech_url"),
     lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
     extra_params=frozenset({"profanity"}),
-    method="azure_speech",
     hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
 )
 _AZURE_SAYS = replace(
@@ -287,7 +308,6 @@ _GEMINI_HEARS = Row(
     features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
     default_models=_GEMINI_SOUND,
     key_header="x-goog-api-key",
-    method="gemini",
     # A request is 20 MB at most, in base64; what half an hour says is well within an answer.
     hears=Hears(14_500_000, 1800, frozenset({"wav", "mp3", "ogg", "flac", "aac"})),
 )
@@ -305,7 +325,6 @@ _COHERE_HEARS = Row(
     features=frozenset(),
     default_models={Capability.TRANSCRIBE: "cohere-transcribe-03-2026"},
     lacks_params=frozenset({"prompt", "vocabulary"}),
-    method="cohere_transcribe",
     hears=Hears(25_000_000, None, frozenset({"wav", "mp3", "ogg", "flac"})),
 )
 _REPLICATE_SOUND = {
@@ -321,7 +340,6 @@ _REPLICATE_HEARS = Row(
     features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
     default_models=_REPLICATE_SOUND,
     extra_params=frozenset({"input"}),
-    method="replicate_whisper",
     hears=Hears(most_bytes=100_000_000),  # of a file that is put there
 )
 _REPLICATE_SAYS = replace(
@@ -340,7 +358,6 @@ _HUGGINGFACE_HEARS = Row(
     features=frozenset({Feature.SEGMENTS}),
     default_models={Capability.TRANSCRIBE: "openai/whisper-large-v3"},
     lacks_params=frozenset({"prompt", "vocabulary"}),
-    method="huggingface_whisper",
     hears=Hears(25_000_000, 1800),  # it documents no limits
 )
 
@@ -353,10 +370,16 @@ TABLE: tuple[Row, ...] = (
         dated_prefix="/openai/deployments/{model}",
         dialects=frozenset({"responses"}),
         capabilities=_CHAT_AND_EMBED | {*_TRANSCRIBE_AND_DIARIZE, Capability.SPEAK},
-        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE) | {Capability.SPEAK: _AZURE_SAYS},
-        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1},
+        services=_listens(_AZURE_HEARS, *_TRANSCRIBE_AND_DIARIZE)
+        | {Capability.SPEAK: _AZURE_SAYS, Capability.TRANSLATE: _AZURE_TRANSLATOR},
+        places={Capability.TRANSCRIBE: 0, Capability.DIARIZE: 0, Capability.SPEAK: 1, Capability.TRANSLATE: 0},
         features=_ALL_CHAT_FEATURES | {Feature.TOKENS, Feature.FILES},
-        default_models={Capability.CHAT: "gpt-5.4-mini", Capability.EMBED: _SMALL_EMBEDDING, **_AZURE_SOUND},
+        default_models={
+            Capability.CHAT: "gpt-5.4-mini",
+            Capability.EMBED: _SMALL_EMBEDDING,
+            Capability.TRANSLATE: "nmt",
+            **_AZURE_SOUND,
+        },
         aliases=("azure-openai",),
         env={
             "key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
@@ -365,16 +388,17 @@ TABLE: tuple[Row, ...] = (
             "base_url": ("AZURE_OPENAI_ENDPOINT",),
             "model": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_MODEL"),
             "embedding_model": ("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", "AZURE_OPENAI_EMBEDDING_MODEL"),
+            "translation_key": ("AZURE_TRANSLATION_KEY",),
+            "translation_region": ("AZURE_TRANSLATION_REGION",),
+            "translation_url": ("AZURE_TRANSLATION_ENDPOINT",),
+            "translation_version": ("AZURE_TRANSLATION_API_VERSION",),
+            "models.translate": ("AZURE_TRANSLATION_MODEL",),
             "speech_key": ("AZURE_SPEECH_KEY",),
             "speech_region": ("AZURE_SPEECH_REGION",),
             "speech_url": ("AZURE_SPEECH_ENDPOINT",),
             "models.transcribe": ("AZURE_STT_MODEL",),
             "models.speak": ("AZURE_TTS_MODEL",),
             "voice": ("AZURE_TTS_VOICE",),
-        },
-        later={
-            "AZURE_TRANSLATION_KEY": "translation",
-            "AZURE_TRANSLATION_REGION": "translation",
         },
         needs=("key", "base_url"),
         key_header="api-key",

@@ -55,6 +55,8 @@ class Choices:
     def _cheapest_of_tier(self, row: Row, request: Request, tier: str, at: float) -> Model | None:
         """One that sees if there is any, where there are images."""
         capability, sight = request.capability, request.facts.features & _SIGHT
+        if Capability.CHAT in row.capabilities:
+            capability = _LIKE.get(capability, capability)
         found = self._catalog.cheapest(row.name, capability, at, tier=tier, features=sight)
         return found or self._catalog.cheapest(row.name, capability, at, tier=tier)
 
@@ -88,7 +90,8 @@ def serves(model: Model, capability: Capability) -> bool:
 
 def _usual(row: Row, account: Account, capability: Capability) -> str:
     """The model of requests that name none."""
-    found = account.model_for(capability) or row.default_models.get(capability)
+    # What the account names for it is for the service beside this row, if there is one.
+    found = None if capability in row.services else account.model_for(capability) or row.default_models.get(capability)
     like = _LIKE.get(capability)
     return found or ("" if like is None else _usual(row, account, like))
 

@@ -10,7 +10,8 @@ from core.types.target import Place
 
 # Settings that choose who goes first, and for what alone.
 _FIRST = {"llm_provider": None, "chat_provider": Capability.CHAT, "embedding_provider": Capability.EMBED,
-          "rerank_provider": Capability.RERANK, "beautify_provider": Capability.CHAT}  # fmt: skip
+          "rerank_provider": Capability.RERANK, "beautify_provider": Capability.CHAT,
+          "translation_provider": Capability.TRANSLATE}  # fmt: skip
 
 
 def warnings(config: Settings, registry: Registry) -> list[str]:

@@ -60,7 +60,7 @@ def _features(row: Row, target: Target, model: Model | None, request: Request) -
     """What it has for this request: some give JSON, call functions and read documents, but only one of them."""
     facts = request.facts
     has = model.features if model and not row.uniform else row.features
-    if request.capability is Capability.TRANSLATE and (model is None or model.capability == Capability.CHAT):
+    if request.capability is Capability.TRANSLATE and Capability.CHAT in row.capabilities:
         return has | _TOLD
     if not row.json_alone or facts.features.isdisjoint(_JSON) or not re.match(row.json_alone, target.model):
         return has

@@ -1,6 +1,7 @@
 """Decides who may answer, in which order, and why nobody else may. Pure: no clock, no I/O."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
@@ -76,7 +77,7 @@ class Planner:
         self._chains = Chains(registry, settings)
         self._contexts = sorted(catalog.contexts)
         self._images = Limits(row.images for row in registry.rows.values())
-        rows = [one for row in registry.rows.values() for one in (row, row.by_command) if one is not None]
+        rows = [one for row in registry.rows.values() for one in (row, row.by_command, *row.services.values()) if one]
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
         self._plans: dict[_Question, Plan] = {}
@@ -111,8 +112,8 @@ class Planner:
             facts.as_object,
             self._images.around(facts) if facts.images else None,
             (
-                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters, facts.voice, facts.language,
-                facts.languages, *_manner(request),
+                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
+                facts.language, *_manner(request),
             ),
             request.purpose,
         )  # fmt: skip
@@ -136,25 +137,25 @@ class Planner:
         dialect = request.native and request.native.dialect
         wishes = self._wishes.of(self._preset(request), chain, strategy, falls_back=falls_back, dialect=dialect)
         for wish in wishes:
-            for account in self._accounts_of(wish):
-                row = self._registry.rows[wish.provider].of(account, request.capability)
+            for account, way in self._ways_of(wish, request.capability):
+                row = self._registry.rows[wish.provider].of(account, way)
                 choice = self._choices.of(row, account, request, wish, at, space)
                 target = choice.target
                 self._check_named(wish, choice, request)
                 if target in candidates or target in excluded:
                     continue
-                unready = self._unready(row, account, target, request.capability)
+                unready = self._unready(row, account, target, request.capability, way)
                 if space is None and self._decides(request, wish, choice, unready):
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
-                refusal = unready or self._refusal(row, choice, request, at, space)
+                refusal = unready or self._refusal(row, choice, request, at, space, way)
                 spoken = None if refusal is not None else self._spoken(target, account, wish, request)
                 if refusal is not None:
                     excluded[target] = refusal
                 elif isinstance(spoken, Exclusion):
                     excluded[target] = spoken
                 else:
-                    made = self._candidate(choice, wish, request, at)
+                    made = self._candidate(choice, wish, request, at, way)
                     candidates[target] = made if spoken is None else _voiced(made, spoken)
         chosen = tuple(candidates.values())
         if not falls_back:
@@ -185,10 +186,10 @@ class Planner:
             return lacks | SAMPLING_PARAMS
         return lacks
 
-    def _dropped(self, target: Target, request: Request) -> frozenset[str]:
+    def _dropped(self, target: Target, request: Request, way: Capability) -> frozenset[str]:
         """The same of a request; where its native body is taken, all that this does not name is said."""
         effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
-        dropped = self.dropped(target, request.facts, effort, compatibility, request.capability)
+        dropped = self.dropped(target, request.facts, effort, compatibility, way)
         native = request.native
         if native is not None and self._registry.takes(target.place, native.dialect):
             dropped &= native.body.keys()
@@ -229,6 +230,16 @@ class Planner:
         return self._chains.order(
             request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
         )
+
+    def _ways_of(self, wish: Wish, capability: Capability) -> Iterator[tuple[Account, Capability]]:
+        """Whose accounts are asked, and as what: for a translation the service that is made for it before a chat."""
+        ways = self._registry.rows[wish.provider].ways(capability) or (capability,)
+        if len(ways) > 1 and wish.model is not None:
+            known = self._catalog.find(wish.provider, wish.model)
+            ways = (capability,) if known is not None and known.capability == capability else ways[1:]
+        for account in self._accounts_of(wish):
+            for way in ways:
+                yield account, way
 
     def _spoken(
         self, target: Target, account: Account, wish: Wish, request: Request
@@ -312,7 +323,9 @@ class Planner:
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
 
-    def _unready(self, row: Row, account: Account, target: Target, capability: Capability) -> Exclusion | None:
+    def _unready(
+        self, row: Row, account: Account, target: Target, capability: Capability, way: Capability
+    ) -> Exclusion | None:
         """What the operator must mend before this target can answer anything, or None."""
         if capability not in row.capabilities and capability not in self._registry.rows[row.name].services:
             return Exclusion(
@@ -321,7 +334,7 @@ class Planner:
         if not account.enabled:
             origin = self._settings.origin(row.name, account.name, "enabled")
             return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")
-        missing = self._registry.missing(self._registry.rows[row.name], account, capability)
+        missing = self._registry.missing(self._registry.rows[row.name], account, way)
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
@@ -333,12 +346,14 @@ class Planner:
             return Exclusion(target, "no_model", f"no default model: {wanted}")
         return None
 
-    def _refusal(self, row: Row, choice: Choice, request: Request, at: float, space: Space | None) -> Exclusion | None:
+    def _refusal(
+        self, row: Row, choice: Choice, request: Request, at: float, space: Space | None, way: Capability
+    ) -> Exclusion | None:
         """Why this target may not answer this request, or None."""
         target = choice.target
         if space is not None and (other := foreign(target, choice.space, space)):
             return other
-        return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at)
+        return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at, way)
 
     @staticmethod
     def _unusable(choice: Choice, request: Request, at: float) -> Exclusion | None:
@@ -355,7 +370,9 @@ class Planner:
             return Exclusion(target, "capability", reason, by_request=True, param="model")
         return None
 
-    def _unfit(self, row: Row, target: Target, model: Model | None, request: Request, at: float) -> Exclusion | None:
+    def _unfit(
+        self, row: Row, target: Target, model: Model | None, request: Request, at: float, way: Capability
+    ) -> Exclusion | None:
         facts, options = request.facts, request.options
         if unmet := means.unmet(row, target, model, request):
             return Exclusion(target, "features", unmet, by_request=True)
@@ -381,15 +398,15 @@ class Planner:
         if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, request):
             return too_many
         if options.strict:
-            dropped = self._dropped(target, request)
+            dropped = self._dropped(target, request, way)
             if dropped:
                 reason = f"does not take {', '.join(sorted(dropped))} (strict)"
                 return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
         return self.costs.too_dear(target, request, at)
 
-    def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float) -> Candidate:
+    def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float, way: Capability) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
-        dropped, thought = self._dropped(target, request), self._thought(target, request)
+        dropped, thought = self._dropped(target, request, way), self._thought(target, request)
         unsaid = dropped - {thoughts.NAME} if thought else dropped
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(unsaid))
         if thought is not None:
@@ -397,7 +414,7 @@ class Planner:
             warnings += (thought.warning,) if thought.warning else ()
         if room is not None:
             warnings += (f"max_cost leaves an answer of {target} at most {room} tokens",)
-        row = self._registry.row(target.provider, target.account, request.capability)
+        row = self._registry.row(target.provider, target.account, way)
         chosen = means.means_at(row, target, choice.model, request)
         warnings += means.warnings(chosen, target, request)
         dropped |= request.facts.idle_params & self._lacks(target, request.body.get("reasoning_effort"))
@@ -419,6 +436,7 @@ class Planner:
             defaults=self._defaults(choice, request, room) + _effort(thought),
             space=space,
             means=chosen,
+            asks=None if way is request.capability else way,
         )
 
     def _defaults(self, choice: Choice, request: Request, room: int | None) -> tuple[tuple[str, Any], ...]:

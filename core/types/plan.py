@@ -19,6 +19,7 @@ class Candidate(NamedTuple):
     defaults: tuple[tuple[str, Any], ...] = ()  # parameters for a request that does not name them
     space: str = ""  # whose vectors it gives: those of equal spaces can be compared
     means: Means | None = None  # to the JSON that is asked for
+    asks: Capability | None = None  # what of its provider it asks for, where that is not what the request wants
     voice: str | None = None  # the provider's name of the one that says it
 
 

@@ -98,6 +98,10 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
         wanted = rerank_request(body, "/api/ai/route")
     elif name == PURPOSE:
         wanted = beautify_request(body, "/api/ai/route")
+    elif name == Capability.TRANSLATE.value:
+        from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
+
+        wanted = translate_request(body, "/api/ai/route")
     elif name == Capability.SPEAK.value:
         from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
 
@@ -107,7 +111,7 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
 
         wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
     else:
-        known = "chat, embed, rerank, transcribe, diarize, speak, beautify"
+        known = "chat, embed, rerank, transcribe, diarize, speak, translate, beautify"
         words = f"capability {name!r} is not known; known: {known}"
         raise BadRequest(words, param="capability", code="invalid_value")
     wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))

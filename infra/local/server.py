@@ -36,6 +36,7 @@ from functions.chat import routes as chat
 from functions.embed import routes as embed
 from functions.speak import routes as speak
 from functions.transcribe import routes as transcribe
+from functions.translate import routes as translate
 from infra.local import simulation
 from infra.local.banner import banner
 from infra.local.place import address_of, announced
@@ -231,7 +232,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def app_of(service: Service, fleet: Fleet | None) -> FastAPI:
     """Every function's routes, and the switches of the simulators."""
-    functions = (chat, embed, transcribe, speak)
+    functions = (chat, embed, transcribe, speak, translate)
     routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES, *simulation.ROUTES]
     operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
     app = make_app("Patchbay", routes, operations, service)

@@ -19,6 +19,7 @@ from functions.chat import routes as chat
 from functions.embed import routes as embed
 from functions.speak import routes as speak
 from functions.transcribe import routes as transcribe
+from functions.translate import routes as translate
 from infra.local.simulators.fleet import Fleet
 from tests.contract.cases import NATIVE, Mode
 from tests.contract.talk import Heard, heard
@@ -40,7 +41,7 @@ async def room(
 ) -> AsyncIterator[Room]:
     settings = {"PATCHBAY_HOME": str(home), "RETRY_DELAY_MS": "1", "LOG_LEVEL": "error", **environ}
     service = bootstrap.build(registry=registry, environ=settings, clock=clock)
-    functions = (chat, embed, transcribe, speak)
+    functions = (chat, embed, transcribe, speak, translate)
     routes = [*(route for one in functions for route in one.ROUTES), *catalog.ROUTES]
     operations = {path: operation for one in functions for path, operation in one.OPERATIONS.items()}
     app = make_app("Patchbay", routes, operations, service)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from infra.local.simulators import translating
 from infra.local.simulators.editing import edited
 from infra.local.simulators.samples import sample
 
@@ -51,9 +52,11 @@ def answers(body: dict[str, Any], source: str, model: str) -> tuple[Answer, ...]
 def _answer(body: dict[str, Any], source: str, model: str, index: int) -> Answer:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     room = limit * CHARS_PER_TOKEN if limit else None
+    task = None if WRONG_JSON.get() else translating.task_in(map(_content, body["messages"]))
     if tools := _chosen(body):
-        return _calling(body, tools, index, room)
-    text = _formatted(body, _text(body, source, model, index), source, model)
+        return _calling(body, tools, index, room, translating.answer(task) if task else None)
+    said = _text(body, source, model, index)
+    text = translating.answer(task) if task else _formatted(body, said, source, model)
     stops = [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop") or []
     cuts = [text.find(stop) for stop in stops if stop and stop in text]
     text = text[: min(cuts)] if cuts else text
@@ -152,10 +155,13 @@ def _chosen(body: dict[str, Any]) -> list[dict[str, Any]]:
     return named[:1] if body.get("parallel_tool_calls") is False else named
 
 
-def _calling(body: dict[str, Any], functions: Sequence[dict[str, Any]], index: int, room: int | None) -> Answer:
+def _calling(
+    body: dict[str, Any], functions: Sequence[dict[str, Any]], index: int, room: int | None, said: str | None = None
+) -> Answer:
     calls = []
     for number, function in enumerate(functions):
-        arguments = orjson.dumps({} if WRONG_JSON.get() else _made(body, function.get("parameters"))).decode()
+        given = {} if WRONG_JSON.get() else _made(body, function.get("parameters"))
+        arguments = said or orjson.dumps(given).decode()
         mark = blake2b(f"{function['name']}\0{arguments}\0{index}\0{number}".encode(), digest_size=12)
         calls.append(ToolCall(f"call_{mark.hexdigest()}", function["name"], arguments))
         if room is not None:

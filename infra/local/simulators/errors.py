@@ -75,6 +75,18 @@ AZURE: dict[int, tuple[str, str]] = {
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
 
+TRANSLATOR: dict[int, tuple[int, str]] = {
+    400: (400000, "One of the request inputs is not valid."),
+    401: (401000, "The request is not authorized because credentials are missing or invalid."),
+    403: (403000, "The operation is not allowed."),
+    404: (404001, "The requested resource is not found."),
+    405: (405000, "The request method is not supported for the requested resource."),
+    408: (408002, "The request timed out while waiting for the incoming stream."),
+    429: (429000, "The server rejected the request because the client has exceeded request limits."),
+    500: (500000, "An unexpected error occurred."),
+    503: (503000, "Service is temporarily unavailable. Please retry."),
+}
+
 COHERE: dict[int, str] = {
     400: "invalid request",
     401: "invalid api token",
@@ -127,6 +139,9 @@ def error_body(vendor: Vendor, status: int, message: str = "", param: str | None
     if vendor.errors == "azure":
         code, words = AZURE.get(status, (str(status), "The request could not be served."))
         return {"error": {"code": code, "message": message or words}}
+    if vendor.errors == "translator":
+        number, words = TRANSLATOR.get(status, (status * 1000, "The request could not be served."))
+        return {"error": {"code": number, "message": message or words}}
     if vendor.errors == "cohere":
         return {"id": "simulated", "message": message or COHERE.get(status, "internal server error")}
     if vendor.errors == "anthropic":
@@ -206,6 +221,8 @@ def lost(vendor: Vendor, method: str, path: str, status: int = 404) -> Reply:
         return Reply(status, {}, b"")
     if vendor.errors == "azure":
         return json_reply({"error": {"code": str(status), "message": "Resource not found"}}, status)
+    if vendor.errors == "translator":
+        return refusal(vendor, status)
     if vendor.errors == "cohere":
         return refusal(vendor, status, f"{method} {path} was not found")
     if vendor.errors == "google":

@@ -29,6 +29,7 @@ from infra.local.simulators import (
     replicate_models,
     rerank,
     responses,
+    translator,
 )
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.delivery import Waits, deliver
@@ -114,6 +115,9 @@ RESPONDERS = {
     "stream prediction": Responder("GET", "chat", replicate.stream),
     "replicate models": Responder("GET", None, replicate.models),
     "replicate collection": Responder("GET", None, replicate.collection),
+    "translate": Responder("POST", "translate", translator.translate, "translator", translator.KEYS),
+    "detect": Responder("POST", "translate", translator.detect, "translator", translator.KEYS),
+    "languages": Responder("GET", None, translator.spoken, "translator", ()),
     "replicate files": Responder("POST", None, replicate_files.put),
     "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
     "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),

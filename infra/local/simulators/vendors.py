@@ -139,6 +139,12 @@ AZURE = Vendor(
         "/openai/deployments/{deployment}/chat/completions": "chat",
         "/openai/deployments/{deployment}/embeddings": "embeddings",
         "/openai/models": "models",
+        # Its translator, at the global address and at that of a resource with a name of its own.
+        **{
+            f"{root}{path}": responder
+            for root in ("", "/translator/text/v3.0", "/translator/text/v2026-06-06")
+            for path, responder in (("/translate", "translate"), ("/detect", "detect"), ("/languages", "languages"))
+        },
         "/speechtotext/transcriptions:transcribe": "fast transcription",
         "/sts/v1.0/issueToken": "speech token",
         "/speech/recognition/conversation/cognitiveservices/v1": "live recognition",

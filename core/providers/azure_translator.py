@@ -1,0 +1,51 @@
+"""Azure Translator by its REST API, in version 3.0 or 2026-06-06: several texts and languages in one request."""
+
+from dataclasses import replace
+
+from core.config.settings import Account
+from core.errors import TargetError
+from core.net.transport import Incoming, Transport
+from core.providers.api import Api
+from core.providers.contract import Call, Reply
+from core.providers.table import Row
+from core.types.translation import Translation
+from core.types.usage import Usage
+from core.wire import azure_translator as wire
+from core.wire.translation import glossary_for
+
+_REGION = "ocp-apim-subscription-region"
+_METERED = "x-metered-usage"
+
+
+class AzureTranslator:
+    def __init__(self, row: Row, account: Account, transport: Transport) -> None:
+        root = (account.translation_url or row.base_url or "").rstrip("/")
+        version = self._version = account.translation_version or wire.V3
+        key = account.translation_key
+        # A token is the account's, and for who has no key of its own here.
+        own = replace(account, base_url=root, key=key, token=None if key else account.token)
+        self._api = Api.of(row, own, transport, wire.read_error)
+        self._path = f"{wire.path_for(root, version)}/translate"
+        self._region = {_REGION: account.translation_region} if account.translation_region else {}
+
+    async def translate(self, call: Call) -> Reply[Translation]:
+        """One glossary holds for all languages of a request: who has several asks for one at a time."""
+        body = call.body
+        glossary = glossary_for(body, body["targets"][0])
+        elements = wire.elements_of(body["texts"], html=body["html"], glossary=glossary)
+        query, sent = wire.request_for(body, elements, call.target.model, self._version)
+        found, answer = await self._api.post_json(self._api.url(f"{self._path}?{query}"), sent, call, self._region)
+        try:
+            made = wire.translation_from(found, body, elements, self._version)
+        except TargetError as error:
+            self._api.tell(error, answer)
+            raise
+        counted = sum(len(one.text) for one in elements) * len(body["targets"])
+        usage = Usage("reported", characters=_metered(answer) or counted)
+        return Reply(made._replace(model=call.target.model), usage, self._api.said(answer.request_id))
+
+
+def _metered(answer: Incoming) -> int:
+    """The characters that it bills, if it says so."""
+    said = answer.header(_METERED) or ""
+    return int(said) if said.isdecimal() and len(said) < 12 else 0
