@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
+from core.http.speech import speech_request
 from core.providers.registry import Registry
+from core.types.caller import LOCAL
 from infra.local.simulators.signal import heard, say, text
 from tests.contract.rooms import room
 from tests.contract.speaker import RATE, row, samples_of, speaker, steepest, words_in
@@ -222,12 +224,41 @@ def test_events_carry_the_sound_and_the_native_ones_the_receipt(tmp_path):
         assert ("receipt" in events[-1]) == native
 
 
+def test_sound_of_another_kind_is_heard_before_all_of_it_is_there(tmp_path):
+    async def scenario():
+        async with house(tmp_path, row("acme", says=("wav",))) as (here, [there]):
+            there.fault = lambda _number, _body: "held"  # after a quarter of a second
+            request = speech_request({"input": SENTENCES[0], "response_format": "mp3"}, OPENAI, None, b"")
+            gateway = await here.service.open()
+            async with await gateway.speak(LOCAL, request) as live:
+                async for batch in live.frames():
+                    return batch[-1].raw
+            return b""
+
+    assert run(scenario()).startswith(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "audio/mpeg"),
+        ("audio/mpeg, application/json", "audio/mpeg"),
+        ("application/octet-stream", "audio/mpeg"),
+        ("*/*", "audio/mpeg"),
+    ],
+)
+def test_json_is_for_who_asks_for_nothing_else(tmp_path, accept, kind):
+    async def scenario():
+        async with house(tmp_path, row("acme")) as (here, _):
+            return await post(here, headers={"accept": accept})
+
+    assert run(scenario()).headers["content-type"] == kind
+
+
 def test_a_caller_who_leaves_ends_it_and_is_settled(tmp_path):
     async def scenario():
         async with house(tmp_path, row("acme", most_characters=70)) as (here, [there]):
-            from core.http.speech import speech_request
-            from core.types.caller import LOCAL
-
             there.fault = lambda _number, _body: "held"
             body = {"input": " ".join(SENTENCES[:4]), "response_format": "pcm"}
             request = speech_request(body, OPENAI, None, b"")
