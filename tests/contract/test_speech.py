@@ -5,6 +5,7 @@ import base64
 import json
 from contextlib import asynccontextmanager
 
+import httpx
 import numpy as np
 import pytest
 
@@ -177,6 +178,32 @@ def test_all_of_it_is_replaced_where_it_is_wanted_whole(tmp_path):
     assert text(heard(base64.b64decode(answer["audio_base64"]))) == "Hello there, you."
     assert (answer["format"], answer["content_type"], answer["characters"]) == ("wav", "audio/wav", 17)
     assert answer["audio_ms"] == pytest.approx(len(say("Hello there, you.", rate=RATE)) / RATE * 1000, abs=2)
+
+
+def test_where_nothing_can_be_streamed_all_of_it_is_replaced(tmp_path):
+    """On Lambda, whose handler says how long it may take and how large it may be."""
+
+    async def scenario():
+        async with house(tmp_path, row("acme"), row("other")) as (here, [first, _]):
+            first.fault = lambda _number, _body: "cut"
+            app = here.http._transport.app
+
+            async def on_lambda(scope, receive, send):
+                await app({**scope, "patchbay.allowed": 20.0, "patchbay.most_bytes": 6_000_000}, receive, send)
+
+            there = httpx.ASGITransport(on_lambda)
+            async with httpx.AsyncClient(transport=there, base_url="http://localhost") as http:
+                asked = {"input": "Hello there, you.", "provider": "acme"}
+                sound = await http.post(OPENAI, json=asked)
+                events = await http.post(SPEAK, json={**asked, "stream_format": "sse"})
+            return sound, events
+
+    sound, events = run(scenario())
+    assert sound.headers["x-patchbay-provider"] == "other" and sound.headers["content-type"] == "audio/mpeg"
+    assert text(heard(sound.content)) == "Hello there, you."
+    assert int(sound.headers["content-length"]) == len(sound.content)
+    assert sound.headers["x-patchbay-attempts"] == "2" and sound.headers["x-patchbay-cost-usd"] != "pending"
+    assert events.text.count("speech.audio.done") == 1 and '"type":"error"' not in events.text
 
 
 def test_a_later_part_is_tried_again_at_the_same_provider(tmp_path):
