@@ -7,6 +7,7 @@ from core.types.usage import UNKNOWN_COST, Cost, Usage
 # A rate is USD per million tokens in millionths, so tokens × rate is in picodollars: a thousand to the nano-USD.
 _PER_NANO = 1000
 _HOUR_MS = 3_600_000
+_SPOKEN = 2  # tokens of sound for a character that is said, at most: 21 a second, and about 15 characters
 
 
 def is_free(model: Model | None, at: float, *, own: bool) -> bool:
@@ -53,7 +54,8 @@ def estimate(
     found = []
     for price in period.prices:
         pico = None if price.rates else _pico(sold, price)
-        found.append(_dearest(price, input_tokens, output, answers) if pico is None else -(-pico // _PER_NANO))
+        tokens = _dearest(price, input_tokens, output, answers, characters)
+        found.append(tokens if pico is None else -(-pico // _PER_NANO))
     known = [one for one in found if one is not None]
     return max(known) if len(known) == len(found) else None
 
@@ -110,11 +112,13 @@ def _audio(milliseconds: int, price: Price, per_hour: int) -> int:
     return -(-steps * price.step_ms * per_hour // _HOUR_MS)
 
 
-def _dearest(price: Price, input_tokens: int, output: int | None, answers: int) -> int | None:
+def _dearest(price: Price, input_tokens: int, output: int | None, answers: int, said: int = 0) -> int | None:
     rates = _applying(price, input_tokens)
     if rates is None or (output is None and rates.output is not None):
         return None
-    return -(-(input_tokens * _dearest_input(rates) + answers * (output or 0) * (rates.output or 0)) // _PER_NANO)
+    sound = _SPOKEN * said * (rates.audio_output or 0) if rates.output is None else 0
+    words = answers * (output or 0) * (rates.output or 0)
+    return -(-(input_tokens * _dearest_input(rates) + words + sound) // _PER_NANO)
 
 
 def _room(price: Price, input_tokens: int, nano: float, answers: int) -> int | None:

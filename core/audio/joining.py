@@ -19,6 +19,7 @@ class Joiner:
         self._lead, self._trail = round(rate * _LEAD), round(rate * _TRAIL)
         self._held = array("h")  # of which it is not known yet whether the piece ends with it
         self._rest = b""
+        self.skipped = 0  # samples of silence that the piece began with and were left out
         self._pieces = 0
         self._sounds = False  # whether the piece does yet
 
@@ -41,14 +42,16 @@ class Joiner:
             self._pieces += 1
         else:
             self._held = array("h")
-        self._sounds, self._rest = False, b""
+        self._sounds, self._rest, self.skipped = False, b"", 0
         return self._taken(len(self._held))
 
     def _begins(self) -> bool:
         if self._pieces:  # the first may begin as it likes, and at once
             quiet = _quiet(self._held, 1)
             silent = quiet == len(self._held)
-            del self._held[: max(quiet - self._lead, 0)]
+            spare = max(quiet - self._lead, 0)
+            self.skipped += spare
+            del self._held[:spare]
             if silent:
                 return False
         if len(self._held) < self._fade:

@@ -126,7 +126,7 @@ class Saying:
         if raw and self._at + 1 < len(self._parts):
             self._parts[self._at + 1].ahead()
         if over:
-            start = part.start if part.start is not None else begun
+            start = (begun if part.start is None else part.start) - pipe.skipped
             self.boundaries += [
                 word._replace(start=word.start + start, end=word.end + start) for word in part.boundaries
             ]
@@ -163,6 +163,7 @@ class _Pipe:
         self._joiner = Joiner(wanted.rate)
         self._encoder = Encoder(wanted)
         self._samples = 0
+        self.skipped = 0.0  # seconds of silence that the last part began with and were left out
 
     @property
     def seconds(self) -> float:
@@ -173,7 +174,9 @@ class _Pipe:
         self._decoder = self._decoder or self._decoder_of(sound, self._rate)
         pcm = self._joiner.add(self._decoder.add(raw)) if raw else b""
         if over:
-            pcm += self._joiner.add(self._decoder.end()) + self._joiner.piece()
+            pcm += self._joiner.add(self._decoder.end())
+            self.skipped = self._joiner.skipped / self._rate
+            pcm += self._joiner.piece()
             self._decoder = None
         self._samples += len(pcm) // 2
         ready: bytes = self._encoder.add(pcm) if pcm else b""

@@ -33,6 +33,7 @@ log = logging.getLogger("patchbay")
 Delivery = Literal["bytes", "events", "json"]
 
 _JSON = b"application/json"
+_BYTES = b"application/octet-stream"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _UNBUFFERED = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _OTHER_NAMES = {"text": "input", "format": "response_format"}  # as other APIs call it
@@ -218,6 +219,6 @@ def words_of(words: tuple[Word, ...]) -> list[Body]:
 
 
 def _wants_json(accept: bytes) -> bool:
-    """It is named, and sound is not."""
+    """It is named, and nothing that sound is: libraries that name it by themselves take anything as well."""
     kinds = [one.partition(b";")[0].strip().lower() for one in accept.split(b",")]
-    return _JSON in kinds and not any(one.startswith(b"audio/") or one == b"application/octet-stream" for one in kinds)
+    return _JSON in kinds and not any(one.startswith((b"audio/", b"*/")) or one == _BYTES for one in kinds)

@@ -5,10 +5,13 @@ import base64
 import json
 from contextlib import asynccontextmanager
 
+import httpx
 import numpy as np
 import pytest
 
+from core.http.speech import speech_request
 from core.providers.registry import Registry
+from core.types.caller import LOCAL
 from infra.local.simulators.signal import heard, say, text
 from tests.contract.rooms import room
 from tests.contract.speaker import RATE, row, samples_of, speaker, steepest, words_in
@@ -87,9 +90,12 @@ def test_a_long_text_is_said_whole_in_order_and_without_clicks(tmp_path):
     async def scenario():
         async with house(tmp_path, row("acme", says=("wav",), most_characters=2000), rate=rate) as (here, [there]):
             body = {"response_format": "wav", "sample_rate": rate, "input": LONG}
-            return await post(here, **body), there.asked, there.steepest
+            answer = await post(here, **body)
+            receipt = (await here.http.get(f"/api/ai/decisions/{answer.headers['x-patchbay-decision']}")).json()
+            return answer, receipt, there.asked, there.steepest
 
-    answer, asked, loudest = run(scenario(), 50)
+    answer, receipt, asked, loudest = run(scenario(), 50)
+    assert receipt["usage"]["characters"] == len(LONG)
     assert len(asked) >= 10 and max(len(one["input"]) for one in asked) <= 2000
     assert "".join(one["input"] for one in asked) == LONG
     samples = samples_of(answer.content[44:])
@@ -174,6 +180,32 @@ def test_all_of_it_is_replaced_where_it_is_wanted_whole(tmp_path):
     assert answer["audio_ms"] == pytest.approx(len(say("Hello there, you.", rate=RATE)) / RATE * 1000, abs=2)
 
 
+def test_where_nothing_can_be_streamed_all_of_it_is_replaced(tmp_path):
+    """On Lambda, whose handler says how long it may take and how large it may be."""
+
+    async def scenario():
+        async with house(tmp_path, row("acme"), row("other")) as (here, [first, _]):
+            first.fault = lambda _number, _body: "cut"
+            app = here.http._transport.app
+
+            async def on_lambda(scope, receive, send):
+                await app({**scope, "patchbay.allowed": 20.0, "patchbay.most_bytes": 6_000_000}, receive, send)
+
+            there = httpx.ASGITransport(on_lambda)
+            async with httpx.AsyncClient(transport=there, base_url="http://localhost") as http:
+                asked = {"input": "Hello there, you.", "provider": "acme"}
+                sound = await http.post(OPENAI, json=asked)
+                events = await http.post(SPEAK, json={**asked, "stream_format": "sse"})
+            return sound, events
+
+    sound, events = run(scenario())
+    assert sound.headers["x-patchbay-provider"] == "other" and sound.headers["content-type"] == "audio/mpeg"
+    assert text(heard(sound.content)) == "Hello there, you."
+    assert int(sound.headers["content-length"]) == len(sound.content)
+    assert sound.headers["x-patchbay-attempts"] == "2" and sound.headers["x-patchbay-cost-usd"] != "pending"
+    assert events.text.count("speech.audio.done") == 1 and '"type":"error"' not in events.text
+
+
 def test_a_later_part_is_tried_again_at_the_same_provider(tmp_path):
     async def scenario():
         async with house(tmp_path, row("acme", most_characters=70)) as (here, [there]):
@@ -219,12 +251,41 @@ def test_events_carry_the_sound_and_the_native_ones_the_receipt(tmp_path):
         assert ("receipt" in events[-1]) == native
 
 
+def test_sound_of_another_kind_is_heard_before_all_of_it_is_there(tmp_path):
+    async def scenario():
+        async with house(tmp_path, row("acme", says=("wav",))) as (here, [there]):
+            there.fault = lambda _number, _body: "held"  # after a quarter of a second
+            request = speech_request({"input": SENTENCES[0], "response_format": "mp3"}, OPENAI, None, b"")
+            gateway = await here.service.open()
+            async with await gateway.speak(LOCAL, request) as live:
+                async for batch in live.frames():
+                    return batch[-1].raw
+            return b""
+
+    assert run(scenario()).startswith(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "audio/mpeg"),
+        ("audio/mpeg, application/json", "audio/mpeg"),
+        ("application/octet-stream", "audio/mpeg"),
+        ("*/*", "audio/mpeg"),
+    ],
+)
+def test_json_is_for_who_asks_for_nothing_else(tmp_path, accept, kind):
+    async def scenario():
+        async with house(tmp_path, row("acme")) as (here, _):
+            return await post(here, headers={"accept": accept})
+
+    assert run(scenario()).headers["content-type"] == kind
+
+
 def test_a_caller_who_leaves_ends_it_and_is_settled(tmp_path):
     async def scenario():
         async with house(tmp_path, row("acme", most_characters=70)) as (here, [there]):
-            from core.http.speech import speech_request
-            from core.types.caller import LOCAL
-
             there.fault = lambda _number, _body: "held"
             body = {"input": " ".join(SENTENCES[:4]), "response_format": "pcm"}
             request = speech_request(body, OPENAI, None, b"")

@@ -155,3 +155,8 @@ def test_the_list_of_voices(gateway):
     voices = {one["provider"]: one["voice"] for one in planned["candidates"]}
     assert voices["openai"] == "alloy" and voices["azure"] == "de-DE-KatjaNeural"
     assert {one["provider"]: one["code"] for one in planned["excluded"]}["groq"] == "voice"
+    # Sold by tokens of sound, of which there are more than of text.
+    estimate = next(one["cost_estimate_nano"] for one in planned["candidates"] if one["provider"] == "openai")
+    asked = {"input": TEXT, "provider": "openai"}
+    answer = gateway.http.post("/api/ai/speak", json=asked, headers={"accept": "application/json"}).json()
+    assert 0 < answer["cost"]["nano_usd"] <= estimate

@@ -54,6 +54,17 @@ def test_models_for_programs(patchbay):
     assert data(patchbay("models", "--json", "--provider", "azure-openai", "--capability", "speak"))
 
 
+def test_voices(patchbay):
+    head, *rows = printed(patchbay("voices", "--language", "de", "--gender", "female", "--provider", "azure"))
+    assert head.split() == ["PROVIDER", "VOICE", "LANGUAGE", "GENDER", "STYLE", "SPEAKS"]
+    assert {"de-DE-female-1", "de-DE-KatjaNeural"} <= {row.split()[1] for row in rows}
+    assert all(" female " in row for row in rows)
+    (alloy,) = data(patchbay("voices", "alloy", "--provider", "openai", "--json"))
+    assert (alloy["name"], alloy["gender"]) == ("alloy", "neutral") and "de" in alloy["languages"]
+    assert "no voice" in empty(patchbay("voices", "--language", "tlh"))
+    assert "not known" in line(patchbay("voices", "--provider", "nobody"))
+
+
 def test_models_that_nobody_has(patchbay):
     assert "no model" in empty(patchbay("models", "--capability", "diarize"))
     assert "no model" in empty(patchbay("models", "gpt", "nonsense"))
