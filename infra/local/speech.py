@@ -9,7 +9,7 @@ from typing import Any
 from infra.local.door import Refused
 from infra.local.recordings import Output, Progress, asked, facts_in, gateway, tell
 
-_ROUTE = "/api/ai/speak"
+ROUTE = "/api/ai/speak"
 
 
 def spoken(
@@ -22,7 +22,7 @@ def spoken(
             progress.say("waiting for the first sound")
             size = 0
             try:
-                async with asked(door, _ROUTE, headers, json=body) as answer:
+                async with asked(door, ROUTE, headers, json=body) as answer:
                     with Output(out) as file:
                         async for part in answer.aiter_bytes():
                             size += len(part)

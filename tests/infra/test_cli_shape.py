@@ -113,7 +113,9 @@ def completed(*words: str) -> list[str]:
     ("words", "offered"),
     [
         (["mo"], ["models"]),
-        (["d"], ["decisions", "doctor"]),
+        (["d"], ["diarize", "decisions", "doctor"]),
+        (["transcribe", "--format", "ver"], ["verbose_json"]),
+        (["translate", "--formality", "pre"], ["prefer_formal", "prefer_informal"]),
         (["chat", "--provider", "to"], ["together"]),
         (["chat", "--tier", "a"], ["advanced"]),
         (["chat", "-m", "azure/gpt-5.4-m"], ["azure/gpt-5.4-mini"]),

@@ -12,6 +12,7 @@ from infra.local import complete
 from infra.local.terminal import AS_JSON, Number, allowing, call
 
 WHAT = ("punctuation", "paragraphs", "headings", "summary", "action_items")
+FORMATS = ("markdown", "text")
 _PATH = click.Path(path_type=Path, allow_dash=True)
 
 
@@ -19,7 +20,7 @@ _PATH = click.Path(path_type=Path, allow_dash=True)
 @click.argument("text", metavar="FILE|-", nargs=-1)
 @click.option("-w", "--what", multiple=True, metavar="LIST", help=f"Of {', '.join(WHAT)}, with commas. Repeatable.")
 @click.option("-l", "--language", help="The text's language; without it, its words tell.")
-@click.option("--format", "form", type=click.Choice(["markdown", "text"]), default="markdown", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="Output.")
 @click.option("-m", "--model", help="A model or provider/model.", shell_complete=complete.models)
 @click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
 @click.option("-o", "--output", "out", type=_PATH, help="A file in place of standard output.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from infra.local import complete
-from infra.local.terminal import Number, allowing, told
+from infra.local.terminal import AS_JSON, Number, allowing, call, told
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 _ENDINGS = {"ogg": "opus", **{one: one for one in FORMATS}}
@@ -30,21 +30,22 @@ _SENT = ("voice", "language", "speed", "instructions", "provider", "model")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Say who answered on stderr, also where it is no terminal.")
-def speak(text: tuple[str, ...], **options: Any) -> None:
+@AS_JSON
+def speak(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
     r"""Say a text.
 
-    Sound goes to a file, or into a pipe as it is made; never to a terminal.
+    Sound goes to a file, or into a pipe as it is made; never to a terminal. With --json it is in base64.
 
     \b
     patchbay speak "Good morning" -o morning.mp3
     patchbay speak chapter.txt --voice en-US-female-1 -o chapter.opus
     echo "Hello" | patchbay speak - --format wav | aplay
     """
-    from infra.local.recordings import checked_output, text_given  # noqa: PLC0415 - a command imports what it needs
-    from infra.local.speech import spoken  # noqa: PLC0415 - see above
+    from infra.local.recordings import checked_output, text_given, write_json  # noqa: PLC0415 - a command imports what it needs
+    from infra.local.speech import ROUTE, spoken  # noqa: PLC0415 - see above
 
     out: Path | None = options["out"]
-    if (out is None or str(out) == "-") and sys.stdout.isatty():
+    if (out is None or str(out) == "-") and sys.stdout.isatty() and not as_json:
         raise click.UsageError("sound is nothing for a terminal: name a file (-o speech.mp3), or pipe it on")
     checked_output(out)
     form = options["form"] or (_ENDINGS.get(out.suffix[1:].lower()) if out else None) or FORMATS[0]
@@ -55,5 +56,9 @@ def speak(text: tuple[str, ...], **options: Any) -> None:
     body |= {"text": said, "response_format": form}
     body |= {"ssml": True} if options["ssml"] else {}
     body |= {"fallback": False} if options["no_fallback"] else {}
+    if as_json:
+        headers = {"accept": "application/json", **allowing(options["timeout"])}
+        write_json(call("POST", ROUTE, "audio_base64", body, patient=True, headers=headers), out)
+        return
     with told():
         spoken(body, out, allowing(options["timeout"]), quiet=options["quiet"], verbose=options["verbose"])

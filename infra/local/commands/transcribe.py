@@ -54,6 +54,7 @@ def transcribe(recording: str, speakers: bool, **options: Any) -> None:  # noqa:
     ffmpeg -i film.mkv -f mp3 - | patchbay transcribe - --language de --words --json
     patchbay transcribe s3://recordings/call.wav --vocabulary "Patchbay,Kubernetes"
     """
+    speakers = speakers or options["min_speakers"] is not None or options["max_speakers"] is not None
     run(recording, "/api/ai/transcribe", options, {"diarize": True} if speakers else {})
 
 

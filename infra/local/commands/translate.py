@@ -12,6 +12,7 @@ from infra.local.terminal import AS_JSON, Number, allowing, call
 
 _PATH = click.Path(path_type=Path, allow_dash=True)
 _SENT = ("formality", "context", "domain", "provider", "model")
+FORMALITIES = ("default", "formal", "informal", "prefer_formal", "prefer_informal")
 _LANGUAGE = "{lang}"  # in the name of an output file
 
 
@@ -23,7 +24,7 @@ _LANGUAGE = "{lang}"  # in the name of an output file
 @click.option(
     "--glossary", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON, or lines: term = word."
 )
-@click.option("--formality", type=click.Choice(["default", "formal", "informal", "prefer_formal", "prefer_informal"]))
+@click.option("--formality", type=click.Choice(FORMALITIES), help="How to address people; prefer_: where it can be.")
 @click.option("--context", help="What the text is about; it is not translated.")
 @click.option("--domain", help="Whose words are meant, for who knows domains.")
 @click.option("-m", "--model", help="A model or provider/model.", shell_complete=complete.models)

@@ -1,5 +1,7 @@
 """Sound and languages from Python: along the chain, at one provider alone, and by a program's own code."""
 
+from typing import Any
+
 import pytest
 
 from core.errors import AllTargetsFailed, BadAudio, BadRequest, NoTarget
@@ -11,6 +13,7 @@ from core.library import (
     ProviderManager,
     ProviderRegistry,
     Scope,
+    STTResult,
     TranscriptionRequest,
     TranscriptionResponse,
     TTSResult,
@@ -36,6 +39,10 @@ class Ear:
         return self.does()
 
 
+def facts(found: STTResult) -> dict[str, Any]:
+    return found.metadata or {}
+
+
 def orchestrating(*providers):
     registry = ProviderRegistry()
     for one in providers:
@@ -54,8 +61,8 @@ def test_speech_falls_back_and_says_who_failed(house):
 def test_transcription_falls_back(house):
     house.server.fault("openai", "500")
     found = run(orchestrator.speech_to_text(recording(HELLO), preferred_provider="openai", vocabulary=["Patchbay"]))
-    assert found.text == HELLO and found.metadata["provider"] != "openai"
-    assert found.metadata["audio_seconds"] > 0.5
+    assert found.text == HELLO and facts(found)["provider"] != "openai"
+    assert facts(found)["audio_seconds"] > 0.5
 
 
 def test_a_provider_by_its_class_is_asked_alone(house):
@@ -70,8 +77,8 @@ def test_a_provider_by_its_class_is_asked_alone(house):
 def test_speakers_and_times(house):
     turns = ((0, "Good morning."), (1, "Hello Anna."))
     found = run(orchestrator.speech_to_text(recording(turns), diarize=True))
-    assert [one["speaker"] for one in found.metadata["segments"]] == ["A", "B"]
-    assert [one["name"] for one in found.metadata["speakers"]] == ["A", "B"]
+    assert [one["speaker"] for one in facts(found)["segments"]] == ["A", "B"]
+    assert [one["name"] for one in facts(found)["speakers"]] == ["A", "B"]
 
 
 def test_a_text_is_beautified(house):
@@ -99,7 +106,7 @@ def test_what_cannot_be_heard_is_refused_before_anybody_is_asked(house, audio, e
 def test_a_format_that_is_said_wrong_is_told(house):
     found = run(orchestrator.speech_to_text(recording(HELLO), "mp3", preferred_provider="openai"))
     assert found.text == HELLO
-    assert any("audio_format says mp3" in one for one in found.metadata["warnings"])
+    assert any("audio_format says mp3" in one for one in facts(found)["warnings"])
 
 
 def test_costs_of_minutes_are_compared(house):
@@ -127,8 +134,8 @@ def test_own_code_is_given_what_it_takes_and_its_failure_is_followed(house):
     ear = Ear(fails)
     asked = orchestrating(OpenAIProvider(), ear)
     found = run(asked.speech_to_text(recording(HELLO), language="en", preferred_provider="ear"))
-    assert found.text == HELLO and found.metadata["provider"] == "openai"
-    first = found.metadata["attempts"][0]
+    assert found.text == HELLO and facts(found)["provider"] == "openai"
+    first = facts(found)["attempts"][0]
     assert (first["provider"], first["error"]) == ("ear", "OwnCodeFailed") and "no microphone" in first["why"]
     ((data, kind, more),) = ear.asked
     assert bytes(data) == recording(HELLO) and kind == "wav" and more["language"] == "en"
@@ -155,7 +162,7 @@ def test_own_code_of_the_seeds_interface_gets_a_file(house):
     asked = Orchestrator(registry=registry)
     found = run(asked.speech_to_text(recording(HELLO), language="de", timestamps=["segment"]))
     assert found.text == f"{len(recording(HELLO))} bytes" and found.detected_language == "de"
-    assert found.metadata["provider"] == "mine" and found.metadata["segments"][0]["end"] == 1
+    assert facts(found)["provider"] == "mine" and facts(found)["segments"][0]["end"] == 1
 
 
 def test_who_was_asked_for_times_and_gives_none_is_followed(house):
