@@ -118,7 +118,7 @@ def targets_of(body: Body) -> list[str]:
     """The languages of a translation, as they come back."""
     from core.wire.translation import translate_body  # noqa: PLC0415 - as above
 
-    named = {name: body[name] for name in ("text", "target_language", "targets") if name in body}
+    named: Body = {name: body[name] for name in ("text", "target_language", "targets") if name in body}
     found: list[str] = translate_body(named)[0]["targets"]
     return found
 
