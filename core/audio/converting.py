@@ -1,4 +1,4 @@
-"""A stream of speech as it comes from a provider, made the kind of sound that is wanted while it comes."""
+"""A stream of speech as it comes from a provider, taken apart while it comes."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -6,7 +6,6 @@ from struct import unpack_from
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from core.audio.decoding import WIDTH, Mono, decode
-from core.audio.encoding import Encoder
 from core.audio.kinds import sniff
 from core.audio.opening import MOST_CHANNELS, RATES
 from core.errors import BadAudio, Malformed
@@ -78,37 +77,6 @@ class Decoder:
         if kind == "wav":
             return _Wav(self._mono)
         return _Framed(self._mono, _FRAMED[kind]) if kind in _FRAMED else _Whole(self._mono)
-
-
-class Converter:
-    """What comes as `source` as it is wanted; the same stream where that is what it is already."""
-
-    def __init__(self, source: Sound, wanted: Sound) -> None:
-        self._decoder = Decoder(source, wanted.rate) if is_other(source, wanted) else None
-        self._encoder = Encoder(wanted) if self._decoder else None
-
-    def add(self, data: bytes) -> bytes:
-        return self._encoder.add(self._decoder.add(data)) if self._encoder and self._decoder else data
-
-    def end(self) -> bytes:
-        if not self._encoder or not self._decoder:
-            return b""
-        last = self._encoder.add(self._decoder.end())
-        return last + self._encoder.end()
-
-
-def is_other(source: Sound, wanted: Sound) -> bool:
-    """Whether one has to be made of the other: only samples without a header need to be of the very rate."""
-    return source != wanted if wanted.kind == "pcm" else source.kind != wanted.kind
-
-
-def convert(pieces: Iterable[bytes], source: Sound, wanted: Sound) -> Iterator[bytes]:
-    converter = Converter(source, wanted)
-    for piece in pieces:
-        if ready := converter.add(piece):
-            yield ready
-    if ready := converter.end():
-        yield ready
 
 
 class _Plain:

@@ -1,6 +1,6 @@
 """Long sound in parts that fit one request each, cut where nobody speaks."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _SPAN = 30_000 // STEP_MS  # how far from the even share a better pause is looke
 _ROOM = 0.9  # of what fits a part, when shares are reckoned: pauses lie where they lie
 _PADDING = 0.25  # seconds that an encoder may put around what it is given
 _HEADERS = 16_384  # bytes of a part that are no sound
-# The most that a second of it can take, and its codec. Lossless ones, and ones quickly made, come first.
+# The most bytes that a second of it can take, and its codec.
 _SIZES = {
     "flac": (2 * HEARD_AT, "flac"),
     "wav": (2 * HEARD_AT, "pcm_s16le"),
@@ -39,11 +39,6 @@ class _Share(NamedTuple):
     first: int
     aim: int
     last: int
-
-
-def kind_for(kinds: Collection[str]) -> str | None:
-    """In what parts for somebody who takes these kinds are best made; None where none of them is made here."""
-    return next((kind for kind in _SIZES if kind in kinds), None)
 
 
 def cut(
@@ -117,13 +112,11 @@ class _Cutter:
 
 
 def _limit(most_seconds: float | None, most_bytes: int | None, kind: str) -> int:
-    """The most steps of a part."""
+    """The most steps of a part; a second, where less than that would fit, for a word has to."""
     seconds = [MOST_SECONDS if most_seconds is None else most_seconds - _PADDING]
     if most_bytes is not None:
         seconds.append((most_bytes - _HEADERS) / _SIZES[kind][0])
-    if (least := min(seconds)) < 1:
-        raise ValueError(f"Parts of {most_seconds} s and {most_bytes} bytes are too short for a word.")
-    return int(least * 1000) // STEP_MS
+    return int(max(min(seconds), 1.0) * 1000) // STEP_MS
 
 
 def _share(left: int, limit: int) -> _Share:

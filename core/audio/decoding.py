@@ -85,10 +85,9 @@ class Mono:
             yield from _pcm(resampler.resample(None))
 
 
-def _pcm(frames: "Iterable[AudioFrame | None]") -> Iterator[bytes]:
+def _pcm(frames: "Iterable[AudioFrame]") -> Iterator[bytes]:
     for frame in frames:
-        if frame is not None:  # a resampler that has nothing to do also hands on the None that ends it
-            yield bytes(frame.planes[0])[: frame.samples * WIDTH]
+        yield bytes(frame.planes[0])[: frame.samples * WIDTH]
 
 
 def _silence(seconds: float, rate: int) -> Iterator[bytes]:

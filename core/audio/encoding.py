@@ -109,8 +109,7 @@ class Encoder:
 
     def _encode(self, frame: "AudioFrame | None") -> None:
         for ready in self._resampler.resample(frame):
-            if ready is not None:  # a resampler that has nothing to do hands on the None that ends it
-                self._container.mux(self._stream.encode(ready))
+            self._container.mux(self._stream.encode(ready))
 
     def _frame(self, pcm: bytes) -> "AudioFrame":
         import av  # noqa: PLC0415 - as above

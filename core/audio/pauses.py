@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 STEP_MS = 20  # of sound has one level
 _LONG = 25  # steps of a pause, beyond which a longer one is no better
-_SHARE = 0.1  # of the way from the quietest to the loudest is still a pause: breath, and a room's noise
+_CLEAR = 15  # steps of a pause that need no second look
+# Of the way from the quietest to the loudest, what is still a pause: little where somebody laughs or claps and all
+# speech is quiet beside it, more where people breathe and hardly stop.
+_SHARES = (0.005, 0.02, 0.05, 0.1)
 _OUTLIERS = 0.02
 
 
@@ -25,13 +28,13 @@ def levels(pcm: bytes | memoryview, step: int) -> list[int]:
     return [sum(map(abs, samples[at : at + step : 2])) for at in range(0, len(samples), step)]
 
 
-def pauses(of: Sequence[int]) -> Iterator[Pause]:
+def pauses(of: Sequence[int], share: float = _SHARES[-1]) -> Iterator[Pause]:
     """Runs of levels that are low for this recording; its own noise is no sound."""
     ordered = sorted(of)
     aside = int(len(ordered) * _OUTLIERS)
     quiet, loud = ordered[aside], ordered[-1 - aside]
     first = 0
-    for low, run in groupby(level <= quiet + (loud - quiet) * _SHARE for level in of):
+    for low, run in groupby(level <= quiet + (loud - quiet) * share for level in of):
         count = sum(1 for _ in run)
         if low:
             yield Pause(first, count)
@@ -40,5 +43,9 @@ def pauses(of: Sequence[int]) -> Iterator[Pause]:
 
 def best(of: Sequence[int], aim: int) -> int:
     """The step to cut before: in the longest pause, and of those that are long enough in the one nearest to `aim`."""
-    pause = max(pauses(of), key=lambda pause: (min(pause.steps, _LONG), -abs(pause.middle - aim)))
-    return pause.middle
+    found = Pause(0, 0)
+    for share in _SHARES:
+        found = max(pauses(of, share), key=lambda pause: (min(pause.steps, _LONG), -abs(pause.middle - aim)))
+        if found.steps >= _CLEAR:
+            break
+    return found.middle

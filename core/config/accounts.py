@@ -214,7 +214,8 @@ class Accounts:
         base = self._read(row, DEFAULT, Account(), taken)
         made = [self._read(row, name, base, taken) for name in dict.fromkeys(named)]
         self._warn(row)
-        shared = not (base.key or base.token or base.command) and any(one.base_url == base.base_url for one in made)
+        secrets = (base.key, base.token, base.command, base.speech_key, base.translation_key)
+        shared = not any(secrets) and any(one.base_url == base.base_url for one in made)
         return (base, *made) if not made or (base.has_access and not shared) else tuple(made)
 
     def _read(self, row: Declared, account: str, base: Account, taken: frozenset[str]) -> Account:

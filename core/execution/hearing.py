@@ -25,6 +25,7 @@ _KINDS = (
     "ogg",
 )  # what parts are made of, the best first: nothing is lost in the first two
 _SMALL = ("ogg", "m4a", "mp3", "flac", "wav")  # the same where it is bytes that are too many
+_LONG = 3_600_000  # milliseconds from which on all parts together would take too much memory without loss
 _SHORTEST = 20_000  # milliseconds; a part that is refused as too large is not cut any further
 _ROOM = 0.98  # of a limit of seconds, which a provider measures by its own rule
 
@@ -131,7 +132,8 @@ async def _cut(audio: Audio, hears: Hears, *, whole: bool) -> list[_Part]:
     from core.audio.cutting import cut  # noqa: PLC0415 - most audio is heard as it came
 
     too_long = hears.most_seconds is not None and audio.ms > hears.most_seconds * 1000
-    order = _KINDS if (too_long or audio.kind not in hears.kinds) and not whole else _SMALL
+    lossless = (too_long or audio.kind not in hears.kinds) and not whole and audio.ms < _LONG
+    order = _KINDS if lossless else _SMALL
     kind = next((one for one in order if one in hears.kinds), "wav")
     seconds = None if hears.most_seconds is None else hears.most_seconds * _ROOM
     size = None if whole else hears.most_bytes  # what all of it comes to, is seen when it is there

@@ -33,7 +33,7 @@ class GeminiAudio:
         url = self._url(call, "generateContent")
         theirs, answer = await self._api.post_file(url, body, "application/json", call)
         try:
-            made, usage = hearing.transcript_from(theirs, call.body)
+            made, usage = hearing.transcript_from(theirs, call.body, self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise

@@ -104,7 +104,6 @@ class Row:
     # What it is for other capabilities, where that has an adapter, an address or a key of its own.
     services: Mapping[Capability, "Row"] = field(default_factory=dict)
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
-    method: str = ""  # what its transcripts are said to be made by
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
     key_field: str = "key"  # of the account, for its key
@@ -137,10 +136,8 @@ class Row:
         """As what it can be asked for something. A language model translates, beside a service for it or without."""
         if capability is not Capability.TRANSLATE:
             return (capability,)
-        wanted = (Capability.TRANSLATE, Capability.CHAT)
-        return tuple(
-            one for one in wanted if one in self.services or (one is Capability.CHAT and one in self.capabilities)
-        )
+        own = capability in self.services or {capability} <= self.capabilities & self.default_models.keys()
+        return (*((capability,) if own else ()), *((Capability.CHAT,) if Capability.CHAT in self.capabilities else ()))
 
     def declared(self) -> Declared:
         """The settings this row reads."""
@@ -223,7 +220,6 @@ _OPENAI_HEARS = Row(
     base_url="https://api.openai.com/v1",
     features=_WHISPER_FEATURES,
     default_models=_OPENAI_SOUND,
-    method="openai_whisper",
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
     extra_params=frozenset({"chunking_strategy"}),
 )
@@ -242,7 +238,6 @@ _TOGETHER_HEARS = Row(
     base_url="https://api.together.ai/v1",
     features=_WHISPER_FEATURES | {Feature.SPEAKERS},
     default_models=_TOGETHER_SOUND,
-    method="together_whisper",
     hears=Hears(kinds=frozenset({"wav", "mp3", "m4a", "flac", "webm"})),
 )
 _TOGETHER_SAYS = replace(
@@ -259,7 +254,6 @@ _GROQ_HEARS = Row(
     base_url="https://api.groq.com/openai/v1",
     features=_WHISPER_FEATURES,
     default_models=_GROQ_SOUND,
-    method="groq_whisper",
     hears=Hears(most_bytes=25 * _MIB),  # of accounts that pay nothing; others may send 100 MB
 )
 _GROQ_SAYS = replace(
@@ -280,7 +274,6 @@ _LOCAL_HEARS = Row(
     needs=("base_url",),
     free=True,
     local=True,
-    method="local_whisper",
 )
 _AZURE_SOUND = {Capability.TRANSCRIBE: "azure-stt-fast", Capability.SPEAK: "azure-tts-neural"}
 _AZURE_HEARS = Row(
@@ -293,7 +286,6 @@ _AZURE_HEARS = Row(
     needs=("speech_key", "speech_region|speech_url"),
     lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
     extra_params=frozenset({"profanity"}),
-    method="azure_speech",
     hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
 )
 _AZURE_SAYS = replace(
@@ -316,7 +308,6 @@ _GEMINI_HEARS = Row(
     features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
     default_models=_GEMINI_SOUND,
     key_header="x-goog-api-key",
-    method="gemini",
     # A request is 20 MB at most, in base64; what half an hour says is well within an answer.
     hears=Hears(14_500_000, 1800, frozenset({"wav", "mp3", "ogg", "flac", "aac"})),
 )
@@ -334,7 +325,6 @@ _COHERE_HEARS = Row(
     features=frozenset(),
     default_models={Capability.TRANSCRIBE: "cohere-transcribe-03-2026"},
     lacks_params=frozenset({"prompt", "vocabulary"}),
-    method="cohere_transcribe",
     hears=Hears(25_000_000, None, frozenset({"wav", "mp3", "ogg", "flac"})),
 )
 _REPLICATE_SOUND = {
@@ -350,7 +340,6 @@ _REPLICATE_HEARS = Row(
     features=frozenset({Feature.SEGMENTS, Feature.TO_ENGLISH}),
     default_models=_REPLICATE_SOUND,
     extra_params=frozenset({"input"}),
-    method="replicate_whisper",
     hears=Hears(most_bytes=100_000_000),  # of a file that is put there
 )
 _REPLICATE_SAYS = replace(
@@ -369,7 +358,6 @@ _HUGGINGFACE_HEARS = Row(
     features=frozenset({Feature.SEGMENTS}),
     default_models={Capability.TRANSCRIBE: "openai/whisper-large-v3"},
     lacks_params=frozenset({"prompt", "vocabulary"}),
-    method="huggingface_whisper",
     hears=Hears(25_000_000, 1800),  # it documents no limits
 )
 

@@ -1,5 +1,6 @@
 """Transcription: what was said, and by whom. Whole, or as events while it is heard."""
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import orjson
 from core.accounting import pricing
 from core.answers import Answer, LiveAnswer
 from core.capabilities import Feature
+from core.errors import BadAudio
 from core.execution.deadline import Deadline
 from core.execution.hearing import Hearing, Labels, labelled
 from core.execution.streaming import Committed, commit
@@ -28,6 +30,7 @@ from core.wire.languages import known_tag
 from core.wire.transcripts import with_vocabulary
 
 SILENT = "no speech was recognised"
+MUTE = "the audio is silent: nothing in it is louder than -60 dB"
 
 
 class Transcribe:
@@ -85,7 +88,8 @@ class Transcribe:
             return reply._replace(usage=Usage("estimated", audio_ms=audio.ms))
 
         reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
-        return reply._replace(value=finished(reply.value, request.body))
+        value = finished(reply.value, request.body)
+        return reply._replace(value=value if value.text else value._replace(reason=await _why(value, request.body)))
 
     def _expecting(self, caller: Caller, request: Request) -> Request:
         """With the terms that are common here, and in the caller's organisation."""
@@ -187,6 +191,16 @@ def finished(transcript: Transcript, body: Any) -> Transcript:
         duration=body["audio"].ms / 1000,
         reason=None if text else transcript.reason or SILENT,
     )
+
+
+async def _why(transcript: Transcript, body: Any) -> str | None:
+    """Why nothing was said; a microphone that was off is told from people who were not understood."""
+    from core.audio.decoding import silent  # noqa: PLC0415 - most audio is never decoded here
+
+    try:
+        return MUTE if await asyncio.to_thread(silent, body["audio"].data) else transcript.reason
+    except BadAudio:
+        return transcript.reason  # who was asked could read more of it than is read here
 
 
 def _tellers(transcript: Transcript) -> Iterable[Any]:

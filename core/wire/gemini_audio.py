@@ -77,12 +77,12 @@ def _asked(body: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def transcript_from(theirs: Any, body: Mapping[str, Any]) -> tuple[Transcript, Usage]:
+def transcript_from(theirs: Any, body: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> tuple[Transcript, Usage]:
     """What was heard. Times are needed or left out; times that are wrong are neither."""
     if type(theirs) is not dict:
         raise Malformed("the answer is not an object")
     if theirs.get("error"):
-        raise answers.read_error(None, orjson.dumps(theirs), otherwise=ServerFault)
+        raise answers.read_error(None, orjson.dumps(theirs), secrets=secrets, otherwise=ServerFault)
     usage = _used(theirs.get("usageMetadata"), body)
     with having_used(usage):
         answers.refuse_blocked(theirs)

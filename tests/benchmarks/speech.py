@@ -1,117 +1,110 @@
-"""What live sessions of the Speech SDK cost this process: memory and threads of 100 at once, and the next one.
+"""How much later the first byte of speech comes through the gateway than from the provider itself.
 
-python -m tests.benchmarks.speech [--sessions N] [--seconds S]
+python -m tests.benchmarks.speech [REQUESTS]
 """
 
-import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 
-from core.config.secrets import Secret
-from core.config.settings import Account
-from core.errors import SessionsFull
-from core.net.sessions import Sessions
-from core.net.transport import Transport
-from core.providers.azure_speech import LIVE, AzureSpeech
-from core.providers.contract import Call
-from core.providers.table import TABLE
-from core.types.audio import Audio
-from core.types.target import Target
-from infra.local.simulators.fleet import Fleet
-from infra.local.simulators.signal import say, wav
+import orjson
 
-MOST_MB, MOST_THREADS = 300, 300
-WORDS = "One two three four five."
+from tests.benchmarks.load import BenchmarkError
+from tests.benchmarks.servers import LOAD_CORE, pin, serving
+
+MOST_MS = 5.0
+SECONDS_BEFORE = 0.02  # that the provider takes until it speaks
+PIECE, PIECES = 4096, 40
+SOUND = b"\xff\xfb" + bytes(range(256)) * 16 + bytes(PIECE * (PIECES - 2))
+_ASKED = {"model": "openai/tts-1", "voice": "alloy", "input": "A sentence to be said, as short as they are."}
 
 
-def threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))
-
-
-def megabytes() -> float:
-    resident = int(Path("/proc/self/statm").read_text().split()[1])
-    return resident * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-async def simulate() -> None:
-    """In a process of its own: what it costs must not be counted."""
-    fleet = Fleet(("azure",))
-    await fleet.start()
-    print(fleet.url("azure"), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await fleet.stop()
+async def _speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            await asyncio.sleep(SECONDS_BEFORE)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for at in range(0, len(SOUND), PIECE):
+                piece = SOUND[at : at + PIECE]
+                writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                await asyncio.sleep(0.001)
+            writer.write(b"0\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.CancelledError):
+        writer.close()  # nobody asks any more
 
 
 @asynccontextmanager
-async def simulator() -> AsyncIterator[str]:
-    command = (sys.executable, "-m", "tests.benchmarks.speech", "--simulator")
-    pipe = asyncio.subprocess.PIPE
-    running = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-    assert running.stdin is not None and running.stdout is not None
+async def provider() -> AsyncIterator[int]:
+    server = await asyncio.start_server(_speak, "127.0.0.1", 0)
     try:
-        yield (await running.stdout.readline()).decode().strip()
+        yield server.sockets[0].getsockname()[1]
     finally:
-        running.stdin.close()
-        await running.wait()
+        server.close()
 
 
-async def measure(url: str, count: int, seconds: float) -> bool:
-    transport = await Transport(sessions=Sessions(count, "refuse")).open()
-    account = Account(speech_key=Secret("benchmark"), speech_url=url)
-    speech = AzureSpeech(next(row for row in TABLE if row.name == "azure"), account, transport)
-    sound = say(" ".join([WORDS] * max(1, round(seconds / 2.2))))
-    audio = Audio(wav(sound), "wav", "pcm_s16le", round(len(sound) / 16), 16_000, 1)
-    call = Call(Target("azure", "default", LIVE), {"audio": audio, "language": "en"}, 60, 2**25)
-    before, peak, most = megabytes(), 0.0, 0
+class Listener:
+    """One warm connection."""
 
-    async def watch() -> None:
-        nonlocal peak, most
-        while True:
-            peak, most = max(peak, megabytes()), max(most, threads())
-            await asyncio.sleep(0.01)
+    def __init__(self, port: int, path: str) -> None:
+        self._port, self._path = port, path
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    watching = asyncio.create_task(watch())
-    began = time.monotonic()
-    asked = [asyncio.create_task(speech.transcribe(call)) for _ in range(count)]
-    while transport.sessions.running < count:  # noqa: ASYNC110 - what is watched has no event
-        await asyncio.sleep(0.005)
-    try:
-        await speech.transcribe(call)
-        refused = False
-    except SessionsFull:
-        refused = True
-    right = sum(
-        text.value.text == " ".join(WORDS for _ in range(max(1, round(seconds / 2.2))))
-        for text in await asyncio.gather(*asked)
-    )
-    took = time.monotonic() - began
-    await transport.close()
-    watching.cancel()
-    print(f"{count} sessions at once, {audio.ms / 1000:.1f} s of audio each")
-    print(f"  right answers            {right} of {count} in {took:.1f} s")
-    print(f"  memory                   {before:.0f} -> {peak:.0f} MB (at most {MOST_MB})")
-    print(f"  threads                  {most} (at most {MOST_THREADS}), {threads()} afterwards")
-    print(f"  one more is refused      {'yes' if refused else 'NO'}")
-    return right == count and refused and peak <= MOST_MB and most <= MOST_THREADS
+    async def first_byte(self) -> float:
+        """Milliseconds from the request until there is sound. All of it is read and compared."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        body = orjson.dumps(_ASKED)
+        began = time.perf_counter()
+        writer.write(
+            f"POST {self._path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            raise BenchmarkError((head + await reader.read(500)).decode(errors="replace"))
+        sound, first = bytearray(), 0.0
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            sound += await reader.readexactly(size)
+            first = first or (time.perf_counter() - began) * 1000
+            await reader.readexactly(2)
+        await reader.readexactly(2)
+        if sound != SOUND:
+            raise BenchmarkError("the sound is not what the provider sent")
+        return first
 
 
-async def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--simulator", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.simulator:
-        await simulate()
-        return 0
-    async with simulator() as url:
-        return 0 if await measure(url, given.sessions, given.seconds) else 1
+async def measured(requests: int) -> float:
+    pin(LOAD_CORE)
+    async with provider() as port:
+        with TemporaryDirectory() as home:
+            command = [str(Path(sys.executable).with_name("patchbay")), "serve"]
+            settings = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
+            async with serving(command, Path(home), settings) as ours:
+                ears = {
+                    "the provider": Listener(port, "/v1/audio/speech"),
+                    "through us": Listener(ours.port, "/v1/audio/speech"),
+                }
+                times: dict[str, list[float]] = {name: [] for name in ears}
+                for turn in range(requests + 20):
+                    for name, one in ears.items():
+                        found = await one.first_byte()
+                        if turn >= 20:  # the rest is warming up
+                            times[name].append(found)
+    for name, spent in times.items():
+        print(f"{name:14} p50 {median(spent):7.2f} ms   p95 {quantiles(spent, n=20)[-1]:7.2f} ms")
+    later = median(times["through us"]) - median(times["the provider"])
+    print(f"later by       p50 {later:7.2f} ms   of {MOST_MS:g} that are allowed")
+    return later
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(measured(int(sys.argv[1]) if len(sys.argv) > 1 else 200)) > MOST_MS)

@@ -156,6 +156,21 @@ def test_half_a_configuration(examine):
     assert found["chat chain"]["state"] == "warn" and "AZURE_OPENAI_ENDPOINT" in found["chat chain"]["said"]
 
 
+def test_a_key_for_speech_alone(examine, gateway):
+    """Tried by a token, which costs nothing; that there is no chat is not its fault."""
+    given = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": gateway.fleet.url("azure")}
+    found = examine(**given)
+    assert found["azure speech"]["state"] == "ok"
+    assert found["azure speech"]["said"].startswith("AZURE_SPEECH_KEY works: ")
+    assert "azure" not in found
+    assert found["transcribe chain"]["said"].startswith("azure/azure-stt-fast")
+    gateway.fault("azure", "401")
+    refused = examine(**given)["azure speech"]
+    assert (refused["state"], refused["said"]) == ("fail", "AZURE_SPEECH_KEY is refused (401)")
+    half = examine(AZURE_SPEECH_KEY=KEY)["azure speech"]
+    assert half["state"] == "warn" and "AZURE_SPEECH_REGION or AZURE_SPEECH_ENDPOINT is missing" in half["said"]
+
+
 def test_a_provider_that_is_switched_off(examine, openai):
     found = examine(**openai, OPENAI_ENABLED="false")
     assert found["openai"]["said"] == "switched off"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.audio import Converter, Decoder, Encoder, Joiner, convert, encode, is_other, measure, wav_header
+from core.audio import Decoder, Encoder, Joiner, encode, measure, wav_header
 from core.errors import Malformed
 from core.types.audio import Sound
 from infra.local.simulators.signal import Samples, hear, heard, say, silence, text
@@ -91,23 +91,16 @@ def test_nothing_said_is_a_stream_of_nothing() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_kind_becomes_any_other(kind: str, wanted: str) -> None:
     source, target = Sound(kind, RATE), Sound(wanted, 16_000)
-    made = b"".join(convert(pieces(streamed(source)), source, target))
-    assert text(heard(file(target, made))) == LINE
-
-
-def test_what_is_wanted_already_passes_as_it_is() -> None:
-    source = Sound("mp3", 44_100)
-    assert not is_other(source, Sound("mp3", RATE))
-    assert b"".join(convert([b"any", b"thing"], source, Sound("mp3", RATE))) == b"anything"
-    assert is_other(Sound("pcm", RATE), Sound("pcm", 16_000))
-    assert not is_other(Sound("pcm", RATE), Sound("pcm", RATE))
+    decoder, encoder = Decoder(source, target.rate), Encoder(target)
+    made = [encoder.add(decoder.add(piece)) for piece in pieces(streamed(source))]
+    made += [encoder.add(decoder.end()), encoder.end()]
+    assert text(heard(file(target, b"".join(made)))) == LINE
 
 
 @pytest.mark.parametrize("kind", ["pcm", "wav", "mp3", "aac"])
 def test_it_is_made_while_it_comes(kind: str) -> None:
     source = streamed(Sound(kind, RATE))
-    converter = Converter(Sound(kind, RATE), Sound("pcm", 16_000))
-    half = converter.add(source[: len(source) // 2])
+    half = Decoder(Sound(kind, RATE), 16_000).add(source[: len(source) // 2])
     assert len(half) > 16_000 * 2 * len(SPOKEN) / RATE * 0.3
 
 
@@ -155,12 +148,14 @@ def test_pcm_of_two_channels_is_mixed() -> None:
 @pytest.mark.parametrize("kind", ["mp3", "aac", "opus", "flac", "wav"])
 def test_a_providers_nonsense_is_the_providers_fault(kind: str) -> None:
     for data in (b"<html>Bad gateway</html>" * 20, b"x", streamed(Sound("wav"))[:30]):
+        decoder = Decoder(Sound(kind))
+        assert decoder.add(data) == b""
         with pytest.raises(Malformed, match=f"should be {kind}"):
-            list(convert([data], Sound(kind), Sound("pcm")))
+            decoder.end()
 
 
 def test_no_bytes_are_no_sound_and_no_error() -> None:
-    assert list(convert([], Sound("mp3"), Sound("pcm"))) == []
+    assert Decoder(Sound("mp3")).end() == b""
 
 
 def joined(parts: list[Samples], rate: int = RATE, size: int = 1001) -> Samples:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.audio import Measured, decode, measure, sniff
+from core.audio import Measured, decode, measure
+from core.audio.kinds import sniff
 from core.errors import BadAudio
 from infra.local.simulators.signal import say, wav
 from tests.sound import encoded, film, recording, spoken

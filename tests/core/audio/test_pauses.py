@@ -37,6 +37,12 @@ def test_quiet_speech_is_no_pause() -> None:
     assert best(quiet, 0) == 35
 
 
+def test_applause_does_not_make_speech_a_pause() -> None:
+    talk = [level for _ in range(10) for level in [*[400] * 60, *[6] * 20]]
+    at = best([*talk, *[20_000] * 40, *talk], 100)
+    assert ([*talk, *[20_000] * 40, *talk])[at] == 6
+
+
 @given(LEVELS, st.integers(0, 500))
 def test_there_is_always_a_place_and_it_is_one_of_the_quiet_ones(of: list[int], aim: int) -> None:
     at = best(of, aim)

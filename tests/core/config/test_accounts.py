@@ -110,6 +110,49 @@ class TestInheritance:
         found = accounts("groq", "providers: {mine: {type: groq, base_url: 'http://x'}}", GROQ_API_KEY="k")
         assert found["mine"].key is None
 
+    @pytest.mark.parametrize("service", ["speech", "translation"])
+    def test_a_service_has_a_key_and_a_place_of_its_own(self, accounts, service):
+        text = f"""
+providers:
+  azure:
+    api_key: chat
+    endpoint: "https://a.example.com"
+    {service}: {{api_key: s, region: eastus}}
+    accounts:
+      same: {{api_key: w, endpoint: "https://w.example.com"}}
+      moved: {{{service}: {{region: westus}}}}
+      owner: {{{service}: {{region: westus, api_key: o}}}}
+      there: {{{service}: {{endpoint: "https://t.example.com"}}}}
+"""
+        found = accounts("azure", text)
+        key, region, url = (f"{service}_{part}" for part in ("key", "region", "url"))
+
+        def of(name):
+            one = found[name]
+            return getattr(one, key), getattr(one, region), getattr(one, url)
+
+        assert of("default") == of("same") == (Secret("s"), "eastus", None)
+        assert of("moved") == (None, "westus", None)  # a key only for the same place
+        assert of("owner") == (Secret("o"), "westus", None)
+        assert of("there") == (None, "eastus", "https://t.example.com")
+        assert found["moved"].key == found["there"].key == Secret("chat")
+
+    def test_a_region_of_its_own_is_not_beaten_by_its_providers_address(self, accounts):
+        text = "providers: {azure: {speech_key: s, speech_url: 'https://a', accounts: {b: {speech_region: r}}}}"
+        found = accounts("azure", text)["b"]
+        assert (found.speech_key, found.speech_region, found.speech_url) == (None, "r", None)
+
+    def test_named_accounts_leave_a_default_with_a_key_for_speech(self, accounts):
+        text = (
+            "providers: {azure: {speech_key: s, speech_region: a, accounts: {b: {speech_region: b, speech_key: t}}}}"
+        )
+        assert list(accounts("azure", text)) == ["default", "b"]
+
+    def test_its_names_in_the_environment(self, accounts):
+        text = "providers: {azure: {accounts: {west: {}}}}"
+        found = accounts("azure", text, AZURE_WEST_SPEECH_KEY="k", AZURE_WEST_SPEECH_REGION="r", AZURE_SPEECH_KEY="d")
+        assert (found["west"].speech_key, found["west"].speech_region) == (Secret("k"), "r")
+
     def test_a_key_of_its_own_is_not_beaten_by_its_providers_token(self, accounts):
         environ = {"AZURE_OPENAI_AD_TOKEN": "t", "AZURE_OPENAI_ENDPOINT": "https://x"}
         found = accounts("azure", "providers: {azure: {accounts: {b: {api_key: k}}}}", **environ)
