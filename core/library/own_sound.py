@@ -73,7 +73,7 @@ async def spoken(verb: Verb, call: Call) -> tuple[bytes, Sound]:
     kind = body["sound"].kind
     said = await _asked(verb, (body["input"],), {**more, "response_format": kind, "audio_format": kind})
     if inspect.isasyncgen(said) or isinstance(said, AsyncIterator):
-        pieces: AsyncIterator[bytes] = said
+        pieces: Any = said
         said = b"".join([piece async for piece in pieces])
     data = said if isinstance(said, bytes | bytearray) else _first(said, ("audio_data", "audio", "content"))
     if not isinstance(data, bytes | bytearray) or not data:

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import webvtt
 
-from infra.local import recordings
+from infra.local import door, recordings
 from tests.core.library.conftest import heard
 from tests.infra.results import line
 from tests.sound import recording
@@ -134,7 +135,7 @@ def test_silence_is_an_empty_text_with_its_reason(patchbay, tmp_path):
     (tmp_path / "quiet.wav").write_bytes(recording(()))
     quiet = patchbay("transcribe", "-", given=recording(((0, ""),)))
     assert quiet.exit_code == 0 and quiet.stdout == ""
-    assert "no text: no speech was recognised" in quiet.stderr
+    assert "patchbay: no text: the audio is silent" in quiet.stderr
 
 
 def test_who_answered_and_what_failed(patchbay, gateway, talk):
@@ -206,6 +207,19 @@ def test_an_answer_without_its_end_is_none(run, stand_in, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_answer_without_its_end_is_none_in_this_process_either():
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a little sound", "more_body": True})
+
+    async def scenario():
+        async with httpx.AsyncClient(transport=door._InProcess(app), base_url="http://127.0.0.1") as client:
+            await client.get("/")
+
+    with pytest.raises(httpx.RemoteProtocolError, match="no end"):
+        asyncio.run(scenario())
+
+
 # Translation, before a stand-in: what is sent and what is made of the answer
 
 TRANSLATED = {
@@ -232,6 +246,14 @@ def test_a_translation(translate):
     assert result.stdout == "Guten Morgen\n"
     assert result.stderr == "azure/nmt  12 characters  $0.000120\n"
     assert asked == ("/api/ai/translate", {"text": "Good morning", "targets": ["de"]})
+
+
+def test_a_translation_by_who_is_there(patchbay, tmp_path):
+    (tmp_path / "page.html").write_text("<p>Good morning</p>")
+    assert words(patchbay("translate", "Good morning", "--to", "de")) == "Guten Morgen\n"
+    assert words(patchbay("translate", "page.html", "--html", "--to", "de")) == "<p>Guten Morgen</p>\n"
+    made = json.loads(patchbay("translate", "Good morning", "--to", "de,fr", "--json").stdout)
+    assert [one["target_language"] for one in made["translations"]] == ["de", "fr"]
 
 
 def test_every_option_of_a_translation_is_sent(translate, tmp_path):
