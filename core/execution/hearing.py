@@ -25,7 +25,7 @@ _KINDS = (
     "ogg",
 )  # what parts are made of, the best first: nothing is lost in the first two
 _SMALL = ("ogg", "m4a", "mp3", "flac", "wav")  # the same where it is bytes that are too many
-_LONG = 3_600_000  # milliseconds from which on all parts together would take too much memory without loss
+_LONG = 3_600_000  # milliseconds from which on all parts at once would take too much memory without loss
 _SHORTEST = 20_000  # milliseconds; a part that is refused as too large is not cut any further
 _ROOM = 0.98  # of a limit of seconds, which a provider measures by its own rule
 

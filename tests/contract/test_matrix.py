@@ -9,7 +9,9 @@ from core.providers.table import TABLE, Row
 from tests.conftest import MATRIX
 from tests.contract.cases import EVERYBODY, Mode
 from tests.contract.cells import CELLS, Cell, asked, chatting, model_with
+from tests.contract.tasks import FEATURES, TASKS, Task
 
+SOUND = (*TASKS, *FEATURES)
 MODES: tuple[Mode, ...] = ("plain", "stream")
 # What gives an answer in JSON where there is nothing made for it, the best first.
 MEANS = {
@@ -36,6 +38,18 @@ ABSENT = {
     "json_schema": {"replicate"},
     "embed": {"anthropic", "groq", "deepseek", "replicate"},
     "rerank": {row.name for row in TABLE} - {"together", "huggingface", "cohere", "local"},
+    "transcribe": {"anthropic", "deepseek", "ollama"},
+    "diarize": {row.name for row in TABLE} - {"azure", "together", "openai", "replicate", "local"},
+    "speak": {row.name for row in TABLE} - {"azure", "together", "openai", "groq", "gemini", "replicate"},
+    "translate": set(),
+    "segments": {"anthropic", "deepseek", "ollama", "cohere"},
+    "words": {"anthropic", "deepseek", "ollama", "cohere", "gemini", "huggingface"},
+    "to_english": {"anthropic", "deepseek", "ollama", "cohere", "azure", "huggingface"},
+    "one_utterance": {row.name for row in TABLE} - {"azure"},
+    "ssml": {row.name for row in TABLE} - {"azure"},
+    "boundaries": {row.name for row in TABLE} - {"azure"},
+    "html": set(),
+    "formality": set(),
 }
 
 
@@ -51,7 +65,9 @@ def test_every_provider_of_the_table_is_in_every_contract_test():
 
 def test_every_feature_of_the_table_has_a_cell():
     # A stream is asked of each cell; token ids are of embeddings, and tested there.
-    assert {cell.feature for cell in CELLS} - {None} == set(Feature) - {Feature.STREAM, Feature.TOKENS}
+    chats = {cell.feature for cell in CELLS} - {None}
+    sounds = {task.feature for task in FEATURES} | {Feature.SPEAKERS}  # whom a capability of its own tells apart
+    assert chats | sounds == set(Feature) - {Feature.STREAM, Feature.TOKENS}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -125,3 +141,21 @@ def test_a_capability_beside_chat(gateways, matrix, row, capability):
     assert answer[field]
     assert all(isinstance(one, list | dict) for one in answer[field])
     matrix[row.name, capability] = "yes"
+
+
+@pytest.mark.parametrize("task", SOUND, ids=lambda task: task.name)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_sound_and_languages(gateways, matrix, row: Row, task: Task):
+    gateway = gateways("quick", row.name)
+    named = NAMED.get((row.name, task.capability))
+    fields = {"provider": row.name, "fallback": False} | ({"model": named} if named else {})
+    answer = gateway.http.post(task.route, json={**task.body, **fields}, headers=task.headers)
+    if row.name in ABSENT[task.name]:
+        assert answer.status_code in {400, 503}, answer.text
+        assert {one["code"] for one in answer.json()["error"]["excluded"]} <= {"capability", "features"}
+        matrix[row.name, task.name] = "-"
+        return
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-patchbay-provider"] == row.name
+    task.check(answer)
+    matrix[row.name, task.name] = "yes"
