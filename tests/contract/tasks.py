@@ -78,7 +78,7 @@ def _said(answer: httpx.Response) -> None:
 
 def _with_boundaries(answer: httpx.Response) -> None:
     said = answer.json()["words"]
-    assert [one["word"] for one in said] == WORDS.rstrip(".").split()
+    assert [one["text"] for one in said] == WORDS.rstrip(".").split()
 
 
 def _translated(answer: httpx.Response) -> None:
