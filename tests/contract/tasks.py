@@ -78,7 +78,7 @@ def _said(answer: httpx.Response) -> None:
 
 def _with_boundaries(answer: httpx.Response) -> None:
     said = answer.json()["words"]
-    assert [one["text"] for one in said] == WORDS.rstrip(".").split()
+    assert "".join(f" {one['text']}" for one in said).strip(" .") == WORDS.rstrip("."), said
 
 
 def _translated(answer: httpx.Response) -> None:
