@@ -87,8 +87,8 @@ async def said(source):
 
 
 async def ended(adapter):
-    """Endings take up to a second, and nobody waits for them but this."""
-    for _ in range(400):
+    """Endings take up to two seconds, or longer on a busy machine, and nobody waits for them but this."""
+    for _ in range(2000):
         if not adapter._transport.sessions.running:
             return
         await asyncio.sleep(0.01)
@@ -300,7 +300,7 @@ def test_each_failure_is_told_once_and_leaves_nothing(way):
                 await fleet.fault("azure", fault)
                 before = len(fleet.requests("azure"))
                 with pytest.raises(errors.TargetError) as caught:
-                    await WAYS[way](adapter, 0.2 if kind == "IdleTimeout" else 20)
+                    await WAYS[way](adapter, 1.0 if kind == "IdleTimeout" else 20)
                 assert type(caught.value) is getattr(errors, kind), (fault, caught.value)
                 assert KEY not in str(caught.value)
                 assert len(fleet.requests("azure")) - before == (fault != "refuse"), fault
