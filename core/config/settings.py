@@ -317,7 +317,10 @@ class Settings:
         """All that decides who answers and how, the same wherever it is configured alike."""
         # A simulator has another address at every start, and what it says does not depend on it.
         accounts = {
-            name: tuple(replace(one, base_url=None) if one.simulated else one for one in ones)
+            name: tuple(
+                replace(one, base_url=None, speech_url=None, translation_url=None) if one.simulated else one
+                for one in ones
+            )
             for name, ones in self.accounts.items()
         }
         said = {row.name: getattr(self, row.name) for row in SETTINGS if row.decides}

@@ -6,18 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from core.accounting import report
-from core.capabilities import Capability
 from core.config.catalog import Query as ModelQuery
 from core.errors import BadRequest, NotFound
 from core.gateway import Gateway
 from core.http import views
-from core.http.beautify import PURPOSE, beautify_request
 from core.http.openapi import CHAT_BODY
-from core.http.ranks import rerank_request
+from core.http.planned import planned
 from core.http.replies import read_json
 from core.http.service import gateway_of
-from core.http.surfaces import chat_request
-from core.http.vectors import embed_request
 
 
 async def opened(request: Request) -> Gateway:
@@ -89,32 +85,7 @@ async def route(request: Request, gateway: Open) -> dict[str, Any]:
     """The plan for a call, without the call."""
     limit = gateway.settings.max_body_bytes
     body = await read_json(request.receive, request.scope["patchbay.headers"], limit)
-    name = body.pop("capability", Capability.CHAT.value)
-    if name == Capability.CHAT.value:
-        wanted = chat_request(body, "/api/ai/route", None, wants_usage=False)
-    elif name == Capability.EMBED.value:
-        wanted = embed_request(body, "/api/ai/route")
-    elif name == Capability.RERANK.value:
-        wanted = rerank_request(body, "/api/ai/route")
-    elif name == PURPOSE:
-        wanted = beautify_request(body, "/api/ai/route")
-    elif name == Capability.TRANSLATE.value:
-        from core.http.translations import translate_request  # noqa: PLC0415 - seldom asked for
-
-        wanted = translate_request(body, "/api/ai/route")
-    elif name == Capability.SPEAK.value:
-        from core.http.speech import speech_request  # noqa: PLC0415 - few ask for it
-
-        wanted = speech_request(body, "/api/ai/route", None, b"")
-    elif name in {Capability.TRANSCRIBE.value, Capability.DIARIZE.value}:
-        from core.http.transcripts import planned_request  # noqa: PLC0415 - few ask for it
-
-        wanted = planned_request(body, "/api/ai/route", diarize=name == Capability.DIARIZE.value)
-    else:
-        known = "chat, embed, rerank, transcribe, diarize, speak, translate, beautify"
-        words = f"capability {name!r} is not known; known: {known}"
-        raise BadRequest(words, param="capability", code="invalid_value")
-    wanted = wanted._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
+    wanted = planned(body)._replace(most_bytes=request.scope.get("patchbay.most_bytes"))
     return views.plan(gateway, gateway.plan(wanted), wanted.facts)
 
 
