@@ -87,7 +87,7 @@ def test_the_readmes_commands_run(commands, tmp_path):
         )
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=tmp_path,  # some write files
+            cwd=ROOT if "make " in commands else tmp_path,  # others write files
             env={"PORT": port, "PATH": "/usr/bin:/bin", "PATCHBAY_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, timeout=30,
         )  # fmt: skip
