@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # whoever only chats need not load them
     from core.verbs.speak import LiveSpeech, Speak, Spoken
     from core.verbs.transcribe import Transcribe
     from core.verbs.translate import Translate
-    from core.wire.beautify import Beautified
+    from core.wire.beautify.parts import Beautified
     from core.wire.embeddings import Embeddings
     from core.wire.rerank import Ranking
 

@@ -43,7 +43,7 @@ def test_a_provider_is_named_in_its_own_file_and_in_the_table_only(name):
         ROOT / "core/providers/table.py",
         ROOT / "core/library/legacy.py",
     }  # the second has a seed's own enumeration
-    allowed = {path for path in sources("core", "functions") if path.parent.name == "wire"} | own
+    allowed = {path for path in sources("core", "functions") if "wire" in path.parts} | own
     naming = [path for path in sources("core", "functions") if path not in allowed]
     if name == DIALECT:
         naming = [path for path in naming if path.parent.name in STRICT or path.name in {"gateway.py", "bootstrap.py"}]

@@ -14,9 +14,9 @@ from core.providers.contract import Call, Reply
 from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage, added
-from core.wire.beautify import PASSED, Asked, Beautified, Body, Item, Made, joined, size_of
-from core.wire.beautify_prompt import format_of, messages_of, read_made, read_summary, summing, summing_format
-from core.wire.faithful import Source
+from core.wire.beautify.faithful import Source
+from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined, size_of
+from core.wire.beautify.prompt import format_of, messages_of, read_made, read_summary, summing, summing_format
 from core.wire.schemas import Miss
 from core.wire.structured import content_of, is_cut, wanted_in
 

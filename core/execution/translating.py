@@ -13,9 +13,9 @@ from core.providers.contract import Reply
 from core.types.target import Target
 from core.types.translation import Translated, Translation
 from core.types.usage import UNKNOWN_USAGE, Usage, added
-from core.wire.placeholders import pieces
-from core.wire.translation import glossary_for, parts_of
-from core.wire.translation_check import fault
+from core.wire.translation.check import fault
+from core.wire.translation.placeholders import pieces
+from core.wire.translation.request import glossary_for, parts_of
 
 _HEAVY = 10_000  # characters; to check them takes about 10 ms
 _SHORT = 500  # characters; that so few are too many is no matter of their size

@@ -9,7 +9,7 @@ from core.http import options
 from core.http.problems import Problem, problem
 from core.http.surfaces import Body, summary, summary_or_none
 from core.types.request import Request
-from core.wire.beautify import Beautified, beautify_facts, read_asked
+from core.wire.beautify.parts import Beautified, beautify_facts, read_asked
 
 PURPOSE = "beautify"
 _DEFAULTS = (("temperature", 0),)

@@ -31,8 +31,8 @@ from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Native, Request
-from core.wire import messages as wire
 from core.wire.chat import chat_facts, check_type
+from core.wire.messages import errors as wire
 from core.wire.openai import Completion
 
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
@@ -53,7 +53,7 @@ class Messages:
     def answer(self, answer: Answer[Completion]) -> bytes:
         raw = answer.value.native
         if raw is None:
-            from core.wire.messages_codec import completion_to, usage_to  # noqa: PLC0415 - for who needs it
+            from core.wire.messages.codec import completion_to, usage_to  # noqa: PLC0415 - for who needs it
 
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
             raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
@@ -97,7 +97,7 @@ class MadeEvents(OwnEvents):
     """Canonical chunks, translated."""
 
     def __init__(self, receipt: Receipt) -> None:
-        from core.wire.messages_codec import MessagesStream  # noqa: PLC0415 - for who needs it
+        from core.wire.messages.codec import MessagesStream  # noqa: PLC0415 - for who needs it
 
         super().__init__(receipt)
         self._stream = MessagesStream(receipt.request.facts.input_tokens)
@@ -151,7 +151,7 @@ class CountEndpoint(MessagesEndpoint):
 
 
 def messages_request(body: Body, route: str, timeout: float | None) -> Request:
-    from core.wire.messages_codec import translated  # noqa: PLC0415 - for who needs it
+    from core.wire.messages.codec import translated  # noqa: PLC0415 - for who needs it
 
     chosen = options.take(body)
     found = translated(body)

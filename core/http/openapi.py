@@ -81,7 +81,7 @@ def chat_operation(summary: str, *, native: bool) -> dict[str, Any]:
 
 
 def responses_operation() -> dict[str, Any]:
-    from core.wire.responses import RESPONSES_PARAMS  # noqa: PLC0415 - as with embeddings
+    from core.wire.responses.request import RESPONSES_PARAMS  # noqa: PLC0415 - as with embeddings
 
     params = {name: _types(kinds) for name, kinds in RESPONSES_PARAMS.items()}
     params["input"]["description"] = "A text, or items: messages, calls of functions and what came of them, reasoning."
@@ -151,7 +151,7 @@ def rerank_operation(summary: str, *, native: bool) -> dict[str, Any]:
 
 
 def beautify_operation() -> dict[str, Any]:
-    from core.wire.beautify import BEAUTIFY_PARAMS, FORMATS, WHAT  # noqa: PLC0415 - not for chat
+    from core.wire.beautify.parts import BEAUTIFY_PARAMS, FORMATS, WHAT  # noqa: PLC0415 - not for chat
 
     params = {name: _types(kinds) for name, kinds in BEAUTIFY_PARAMS.items()}
     params["transcript"]["description"] = "As transcription gives it; speakers and times are kept. Or a text."
@@ -162,7 +162,7 @@ def beautify_operation() -> dict[str, Any]:
 
 
 def translate_operation() -> dict[str, Any]:
-    from core.wire.translation import FORMALITIES, FORMATS, PROFANITIES, TRANSLATE_PARAMS  # noqa: PLC0415 - as above
+    from core.wire.translation.request import FORMALITIES, FORMATS, PROFANITIES, TRANSLATE_PARAMS  # noqa: PLC0415 - as above
 
     params = {name: _types(kinds) for name, kinds in TRANSLATE_PARAMS.items()}
     params["text"]["description"] = "A text or a list of texts."
@@ -177,7 +177,7 @@ def translate_operation() -> dict[str, Any]:
 
 def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
     from core.http.sources import KINDS  # noqa: PLC0415 - not for chat
-    from core.wire.transcripts import FORMATS, GRANULARITIES  # noqa: PLC0415 - see above
+    from core.wire.sound.transcripts import FORMATS, GRANULARITIES  # noqa: PLC0415 - see above
 
     params = {name: _types(kinds) for name, kinds in KINDS.items() if name not in _OPTIONS}
     params["response_format"] |= {"enum": list(FORMATS), "default": FORMATS[0]}
@@ -197,7 +197,7 @@ def transcribe_operation(summary: str, *, native: bool) -> dict[str, Any]:
 
 
 def speech_operation(summary: str) -> dict[str, Any]:
-    from core.wire.speech import GENDERS, KINDS, SPEECH_PARAMS  # noqa: PLC0415 - not for chat
+    from core.wire.sound.speech import GENDERS, KINDS, SPEECH_PARAMS  # noqa: PLC0415 - not for chat
 
     params = {name: _types(kinds) for name, kinds in SPEECH_PARAMS.items()}
     params["response_format"] |= {"enum": list(KINDS), "default": "mp3"}

@@ -18,10 +18,10 @@ from core.types.receipt import Receipt
 from core.types.request import Native, Request
 from core.wire.chat import chat_facts
 from core.wire.openai import Completion
-from core.wire.responses import DIALECT, request_from
-from core.wire.responses_answers import completion_to, response_of, usage_to
-from core.wire.responses_events import ResponsesEvents, broken, event
-from core.wire.responses_stream import LeftOff
+from core.wire.responses.answers import completion_to, response_of, usage_to
+from core.wire.responses.events import ResponsesEvents, broken, event
+from core.wire.responses.request import DIALECT, request_from
+from core.wire.responses.stream import LeftOff
 
 _LONGEST_RECORDING = 8 * 2**20  # bytes; of a longer stream that breaks nothing is said again
 

@@ -14,7 +14,7 @@ from core.http import options
 from core.http.replies import read_json
 from core.http.uploads import File, is_form, read_form
 from core.types.audio import MIMES, Audio
-from core.wire import transcripts
+from core.wire.sound import transcripts
 
 if TYPE_CHECKING:  # few functions fetch
     from core.net.fetch import Fetch

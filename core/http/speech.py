@@ -26,7 +26,7 @@ from core.types.receipt import Receipt
 from core.types.request import Request
 from core.verbs.speak import LiveSpeech, Spoken
 from core.wire import sse
-from core.wire.speech import speech_of
+from core.wire.sound.speech import speech_of
 
 log = logging.getLogger("patchbay")
 

@@ -20,9 +20,10 @@ from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.target import Target
-from core.wire import sse, transcript_answers, transcripts
+from core.wire import sse
 from core.wire.chat import check_type
-from core.wire.transcripts import Wanted
+from core.wire.sound import transcript_answers, transcripts
+from core.wire.sound.transcripts import Wanted
 
 # What of audio can be said without it, and what it is taken for where that is left out.
 _SAID: tuple[tuple[str, tuple[type, ...], Any], ...] = (

@@ -10,7 +10,7 @@ from core.http.problems import Problem, problem
 from core.http.surfaces import Body, summary, summary_or_none
 from core.types.request import Request
 from core.types.translation import Translation
-from core.wire import translation
+from core.wire.translation import request as translation
 
 
 class Translations:

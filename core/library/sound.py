@@ -14,7 +14,7 @@ from core.types.audio import Audio, Transcript
 from core.types.request import Request
 from core.types.translation import Translation
 from core.verbs.speak import Spoken
-from core.wire.beautify import Beautified
+from core.wire.beautify.parts import Beautified
 
 _AUDIO = "audio_data"  # the bytes, or where they are
 _NAME = "filename"
@@ -106,7 +106,7 @@ def likely(body: Body) -> Request:
 
 def _heard(body: Body, audio: Audio, told: Sequence[str]) -> Request:
     from core.http.transcripts import transcript_request  # noqa: PLC0415 - as above
-    from core.wire.transcripts import TOLD  # noqa: PLC0415 - as above
+    from core.wire.sound.transcripts import TOLD  # noqa: PLC0415 - as above
 
     body, timeout = _timed(body)
     for name in (_AUDIO, _NAME, "audio_format", "audio_minutes"):
@@ -116,7 +116,7 @@ def _heard(body: Body, audio: Audio, told: Sequence[str]) -> Request:
 
 def targets_of(body: Body) -> list[str]:
     """The languages of a translation, as they come back."""
-    from core.wire.translation import translate_body  # noqa: PLC0415 - as above
+    from core.wire.translation.request import translate_body  # noqa: PLC0415 - as above
 
     named: Body = {name: body[name] for name in ("text", "target_language", "targets") if name in body}
     found: list[str] = translate_body(named)[0]["targets"]

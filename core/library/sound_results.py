@@ -12,8 +12,8 @@ from core.types.audio import Transcript
 from core.types.receipt import Receipt
 from core.types.translation import Translation
 from core.verbs.speak import Spoken
-from core.wire import transcript_answers
-from core.wire.beautify import Beautified
+from core.wire.beautify.parts import Beautified
+from core.wire.sound import transcript_answers
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from core.providers.api import Api, checked
 from core.providers.contract import HOP, Call, Reply, lost
 from core.providers.frames import Frames
 from core.providers.table import Row
-from core.wire import anthropic as wire
-from core.wire.anthropic_native import fitted
-from core.wire.anthropic_rules import NEWEST, version_for
-from core.wire.anthropic_stream import MessagesStream, PassedStream
-from core.wire.messages import DIALECT, without_foreign_thoughts
+from core.wire.anthropic import chat as wire
+from core.wire.anthropic.native import fitted
+from core.wire.anthropic.rules import NEWEST, version_for
+from core.wire.anthropic.stream import MessagesStream, PassedStream
+from core.wire.messages.errors import DIALECT, without_foreign_thoughts
 from core.wire.openai import Completion
 
 Body = dict[str, Any]

@@ -20,9 +20,9 @@ from core.providers.table import Row
 from core.types.audio import Audio, Sound, Transcript, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
-from core.wire.azure_speech import definition, live_of, transcript_from
-from core.wire.azure_speech_errors import read_error
-from core.wire.azure_speech_ssml import Speech, speech_of
+from core.wire.azure.speech import definition, live_of, transcript_from
+from core.wire.azure.speech_errors import read_error
+from core.wire.azure.speech_ssml import Speech, speech_of
 from core.wire.forms import form
 
 FAST, LIVE = "azure-stt-fast", "azure-stt"

@@ -14,8 +14,8 @@ from core.providers.contract import Call
 from core.types.audio import Audio, Segment, Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
-from core.wire.azure_speech import Live, phrase_from, transcript_of
-from core.wire.heard import joined
+from core.wire.azure.speech import Live, phrase_from, transcript_of
+from core.wire.sound.heard import joined
 
 _RATE = 16_000
 _BYTES = 2 * _RATE  # in a second

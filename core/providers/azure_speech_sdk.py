@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from core.errors import IdleTimeout, LibraryUnusable, PatchbayError, TargetError
 from core.net.sessions import Sessions
-from core.wire.azure_speech_errors import cancelled
+from core.wire.azure.speech_errors import cancelled
 
 # Names that the SDK does not document; its version is pinned with hashes (requirements.txt).
 _PROPERTIES = {

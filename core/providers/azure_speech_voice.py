@@ -10,8 +10,8 @@ from core.providers.contract import Call
 from core.types.audio import Sound, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
-from core.wire.azure_speech import TICKS
-from core.wire.azure_speech_ssml import Speech
+from core.wire.azure.speech import TICKS
+from core.wire.azure.speech_ssml import Speech
 
 
 class LiveSpeech:

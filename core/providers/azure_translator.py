@@ -10,8 +10,8 @@ from core.providers.contract import Call, Reply
 from core.providers.table import Row
 from core.types.translation import Translation
 from core.types.usage import Usage
-from core.wire import azure_translator as wire
-from core.wire.translation import glossary_for
+from core.wire.azure import translator as wire
+from core.wire.translation.request import glossary_for
 
 _REGION = "ocp-apim-subscription-region"
 _METERED = "x-metered-usage"

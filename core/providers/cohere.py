@@ -13,9 +13,9 @@ from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
-from core.wire.cohere import request_to
-from core.wire.cohere_answers import completion_from
-from core.wire.cohere_stream import CohereStream
+from core.wire.cohere.answers import completion_from
+from core.wire.cohere.request import request_to
+from core.wire.cohere.stream import CohereStream
 from core.wire.embeddings import Embeddings, items
 from core.wire.openai import Completion
 
@@ -48,7 +48,7 @@ class Cohere:
         return self._api.frames(answer, CohereStream, call, warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
-        from core.wire.cohere_vectors import embed_to, embeddings_from  # noqa: PLC0415 - see above
+        from core.wire.cohere.vectors import embed_to, embeddings_from  # noqa: PLC0415 - see above
 
         model, count = call.target.model, len(items(call.body["input"]))
         found, answer = await self._api.post_json(self._embed, embed_to(call.body, model), call)

@@ -12,10 +12,10 @@ from core.providers.contract import Call, Reply
 from core.providers.table import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
-from core.wire.cohere_audio import fields_of, transcript_from
+from core.wire.cohere.audio import fields_of, transcript_from
 from core.wire.forms import form
-from core.wire.heard import refusing_files
 from core.wire.openai import read_error
+from core.wire.sound.heard import refusing_files
 
 
 class CohereAudio:

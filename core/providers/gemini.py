@@ -15,10 +15,10 @@ from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
-from core.wire import gemini as wire
-from core.wire import gemini_answers as answers
 from core.wire.embeddings import Embeddings, items
-from core.wire.gemini_stream import GeminiStream
+from core.wire.gemini import answers
+from core.wire.gemini import request as wire
+from core.wire.gemini.stream import GeminiStream
 from core.wire.openai import Completion
 
 _VERSIONS = ("/v1beta", "/v1")

@@ -16,10 +16,10 @@ from core.providers.table import Row
 from core.types.audio import Sound, Transcript
 from core.types.frame import Frame
 from core.types.usage import Usage
-from core.wire import gemini_audio as hearing
-from core.wire.gemini_answers import read_error
-from core.wire.gemini_speech import GeminiSpeech, said_to
-from core.wire.heard import refusing_files
+from core.wire.gemini import audio as hearing
+from core.wire.gemini.answers import read_error
+from core.wire.gemini.speech import GeminiSpeech, said_to
+from core.wire.sound.heard import refusing_files
 
 
 class GeminiAudio:

@@ -30,8 +30,9 @@ from core.providers.contract import CANONICAL, Call, Reply
 from core.providers.table import Row
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
-from core.wire import canonical, gemini_program, sse
+from core.wire import canonical, sse
 from core.wire.faults import redact
+from core.wire.gemini import program as gemini_program
 from core.wire.openai import Completion
 
 _AT_ONCE = 4  # each is a process with some hundred MB of memory

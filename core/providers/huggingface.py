@@ -12,7 +12,7 @@ from core.providers.openai_dialect import OpenAIDialect
 from core.providers.table import Row
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings
-from core.wire.feature_extraction import PATH, read_error, read_features
+from core.wire.huggingface.feature_extraction import PATH, read_error, read_features
 
 if TYPE_CHECKING:  # who never ranks need not load it
     from core.wire.rerank import Ranking
@@ -47,7 +47,7 @@ class HuggingFace(OpenAIDialect):
 
     async def rerank(self, call: Call) -> Reply["Ranking"]:
         """By how alike texts are to the query, as models for retrieval see it."""
-        from core.wire import similarity  # noqa: PLC0415 - see above
+        from core.wire.huggingface import similarity  # noqa: PLC0415 - see above
 
         count = len(call.body["documents"])
         url = address(self._api.root.rstrip("/").removesuffix("/v1") + similarity.path_of(call.target.model))

@@ -8,9 +8,9 @@ from core.providers.contract import Call, Reply
 from core.providers.table import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
-from core.wire.feature_extraction import read_error
-from core.wire.heard import refusing_files
-from core.wire.huggingface_audio import heard_to, path_of, transcript_from
+from core.wire.huggingface.audio import heard_to, path_of, transcript_from
+from core.wire.huggingface.feature_extraction import read_error
+from core.wire.sound.heard import refusing_files
 
 
 class HuggingFaceAudio:

@@ -10,9 +10,9 @@ from core.providers.contract import Call, Reply, lost
 from core.providers.frames import Frames
 from core.types.request import Native
 from core.wire.openai import Completion
-from core.wire.responses import request_to
-from core.wire.responses_answers import read_response
-from core.wire.responses_stream import ResponsesStream
+from core.wire.responses.answers import read_response
+from core.wire.responses.request import request_to
+from core.wire.responses.stream import ResponsesStream
 
 PATH = "/responses"
 

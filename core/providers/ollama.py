@@ -14,8 +14,8 @@ from core.providers.frames import Frames
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.table import Row
 from core.wire.chat import chat_facts, without
-from core.wire.ollama import context_for, request_to
-from core.wire.ollama_answers import OllamaStream, completion_from
+from core.wire.ollama.answers import OllamaStream, completion_from
+from core.wire.ollama.request import context_for, request_to
 from core.wire.openai import Completion
 
 # What /v1 overlooks without a word.

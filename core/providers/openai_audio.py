@@ -14,8 +14,8 @@ from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.table import Row
 from core.types.audio import Transcript
-from core.wire import openai_audio as wire
-from core.wire.openai_audio_stream import TranscriptStream
+from core.wire.sound import openai_audio as wire
+from core.wire.sound.openai_audio_stream import TranscriptStream
 
 
 class OpenAIAudio:

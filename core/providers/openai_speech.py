@@ -11,8 +11,8 @@ from core.providers.frames import Frames, Reader
 from core.providers.table import Row
 from core.types.audio import Sound, Word
 from core.types.usage import Usage
-from core.wire import openai_speech as wire
-from core.wire.openai_audio import read_error
+from core.wire.sound import openai_speech as wire
+from core.wire.sound.openai_audio import read_error
 
 _SOUNDS = ("audio/", "application/octet-stream", "binary/octet-stream")
 

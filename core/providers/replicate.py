@@ -16,8 +16,7 @@ from core.providers.table import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire.openai import Completion
-from core.wire.replicate import place_of, request_to
-from core.wire.replicate_answers import (
+from core.wire.replicate.answers import (
     DONE,
     ReplicateStream,
     completion_from,
@@ -26,6 +25,7 @@ from core.wire.replicate_answers import (
     read_error,
     text_of,
 )
+from core.wire.replicate.request import place_of, request_to
 
 _WAIT = 5  # seconds that a creation may take to give the answer itself; whoever leaves in them pays no more than these
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # between two looks at a prediction

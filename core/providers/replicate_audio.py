@@ -18,9 +18,9 @@ from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire.canonical import having_used
 from core.wire.forms import form
-from core.wire.replicate_answers import failure_of, usage_of
-from core.wire.replicate_audio import heard_to, place_of_speech, said_to, transcript_from, version_of
-from core.wire.sounds import sound_of
+from core.wire.replicate.answers import failure_of, usage_of
+from core.wire.replicate.audio import heard_to, place_of_speech, said_to, transcript_from, version_of
+from core.wire.sound.sounds import sound_of
 
 _INLINE = 256 * 1024  # bytes that go along with a request; more is put there first
 _REMOVE_SECONDS = 10.0

@@ -6,7 +6,7 @@ from core.providers.contract import Call
 from core.providers.openai_audio import OpenAIAudio
 from core.providers.openai_speech import OpenAISpeech
 from core.types.audio import Sound
-from core.wire import openai_speech as wire
+from core.wire.sound import openai_speech as wire
 
 
 class TogetherAudio(OpenAIAudio):

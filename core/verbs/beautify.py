@@ -12,7 +12,7 @@ from core.steps import Steps
 from core.types.caller import Caller
 from core.types.plan import Candidate
 from core.types.request import Request
-from core.wire.beautify import Beautified
+from core.wire.beautify.parts import Beautified
 from core.wire.openai import Completion
 
 

@@ -21,8 +21,8 @@ from core.types.frame import Kind
 from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
-from core.wire import speech
 from core.wire.sentences import parts
+from core.wire.sound import speech
 
 _WHOLE = ("pcm", "wav", "flac")  # kinds that lose nothing on the way to another one
 _EARLY = 120  # characters of a first part, where a provider is silent until all of it is made

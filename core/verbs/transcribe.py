@@ -25,9 +25,9 @@ from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.usage import Usage
-from core.wire import transcript_answers
 from core.wire.languages import known_tag
-from core.wire.transcripts import with_vocabulary
+from core.wire.sound import transcript_answers
+from core.wire.sound.transcripts import with_vocabulary
 
 SILENT = "no speech was recognised"
 MUTE = "the audio is silent: nothing in it is louder than -60 dB"

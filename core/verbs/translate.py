@@ -17,12 +17,12 @@ from core.types.plan import Candidate, Means
 from core.types.request import Facts, Request
 from core.types.translation import Translated, Translation
 from core.types.usage import Usage
-from core.wire import llm_translation as llm
 from core.wire.chat import without
 from core.wire.embeddings import size_of
 from core.wire.openai import Completion
 from core.wire.structured import asking, settled
-from core.wire.translation import read_translation, write_translation
+from core.wire.translation import by_llm as llm
+from core.wire.translation.request import read_translation, write_translation
 
 _BY_CHAT = Room(characters=6000, texts=40, languages=1)  # so that an answer ends well below every model's limit
 _FILLED = 0.9  # of a translator's limit

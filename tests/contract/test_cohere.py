@@ -9,7 +9,7 @@ from core.providers import cohere as adapter
 from core.providers.registry import Registry
 from core.types.usage import Usage
 from core.wire.assembly import completion_of
-from core.wire.cohere_answers import FORMAT, PLAN
+from core.wire.cohere.answers import FORMAT, PLAN
 from core.wire.sse import event
 from infra.local.simulators.vendors import COHERE
 from tests.contract.cases import NATIVE, OPENAI

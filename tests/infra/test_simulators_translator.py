@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from core.wire.translation_check import fault
+from core.wire.translation.check import fault
 from infra.local.simulators.translating import answer, detect, task_in, translate, translate_html
 from tests.functions.helpers import providers
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from core.wire.function_words import hits, languages, words_of
-from core.wire.translation_languages import base, code_of, scripts_of
+from core.wire.translation.function_words import hits, languages, words_of
+from core.wire.translation.languages import base, code_of, scripts_of
 from infra.local.simulators.vocabulary import LANGUAGES, back, into, unheard_of
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

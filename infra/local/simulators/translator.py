@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from core.wire.translation_languages import NAMES, base, scripts_of
+from core.wire.translation.languages import NAMES, base, scripts_of
 from infra.local.simulators.errors import refusal
 from infra.local.simulators.replies import Call, Reply, json_reply
 from infra.local.simulators.translating import detect as detected

@@ -23,7 +23,8 @@ from core.errors import (
     ServerFault,
 )
 from core.types.usage import Usage
-from core.wire.anthropic import (
+from core.wire.anthropic.asked import translated
+from core.wire.anthropic.chat import (
     completion_from,
     completion_to,
     read_error,
@@ -33,9 +34,8 @@ from core.wire.anthropic import (
     stop_reason_to,
     usage_to,
 )
-from core.wire.anthropic_asked import translated
-from core.wire.anthropic_native import fitted
-from core.wire.anthropic_rules import NEWEST, OLDEST, rules_of, version_for
+from core.wire.anthropic.native import fitted
+from core.wire.anthropic.rules import NEWEST, OLDEST, rules_of, version_for
 from core.wire.chat import chat_facts
 from infra.local.simulators.anthropic_checks import check
 from tests.core.wire.mutations import changed

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from core.errors import Malformed, Overloaded, StreamCut, StreamFailed, TargetError
 from core.types.frame import Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
-from core.wire.anthropic import completion_from
-from core.wire.anthropic_request import request_to
-from core.wire.anthropic_stream import MessagesStream, PassedStream
+from core.wire.anthropic.chat import completion_from
+from core.wire.anthropic.request import request_to
+from core.wire.anthropic.stream import MessagesStream, PassedStream
 from core.wire.assembly import completion_of
 from tests.core.wire.mutations import changed
 

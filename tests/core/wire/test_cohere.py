@@ -11,9 +11,9 @@ from core.errors import BrokenOff, Malformed, ParameterRefused, StreamCut, Strea
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
-from core.wire.cohere import request_from, request_to
-from core.wire.cohere_answers import FORMAT, PLAN, completion_from, completion_to, read_usage
-from core.wire.cohere_stream import CohereStream
+from core.wire.cohere.answers import FORMAT, PLAN, completion_from, completion_to, read_usage
+from core.wire.cohere.request import request_from, request_to
+from core.wire.cohere.stream import CohereStream
 from tests.core.fakes import PLACES, cut, examples
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.wire.faithful import Source, slips
-from core.wire.wording import LANGUAGES, UNKNOWN, language_of
+from core.wire.beautify.faithful import Source, slips
+from core.wire.beautify.wording import LANGUAGES, UNKNOWN, language_of
 
 EN = LANGUAGES["en"]
 
@@ -233,7 +233,7 @@ def test_a_long_text_takes_time_by_its_length():
                 calls += 1
                 return str.__eq__(self, other)
 
-        from core.wire.faithful import _Comparison, atoms
+        from core.wire.beautify.faithful import _Comparison, atoms
 
         had = [one._replace(text=Counting(one.text)) for one in atoms(original, EN)]
         has = atoms(text.replace("um ", ""), EN, cleaned=True)

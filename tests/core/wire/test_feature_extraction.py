@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Malformed, ServerFault
 from core.wire.embeddings import as_floats
-from core.wire.feature_extraction import read_features
+from core.wire.huggingface.feature_extraction import read_features
 
 
 def read(content, count):

@@ -24,9 +24,9 @@ from core.errors import (
     StreamFailed,
 )
 from core.types.usage import Usage
-from core.wire.gemini import embed_to, request_from, request_to
-from core.wire.gemini_answers import completion_from, completion_to, read_embeddings, read_error, read_usage
-from core.wire.gemini_turns import SKIP
+from core.wire.gemini.answers import completion_from, completion_to, read_embeddings, read_error, read_usage
+from core.wire.gemini.request import embed_to, request_from, request_to
+from core.wire.gemini.turns import SKIP
 
 NEW, OLD, PRO = "gemini-3.8-flash", "gemini-2.5-flash", "gemini-3.1-pro-preview"
 FORMAT = "google-gemini-v1"

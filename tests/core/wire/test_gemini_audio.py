@@ -10,9 +10,9 @@ from hypothesis import given
 from core.errors import BrokenOff, ContentRefused, Malformed, ParameterRefused, ServerFault, StreamCut, StreamFailed
 from core.types.audio import Audio, Sound
 from core.types.frame import Kind
-from core.wire.gemini_audio import GeminiHearing, heard_to, transcript_from
-from core.wire.gemini_speech import GeminiSpeech, said_to, sound_of
-from core.wire.heard import NOBODY
+from core.wire.gemini.audio import GeminiHearing, heard_to, transcript_from
+from core.wire.gemini.speech import GeminiSpeech, said_to, sound_of
+from core.wire.sound.heard import NOBODY
 from tests.core.fakes import PLACES, cut, examples
 
 AUDIO = Audio(b"RIFF", "wav", ms=10_000)

@@ -12,9 +12,9 @@ from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
-from core.wire.gemini import request_to
-from core.wire.gemini_answers import completion_from
-from core.wire.gemini_stream import GeminiStream
+from core.wire.gemini.answers import completion_from
+from core.wire.gemini.request import request_to
+from core.wire.gemini.stream import GeminiStream
 
 SEALS = st.sampled_from(["AAAA", "BBBB", "CCCC"])
 FORMAT = "google-gemini-v1"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from core.errors import Malformed
 from core.types.usage import Usage
 from core.wire import sse
-from core.wire.anthropic import request_from
+from core.wire.anthropic.chat import request_from
 from core.wire.assembly import frames_of
-from core.wire.messages_stream import MessagesStream
+from core.wire.messages.stream import MessagesStream
 from tests.core.fakes import examples
 
 USAGE = Usage("reported", input=10, cached_input=2, output=3, reasoning=1)

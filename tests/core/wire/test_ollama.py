@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.wire.ollama import FORMAT, context_for, request_from, request_to
+from core.wire.ollama.request import FORMAT, context_for, request_from, request_to
 from tests.core.fakes import JSON, examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)

@@ -12,8 +12,8 @@ from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import completion_of
-from core.wire.ollama import FORMAT
-from core.wire.ollama_answers import Lines, OllamaStream, completion_from, completion_to
+from core.wire.ollama.answers import Lines, OllamaStream, completion_from, completion_to
+from core.wire.ollama.request import FORMAT
 from tests.core.fakes import PLACES, cut, examples
 
 HEAD = {"model": "m", "created_at": "2026-01-01T00:00:00.123456789Z"}

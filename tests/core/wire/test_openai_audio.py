@@ -11,11 +11,11 @@ from core.errors import Malformed, ParameterRefused, StreamCut, TargetError
 from core.types.audio import Audio, Sound
 from core.types.frame import Kind
 from core.types.usage import Usage
-from core.wire import whisper
-from core.wire.openai_audio import form_for, read_transcript, read_usage
-from core.wire.openai_audio_stream import TranscriptStream
-from core.wire.openai_speech import SoundEvents, SoundStream, request_for
-from core.wire.openai_speech import given as asked_for
+from core.wire.sound import whisper
+from core.wire.sound.openai_audio import form_for, read_transcript, read_usage
+from core.wire.sound.openai_audio_stream import TranscriptStream
+from core.wire.sound.openai_speech import SoundEvents, SoundStream, request_for
+from core.wire.sound.openai_speech import given as asked_for
 from tests.core.wire.mutations import changed
 
 AUDIO = Audio(b"", "wav", ms=3000)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.wire.placeholders import letters, mask, pieces, restore
+from core.wire.translation.placeholders import letters, mask, pieces, restore
 from tests.core.fakes import examples
 
 BITS = [

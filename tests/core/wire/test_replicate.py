@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.errors import ModelMissing
-from core.wire.replicate import place_of, request_to
+from core.wire.replicate.request import place_of, request_to
 
 PNG: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}
 FAR: dict[str, Any] = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}

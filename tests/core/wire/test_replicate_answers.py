@@ -11,7 +11,7 @@ from core.errors import BrokenOff, Malformed, Overloaded, StreamCut, StreamFaile
 from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire.assembly import completion_of
-from core.wire.replicate_answers import ReplicateStream, completion_from, failure_of, read_error
+from core.wire.replicate.answers import ReplicateStream, completion_from, failure_of, read_error
 from tests.core.fakes import PLACES, cut, examples
 
 WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=9), max_size=6)

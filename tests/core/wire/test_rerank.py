@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadRequest, Malformed, QuotaExhausted
 from core.types.usage import Usage
+from core.wire.huggingface.similarity import path_of, ranking_from
 from core.wire.rerank import (
     Ranked,
     Ranking,
@@ -19,7 +20,6 @@ from core.wire.rerank import (
     searches,
     texts_of,
 )
-from core.wire.similarity import path_of, ranking_from
 from tests.core.fakes import examples
 
 SCORES = st.floats(-1, 1) | st.integers(0, 1)

@@ -15,9 +15,9 @@ from core.errors import (
 )
 from core.types.usage import Usage
 from core.wire.chat import chat_facts
-from core.wire.responses import RESPONSES_PARAMS, request_from, request_to
-from core.wire.responses_answers import completion_from, completion_to, read_response, usage_from, usage_to
-from core.wire.responses_items import FORMAT, items_of
+from core.wire.responses.answers import completion_from, completion_to, read_response, usage_from, usage_to
+from core.wire.responses.items import FORMAT, items_of
+from core.wire.responses.request import RESPONSES_PARAMS, request_from, request_to
 from tests.core.fakes import examples
 
 HI = {"role": "user", "content": "Hello"}

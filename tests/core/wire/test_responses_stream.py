@@ -10,9 +10,9 @@ from core.types.frame import Kind
 from core.types.usage import Usage
 from core.wire import sse
 from core.wire.assembly import frames_of
-from core.wire.responses_answers import completion_to
-from core.wire.responses_events import ResponsesEvents
-from core.wire.responses_stream import LeftOff, ResponsesStream
+from core.wire.responses.answers import completion_to
+from core.wire.responses.events import ResponsesEvents
+from core.wire.responses.stream import LeftOff, ResponsesStream
 from tests.core.fakes import PLACES, cut, examples
 from tests.core.wire.test_responses import MESSAGE, call, chat
 

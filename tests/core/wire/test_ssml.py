@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import BadRequest
-from core.wire.ssml import is_ssml, read
+from core.wire.sound.ssml import is_ssml, read
 
 
 @pytest.mark.parametrize(

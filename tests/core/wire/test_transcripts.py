@@ -8,9 +8,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.usage import Usage
-from core.wire import transcript_answers
 from core.wire.languages import known_tag, name_of, tag_of
-from core.wire.transcripts import MOST_PHRASES, Wanted, canonical, from_form, transcript_facts, with_vocabulary
+from core.wire.sound import transcript_answers
+from core.wire.sound.transcripts import MOST_PHRASES, Wanted, canonical, from_form, transcript_facts, with_vocabulary
 
 AUDIO = Audio(b"x" * 1000, "wav", "pcm", 90_500, 16_000)
 

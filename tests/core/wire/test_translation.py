@@ -21,10 +21,10 @@ from core.errors import (
     TooManyInputs,
 )
 from core.types.translation import Translated, Translation
-from core.wire import azure_translator as azure
-from core.wire import llm_translation as llm
-from core.wire.placeholders import pieces
-from core.wire.translation import (
+from core.wire.azure import translator as azure
+from core.wire.translation import by_llm as llm
+from core.wire.translation.placeholders import pieces
+from core.wire.translation.request import (
     answer_of,
     glossary_for,
     parts_of,

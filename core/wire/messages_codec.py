@@ -1,7 +1,0 @@
-"""The codec of the Messages dialect under the dialect's name: its modules have its maker's. For who needs it."""
-
-from core.wire.anthropic import completion_to, usage_to
-from core.wire.anthropic_asked import translated
-from core.wire.messages_stream import MessagesStream
-
-__all__ = ["MessagesStream", "completion_to", "translated", "usage_to"]
