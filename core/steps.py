@@ -21,7 +21,7 @@ from core.execution.walk import Ready, Walk, Won, failed
 from core.health.stats import Stats
 from core.providers.contract import Call, lost
 from core.providers.registry import Registry
-from core.providers.table import Images
+from core.providers.row import Images
 from core.routing.planner import Planner
 from core.types.attempt import Attempt, Outcome
 from core.types.caller import Caller

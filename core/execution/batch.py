@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from core.config.catalog import Model
 from core.errors import ContextTooLong, Malformed, TargetError, TooManyInputs
 from core.providers.contract import Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage, added

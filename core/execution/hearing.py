@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.errors import ContextTooLong, TargetError
 from core.execution.batch import is_too_large, side_by_side
 from core.providers.contract import Reply
-from core.providers.table import Hears
+from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage, added

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from core.errors import MediaUnavailable
 from core.execution.deadline import span
-from core.providers.table import Images
+from core.providers.row import Images
 from core.wire.chat import LINKS
 from core.wire.media import HEAD, kind_of, scheme_of
 

@@ -11,7 +11,7 @@ from core.config.catalog import Model, Query
 from core.config.run_time import InForce
 from core.errors import BadRequest
 from core.gateway import Gateway
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
 

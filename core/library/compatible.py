@@ -19,7 +19,7 @@ from core.providers.api import Api
 from core.providers.contract import Call
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.registry import Registry
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.openai import read_error
 
 _MAX_BYTES = 32 * 2**20

@@ -14,7 +14,7 @@ from core.library.own import Own
 from core.library.requests import ProviderConfig
 from core.library.scope import Member, Scope
 from core.library.words import text_of
-from core.providers.table import Row
+from core.providers.row import Row
 
 _LONGEST = 60  # characters of a wrong name that are shown
 _FIELDS = {"api_key": "key", "base_url": "base_url", "model": "model", "embedding_model": "embedding_model"}

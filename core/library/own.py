@@ -13,7 +13,7 @@ from core.library.own_adapter import OwnAdapter
 from core.library.requests import ChatMessage, ChatRequest, EmbeddingRequest
 from core.library.results import ModelInfo
 from core.providers.contract import Call
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.chat import CHAT_PARAMS
 from core.wire.embeddings import items
 

@@ -21,7 +21,7 @@ from core.library.opened import Opened
 from core.library.own import Own
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.providers.table import Row
+from core.providers.row import Row
 from core.routing.planner import Planner
 from core.types.target import Place
 

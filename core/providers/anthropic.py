@@ -13,7 +13,7 @@ from core.net.transport import Transport, retry_after
 from core.providers.api import Api, checked
 from core.providers.contract import HOP, Call, Reply, lost
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.anthropic import chat as wire
 from core.wire.anthropic.native import fitted
 from core.wire.anthropic.rules import NEWEST, version_for

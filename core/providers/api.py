@@ -12,7 +12,7 @@ from core.errors import Malformed, RequestRefused, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.contract import HOP, Call, lost
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.pieces import Pieces
 from core.wire import openai
 from core.wire.faults import cut

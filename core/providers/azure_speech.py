@@ -16,7 +16,7 @@ from core.providers.azure_speech_live import LiveTranscript
 from core.providers.azure_speech_sdk import Place
 from core.providers.azure_speech_voice import LiveSpeech
 from core.providers.contract import Call, FrameSource, Reply, lost
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Audio, Sound, Transcript, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage

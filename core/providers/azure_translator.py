@@ -7,7 +7,7 @@ from core.errors import TargetError
 from core.net.transport import Incoming, Transport
 from core.providers.api import Api
 from core.providers.contract import Call, Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.translation import Translation
 from core.types.usage import Usage
 from core.wire.azure import translator as wire

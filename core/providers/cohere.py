@@ -12,7 +12,7 @@ from core.net.transport import Incoming, Transport
 from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.cohere.answers import completion_from
 from core.wire.cohere.request import request_to
 from core.wire.cohere.stream import CohereStream

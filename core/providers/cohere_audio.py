@@ -9,7 +9,7 @@ from core.net.transport import Transport
 from core.providers.api import Api, checked
 from core.providers.cohere import root_of
 from core.providers.contract import Call, Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.cohere.audio import fields_of, transcript_from

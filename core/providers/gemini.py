@@ -14,7 +14,7 @@ from core.net.transport import Transport
 from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.embeddings import Embeddings, items
 from core.wire.gemini import answers
 from core.wire.gemini import request as wire

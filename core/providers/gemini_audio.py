@@ -12,7 +12,7 @@ from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.gemini import rooted
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Sound, Transcript
 from core.types.frame import Frame
 from core.types.usage import Usage

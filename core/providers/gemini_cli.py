@@ -27,7 +27,7 @@ from core.net.program import Program
 from core.net.transport import Transport
 from core.providers.api import checked
 from core.providers.contract import CANONICAL, Call, Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire import canonical, sse

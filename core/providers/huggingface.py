@@ -9,7 +9,7 @@ from core.errors import ParameterRefused, TargetError
 from core.net.transport import Transport, address
 from core.providers.contract import Call, Reply
 from core.providers.openai_dialect import OpenAIDialect
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings
 from core.wire.huggingface.feature_extraction import PATH, read_error, read_features

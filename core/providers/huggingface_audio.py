@@ -5,7 +5,7 @@ from core.errors import TargetError
 from core.net.transport import Transport
 from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.huggingface.audio import heard_to, path_of, transcript_from

@@ -12,7 +12,7 @@ from core.providers.api import checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
 from core.providers.openai_dialect import OpenAIDialect
-from core.providers.table import Row
+from core.providers.row import Row
 from core.wire.chat import chat_facts, without
 from core.wire.ollama.answers import OllamaStream, completion_from
 from core.wire.ollama.request import context_for, request_to

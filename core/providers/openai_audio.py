@@ -12,7 +12,7 @@ from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api, checked, root_of
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Transcript
 from core.wire.sound import openai_audio as wire
 from core.wire.sound.openai_audio_stream import TranscriptStream

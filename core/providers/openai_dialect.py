@@ -13,7 +13,7 @@ from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api, credentials, root_of
 from core.providers.contract import Call, Reply, lost
 from core.providers.frames import Frames
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.request import Native
 from core.wire import embeddings
 from core.wire import openai as wire

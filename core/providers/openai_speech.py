@@ -8,7 +8,7 @@ from core.net.transport import Incoming, Transport
 from core.providers.api import Api, checked, root_of
 from core.providers.contract import Call
 from core.providers.frames import Frames, Reader
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.audio import Sound, Word
 from core.types.usage import Usage
 from core.wire.sound import openai_speech as wire

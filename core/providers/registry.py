@@ -11,7 +11,8 @@ from core.config.masking import quoted
 from core.config.settings import Account, Declared
 from core.errors import Misconfigured
 from core.net.transport import Transport
-from core.providers.table import TABLE, Images, Row
+from core.providers.row import Images, Row
+from core.providers.table import TABLE
 from core.types.target import Place
 
 ENTRY_POINTS = "patchbay.providers"

@@ -12,7 +12,7 @@ from core.errors import IdleTimeout, Malformed, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api, checked, credentials
 from core.providers.contract import Call, Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.frame import Frame
 from core.types.usage import Usage
 from core.wire.openai import Completion

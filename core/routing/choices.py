@@ -5,7 +5,7 @@ from typing import NamedTuple
 from core.capabilities import Capability, Feature
 from core.config.catalog import TIERS, Catalog, Model
 from core.config.settings import Account
-from core.providers.table import Row
+from core.providers.row import Row
 from core.routing.spaces import Space, name_at, space_of
 from core.routing.wishes import Wish
 from core.types.request import Request

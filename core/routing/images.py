@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from core.providers.table import Images
+from core.providers.row import Images
 from core.types.plan import Exclusion
 from core.types.request import Facts
 from core.types.target import Target

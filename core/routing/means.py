@@ -4,7 +4,7 @@ import re
 
 from core.capabilities import Capability, Feature
 from core.config.catalog import Model
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.plan import Means
 from core.types.request import Facts, Request
 from core.types.target import Target

@@ -1,7 +1,7 @@
 """Whose limits audio is within, where it cannot be heard in parts. Pure."""
 
 from core.capabilities import Capability
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.plan import Exclusion
 from core.types.request import Request
 from core.types.target import Target

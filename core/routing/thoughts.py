@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.config.catalog import Model
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.target import Target
 
 NAME = "thinking"

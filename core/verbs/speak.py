@@ -13,7 +13,7 @@ from core.execution.saying import RATE, Saying
 from core.execution.streaming import commit
 from core.execution.walk import Won
 from core.providers.contract import FrameSource, Reply, Speaks
-from core.providers.table import Row
+from core.providers.row import Row
 from core.steps import Steps
 from core.types.audio import Sound, Word
 from core.types.caller import Caller

@@ -16,7 +16,7 @@ from core.execution.hearing import Hearing, Labels, labelled
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Won
 from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
-from core.providers.table import Hears
+from core.providers.row import Hears
 from core.steps import Steps
 from core.types.audio import Audio, Transcript
 from core.types.caller import Caller

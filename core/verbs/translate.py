@@ -9,7 +9,7 @@ from core.errors import TargetError
 from core.execution.deadline import Deadline
 from core.execution.translating import Room, Translating
 from core.providers.contract import Call, Chats, Reply, Translates
-from core.providers.table import Row
+from core.providers.row import Row
 from core.routing.means import means_at
 from core.steps import Steps
 from core.types.caller import Caller

@@ -2,7 +2,7 @@
 
 from core.bootstrap import Service
 from core.config.accounts import DEFAULT
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.target import Place
 
 

@@ -25,7 +25,7 @@ from core.http.guards import is_loopback
 from core.net.transport import Incoming, Transport
 from core.providers.contract import ListsModels
 from core.providers.registry import load_adapter
-from core.providers.table import Row
+from core.providers.row import Row
 from infra.local.finding import Finding
 
 _SKEW = 60  # seconds that clocks may differ; signatures and prices by the hour want less

@@ -10,7 +10,8 @@ from core.config.catalog import Catalog, load
 from core.config.examples import shown
 from core.config.settings import SETTINGS, Settings
 from core.http.beautify import PURPOSE
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from core.wire.structured import means_of
 
 README = Path(__file__).parents[2] / "README.md"

@@ -8,7 +8,8 @@ from typing import Any
 
 from core.capabilities import Capability, Feature
 from core.config.catalog import Catalog, Model, load
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from tests.contract.cases import NATIVE, Mode
 from tests.contract.talk import Heard, ask, said_by
 from tests.harness import Server

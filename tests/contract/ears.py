@@ -14,7 +14,7 @@ from core.capabilities import Capability, Feature
 from core.errors import Overloaded, ServerFault, TooManyInputs
 from core.providers import registry
 from core.providers.contract import Call, Reply
-from core.providers.table import Hears, Row
+from core.providers.row import Hears, Row
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from core.capabilities import Capability, Feature
-from core.providers.table import Row
+from core.providers.row import Row
 from infra.local.simulators.signal import Samples, hear, say, wav
 from tests.sound import encoded
 

@@ -10,7 +10,8 @@ import pytest
 
 from core.capabilities import Capability, Feature
 from core.providers.registry import Registry
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from infra.local.server import simulated
 from infra.local.simulators.answers import answers
 from tests.contract.rooms import fleet, room

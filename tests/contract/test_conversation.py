@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.capabilities import Feature
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.usage import Usage
 from core.wire.assembly import completion_of
 from core.wire.sse import event

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.capabilities import Capability, Feature
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from tests.conftest import MATRIX
 from tests.contract.cases import EVERYBODY, Mode
 from tests.contract.cells import CELLS, Cell, asked, chatting, model_with

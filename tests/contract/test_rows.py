@@ -13,7 +13,8 @@ from core.capabilities import Capability
 from core.config import settings
 from core.errors import Misconfigured
 from core.providers.registry import Registry
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from infra.local.server import detected
 from tests.contract.cases import NATIVE, OPENAI, Mode, routes
 from tests.contract.rooms import counted, fleet, room
@@ -100,7 +101,7 @@ from yarl import URL
 from core.capabilities import Capability, Feature
 from core.errors import ServerFault
 from core.providers.contract import Reply
-from core.providers.table import Row
+from core.providers.row import Row
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
 from core.wire.openai import Completion

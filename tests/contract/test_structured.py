@@ -14,7 +14,8 @@ import pytest
 from core.capabilities import Capability, Feature
 from core.execution import apart
 from core.providers.registry import Registry
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from tests.contract import talk
 from tests.contract.cases import EVERYBODY, NATIVE, OPENAI
 from tests.contract.rooms import room

@@ -9,7 +9,7 @@ from core.audio.measuring import measure
 from core.errors import ContextTooLong, ServerFault, TooManyInputs
 from core.execution.hearing import Hearing, joined, labelled
 from core.providers.contract import Reply
-from core.providers.table import Hears
+from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.target import Target
 from core.types.usage import Usage

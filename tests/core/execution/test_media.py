@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import MediaUnavailable
 from core.execution.media import NO_MEDIA, Media, Room, wanted
-from core.providers.table import Images
+from core.providers.row import Images
 from tests.core.fakes import run
 
 PNG, WAV, PDF = b"\x89PNG\r\n\x1a\n" + bytes(20), b"RIFF\x24\x00\x00\x00WAVEfmt ", b"%PDF-1.7\n"

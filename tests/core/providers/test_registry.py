@@ -13,7 +13,8 @@ from core.providers import registry as module
 from core.providers.contract import Chats, ListsModels
 from core.providers.openai_dialect import OpenAIDialect
 from core.providers.registry import Registry, load_adapter
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 
 
 def connected(**environ):

@@ -10,7 +10,8 @@ from core.config import settings
 from core.config.catalog import Catalog
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.providers.table import TABLE, Images
+from core.providers.row import Images
+from core.providers.table import TABLE
 from core.routing.planner import Planner
 from core.types.request import Request
 from core.wire.chat import chat_facts

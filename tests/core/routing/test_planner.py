@@ -11,7 +11,8 @@ from core.config.prices import Rates, moment, parse_periods, per_token
 from core.errors import BadRequest, NotFound
 from core.net.transport import Transport
 from core.providers.registry import Registry
-from core.providers.table import TABLE, Row
+from core.providers.row import Row
+from core.providers.table import TABLE
 from core.routing.planner import Planner
 from core.types.request import Options, Request
 from core.types.target import Target

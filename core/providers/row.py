@@ -1,0 +1,139 @@
+"""What a provider is: everything that differs from one to the next, declared."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from core.capabilities import Capability, Feature
+from core.config.settings import Account, Declared
+
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+CHATS = frozenset({Capability.CHAT, Capability.TRANSLATE})  # whoever chats translates
+CHAT_FEATURES = frozenset({
+    Feature.STREAM, Feature.TOOLS, Feature.VISION, Feature.JSON_MODE, Feature.JSON_SCHEMA,
+})  # fmt: skip
+
+
+class Images(NamedTuple):
+    """How a provider takes images; None is a limit that it does not document."""
+
+    urls: bool = True  # fetches what an address leads to; for who does not, and who should not, we do
+    most: int | None = None  # in a request
+    most_bytes: int | None = None  # of one that is given as data
+    types: frozenset[str] | None = None
+    plain: bool = True  # fetches also without TLS
+    documents: bool = False  # fetches those, too
+    own: tuple[str, ...] = ()  # addresses that mean something to it alone begin so
+
+
+class Hears(NamedTuple):
+    """What audio one request to a provider may hold; None is a limit that it does not have or document."""
+
+    most_bytes: int | None = None
+    most_seconds: float | None = None
+    kinds: frozenset[str] = frozenset({"wav", "mp3", "m4a", "mp4", "ogg", "flac", "webm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    title: str
+    # Where the class is, imported on first use; or what makes an adapter, for a provider that a program brings along.
+    adapter: str | Callable[..., Any] = "core.providers.openai_dialect:OpenAIDialect"
+    base_url: str | None = None
+    hosts: tuple[str, ...] = ()  # endings of the vendor's other hosts
+    path_prefix: str = ""  # between the address a user gives and the API's paths
+    # In place of path_prefix where the account names a dated version of the API; {model} is the target's.
+    dated_prefix: str = ""
+    capabilities: frozenset[Capability] = CHATS
+    features: frozenset[Feature] = CHAT_FEATURES
+    default_models: Mapping[Capability, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    # Environment names of the account's fields, beside the derived <NAME>_API_KEY, _BASE_URL, _MODEL, _ENABLED
+    # and _PRIORITY.
+    env: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ("key",)
+    key_header: str = "authorization"
+    max_tokens_param: str = "max_completion_tokens"
+    dialects: frozenset[str] = frozenset()  # which bodies it takes beside its own, as they come (types/request.py)
+    extra_params: frozenset[str] = frozenset()  # what it takes beyond the dialect
+    lacks_params: frozenset[str] = frozenset()
+    thinking: str = ""  # a pattern: models that think, as reasoning_effort says; those without sampling do anyway
+    json_alone: str = ""  # a pattern: models that give JSON only where there are no functions and no documents
+    images: Images = Images()
+    max_inputs: int = 2048  # texts to embed in one request
+    max_request_tokens: int = 300_000  # and their tokens together
+    max_documents: int = 1000  # to rank in one request
+    base64: bool = True  # gives vectors in base64 when asked to
+    free: bool = False  # runs on the user's own machines: no price per token
+    local: bool = False
+    detect: bool = False  # a laptop looks whether it runs at base_url, by its list of models
+    command: str = ""  # the vendor's own program, asked in place of the API where an account names it
+    by_command: "Row | None" = None  # what this row is then
+    # What it is for other capabilities, where that has an adapter, an address or a key of its own.
+    services: Mapping[Capability, "Row"] = field(default_factory=dict)
+    places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
+    hears: Hears = Hears()
+    says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    key_field: str = "key"  # of the account, for its key
+    url_field: str = "base_url"  # and for its address
+    most_characters: int | None = None  # to say, or to translate, in one request
+    uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
+    # Environment names that have no effect yet, and what for they are kept.
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    def is_dated(self, api_version: str | None) -> bool:
+        """Whether an account with this version has the paths, and only the dialect, from before there was a v1."""
+        return bool(self.dated_prefix and _DATED.match(api_version or ""))
+
+    def is_vendors(self, account: Account) -> bool:
+        """Whether an account leads to the vendor, or to who stands in for him, and to no server of somebody's own."""
+        if account.simulated:
+            return True
+        if not account.base_url:
+            return bool(self.base_url)
+        host = urlsplit(account.base_url).hostname or ""
+        return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
+
+    def of(self, account: Account, capability: Capability = Capability.CHAT) -> "Row":
+        """What it is for an account."""
+        if capability in self.services:
+            return self.services[capability]
+        return self.by_command if self.by_command is not None and account.command else self
+
+    def ways(self, capability: Capability) -> tuple[Capability, ...]:
+        """As what it can be asked for something. A language model translates, beside a service for it or without."""
+        if capability is not Capability.TRANSLATE:
+            return (capability,)
+        own = capability in self.services or {capability} <= self.capabilities & self.default_models.keys()
+        return (*((capability,) if own else ()), *((Capability.CHAT,) if Capability.CHAT in self.capabilities else ()))
+
+    def declared(self) -> Declared:
+        """The settings this row reads."""
+        prefix = self.name.upper().replace("-", "_")
+        derived = {
+            "key": f"{prefix}_API_KEY",
+            "base_url": f"{prefix}_BASE_URL",
+            "model": f"{prefix}_MODEL",
+            "embedding_model": f"{prefix}_EMBEDDING_MODEL",
+            "enabled": f"{prefix}_ENABLED",
+            "priority": f"{prefix}_PRIORITY",
+            "max_tokens": f"{prefix}_MAX_TOKENS",
+            "temperature": f"{prefix}_TEMPERATURE",
+        }
+        names = dict(self.env) | {
+            name: tuple(dict.fromkeys((*self.env.get(name, ()), env))) for name, env in derived.items()
+        }
+        if self.command:
+            names["command"] = (*self.env.get("command", ()), f"{prefix}_COMMAND")
+        names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
+        models = {"model": Capability.CHAT, "embedding_model": Capability.EMBED}
+        defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
+        if self.base_url:
+            defaults["base_url"] = self.base_url
+        return Declared(
+            self.name, names, self.title, self.aliases, self.capabilities, defaults, "key" in self.needs, self.later,
+            self.command,
+        )  # fmt: skip
