@@ -64,7 +64,7 @@ class Row:
     json_alone: str = ""  # a pattern: models that give JSON only where there are no functions and no documents
     images: Images = Images()
     max_inputs: int = 2048  # texts to embed in one request
-    max_request_tokens: int = 300_000  # and their tokens together
+    max_request_tokens: int = 300_000  # and all their tokens
     max_documents: int = 1000  # to rank in one request
     base64: bool = True  # gives vectors in base64 when asked to
     free: bool = False  # runs on the user's own machines: no price per token
