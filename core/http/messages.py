@@ -26,7 +26,7 @@ from core.http.endpoint import ChatEndpoint, Leaving
 from core.http.headers import Headers, named, receipt_headers
 from core.http.problems import Problem, error_object, problem_headers, stream_error_object
 from core.http.replies import send_json
-from core.http.surfaces import Body, StreamFace, marked
+from core.http.surfaces import Body, Face, StreamFace, marked
 from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
@@ -38,7 +38,7 @@ from core.wire.openai import Completion
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
 
 
-class Messages:
+class Messages(Face):
     """/v1/messages: the bytes of a provider whose own dialect it is, else a translation."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
@@ -58,9 +58,6 @@ class Messages:
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
             raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
-
-    def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
-        return None
 
     def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
         if isinstance(error, MediaUnavailable):
