@@ -14,10 +14,11 @@ from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.beautify.faithful import Source
-from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined, size_of
+from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined
 from core.wire.beautify.prompt import format_of, messages_of, read_made, read_summary, summing, summing_format
 from core.wire.schemas import Miss
 from core.wire.structured import content_of, is_cut, wanted_in
+from core.wire.tokens import estimated, tokens_of
 
 _LONG = 50_000  # characters, whose words are looked up beside the loop
 
@@ -175,6 +176,5 @@ def _empty(body: Any, request_id: str | None) -> TargetError:
 
 def _estimated(call: Call, reply: Reply[Any]) -> Usage:
     """Where the provider did not say."""
-    given = sum(size_of(one["content"]) for one in call.body["messages"] if isinstance(one["content"], str))
-    text = content_of(reply.value.body["choices"][0]) or ""
-    return Usage("estimated", input=given, output=size_of(text), run_ms=reply.usage.run_ms)
+    text = content_of(reply.value.body["choices"][0])
+    return estimated(tokens_of(call.body["messages"]), text, reply.usage.run_ms)

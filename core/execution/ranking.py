@@ -9,8 +9,8 @@ from core.providers.contract import Reply
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import rerank
-from core.wire.embeddings import size_of
 from core.wire.rerank import Ranked, Ranking
+from core.wire.tokens import tokens_in
 
 Send = Callable[[list[str]], Awaitable[Reply[Ranking]]]  # about some of the documents
 
@@ -22,7 +22,7 @@ class Ranks(Spending):
         super().__init__()
         self._top: int | None = body.get("top_n")
         self._texts = rerank.texts_of(body)
-        self._query = size_of(body["query"])
+        self._query = tokens_in(body["query"])
         self._model = ("", "")  # whose scores these are
         self._found: list[Ranked] = []
         self._done: set[int] = set()
@@ -66,6 +66,6 @@ class Ranks(Spending):
 
     def _estimate(self, texts: Sequence[str]) -> Usage:
         """In tokens and in searches: which of them counts, its price knows."""
-        sizes = [size_of(text) for text in texts]
+        sizes = [tokens_in(text) for text in texts]
         tokens = self._query * len(sizes) + sum(sizes)
         return Usage("estimated", input=tokens, searches=rerank.searches(self._query, sizes))

@@ -11,8 +11,9 @@ from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire import sse
-from core.wire.chat import chat_facts, check_type
+from core.wire.chat import chat_facts
 from core.wire.openai import Completion
+from core.wire.shapes import check_type
 
 _DEFAULTS = (("max_tokens", 4000), ("temperature", 0.7))
 _BESIDE_CONTENT = ("tool_calls", "refusal", "reasoning_content")

@@ -31,9 +31,10 @@ from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Native, Request
-from core.wire.chat import chat_facts, check_type
+from core.wire.chat import chat_facts
 from core.wire.messages import errors as wire
 from core.wire.openai import Completion
+from core.wire.shapes import check_type
 
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
 

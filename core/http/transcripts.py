@@ -20,7 +20,7 @@ from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.target import Target
 from core.wire import sse
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 from core.wire.sound import transcript_answers, transcripts
 from core.wire.sound.transcripts import Wanted
 

@@ -1,6 +1,6 @@
 """Translation: texts in other languages, by a translator or by language models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from core.answers import Answer
@@ -16,12 +16,10 @@ from core.types.caller import Caller
 from core.types.plan import Candidate, Means
 from core.types.request import Facts, Request
 from core.types.translation import Translated, Translation
-from core.types.usage import Usage
 from core.verbs.kept import Kept
 from core.wire.chat import without
-from core.wire.embeddings import size_of
-from core.wire.openai import Completion
 from core.wire.structured import asking, settled
+from core.wire.tokens import estimated, tokens_of
 from core.wire.translation import by_llm as llm
 from core.wire.translation.request import read_translation, write_translation
 
@@ -83,7 +81,9 @@ class Translate(Kept[Translation]):
         body, means = self._told(candidate, asked)
         adapter: Chats = self._steps.registry.adapter(target.provider, target.account)
         reply = await adapter.chat(call._replace(body=body, strict=False))
-        usage = reply.usage if reply.usage.source != "unknown" else _estimated(asked, reply)
+        usage = reply.usage
+        if usage.source == "unknown":
+            usage = estimated(tokens_of(asked["messages"]), reply.value.message.get("content"), usage.run_ms)
         found = settled(reply.value.body, llm.WANTED, means)[0] if means else reply.value.body
         try:
             texts, source = llm.answer_from(found["choices"][0], given)
@@ -99,12 +99,6 @@ class Translate(Kept[Translation]):
         means = means_at(
             self._row(candidate), target, steps.model(target), Request(Capability.CHAT, asked, facts=_FACTS)
         )
-        drop = steps.planner.dropped(target, _FACTS, None)
+        drop = steps.planner.params.dropped(target, _FACTS, None)
         body = asking(asked, llm.WANTED, means, drop) if means else without(asked, {"response_format"})
         return without(body, drop - {"response_format"}), means
-
-
-def _estimated(asked: Mapping[str, Any], reply: Reply[Completion]) -> Usage:
-    said = sum(size_of(one["content"]) for one in asked["messages"])
-    output = size_of(str(reply.value.message.get("content") or ""))
-    return Usage("estimated", input=said, output=output, run_ms=reply.usage.run_ms)
