@@ -38,7 +38,7 @@ from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
 from infra.local.simulators.replies import Call, Reply, Socket, Stream
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 # Faults of what is said, in answers that are otherwise well.
 _WRONG = {"wrong_json": WRONG_JSON, "wrong_words": WRONG_WORDS}

@@ -13,7 +13,7 @@ from infra.local.simulators.forms import Form, read_form
 from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, said, segments, subtitles
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import Heard, hear, heard, samples
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 RATE = 16_000
 SHORTEST = 0.1
