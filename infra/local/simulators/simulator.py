@@ -121,7 +121,7 @@ RESPONDERS = {
     "replicate files": Responder("POST", None, replicate_files.put),
     "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
     "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),
-    "recognition": Responder("POST", "transcribe", "recognition:recognise", long=True),
+    "recognition": Responder("POST", "transcribe", "huggingface_audio:recognise", long=True),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
     "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
     "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),
