@@ -65,6 +65,7 @@ class Transcript(NamedTuple):
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     reason: str | None = None  # why there is no text
+    told: tuple[str, ...] = ()  # what is odd about it, though it can be used
 
     @property
     def speakers(self) -> tuple[str, ...]:
