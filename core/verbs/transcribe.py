@@ -1,6 +1,7 @@
 """Transcription: what was said, and by whom. Whole, or as events while it is heard."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,8 +28,10 @@ from core.types.request import Request
 from core.types.usage import Usage
 from core.wire.languages import known_tag
 from core.wire.sound import transcript_answers
+from core.wire.sound.heard import id_of
 from core.wire.sound.transcripts import with_vocabulary
 
+_NAMED = re.compile(rb'"(?:speaker|id|segment_id)"')
 SILENT = "no speech was recognised"
 MUTE = "the audio is silent: nothing in it is louder than -60 dB"
 
@@ -148,11 +151,12 @@ class Whole:
 
 
 class Listening:
-    """A live source whose speakers have the names that all transcripts have here."""
+    """A live source whose speakers and segments have the names that all transcripts have here."""
 
     def __init__(self, source: FrameSource, known: Sequence[str]) -> None:
         self._source: Any = source
         self._labels = Labels(known)
+        self._ids: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)  # all that a source may have beside its frames
@@ -165,10 +169,14 @@ class Listening:
         self._source.close()
 
     def _named(self, frame: Frame) -> Frame:
-        if frame.kind is not Kind.OUTPUT or b'"speaker"' not in frame.raw:
+        if frame.kind is not Kind.OUTPUT or not _NAMED.search(frame.raw):
             return frame
         event = orjson.loads(frame.raw)
-        event["speaker"] = self._labels.of(event.get("speaker"))
+        if "speaker" in event:
+            event["speaker"] = self._labels.of(event["speaker"])
+        for name in ("id", "segment_id"):
+            if name in event:
+                event[name] = self._ids.setdefault(str(event[name]), id_of(len(self._ids)))
         return frame._replace(raw=orjson.dumps(event))
 
 

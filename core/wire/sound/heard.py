@@ -105,6 +105,11 @@ def complete(found: Transcript, model: str, body: Mapping[str, Any], usage: Usag
     return found
 
 
+def id_of(number: int) -> str:
+    """Of a segment in events, whoever heard it."""
+    return f"seg_{number:03}"
+
+
 def joined(texts: Iterable[str]) -> str:
     """One text: with spaces between, where the script has them."""
     whole = ""

@@ -10,9 +10,9 @@ from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import openai
 from core.wire.sound import whisper
+from core.wire.sound.heard import NOBODY, complete, timed
 
 TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
-SILENCE = "no speech was recognised"
 _MOST_KNOWN = 4  # speakers that can be named
 # Ours; everything else of a body is the caller's own and goes along as it is.
 _CANONICAL = frozenset({
@@ -168,38 +168,25 @@ def read_transcript(
     if type(text) is not str:
         raise Malformed("the answer has no text")
     usage = read_usage(answer.get("usage"), model, body["audio"], text)
-    return checked(transcript_of(answer, text, body), model, body, usage), usage
+    return complete(transcript_of(answer, text, body), model, body, usage), usage
 
 
 def transcript_of(answer: Mapping[str, Any], text: str, body: Mapping[str, Any]) -> Transcript:
-    text = text.strip()
-    spoken = _list(answer, "speaker_segments")
-    segments = tuple(_segment(one) for one in spoken or _list(answer, "segments"))
-    words = tuple(_word(one) for one in _list(answer, "words")) or tuple(w for one in segments for w in one.words)
+    text, duration, told = text.strip(), body["audio"].ms / 1000, list[str]()
     if not text:
-        return Transcript("", _heard(answer, body), body["audio"].ms / 1000, reason=SILENCE)
-    return Transcript(text, _heard(answer, body), body["audio"].ms / 1000, segments, words, whisper.overall(segments))
+        return Transcript("", _heard(answer), duration, reason=NOBODY)
+    spoken = _list(answer, "speaker_segments")
+    found = tuple(_segment(one) for one in spoken or _list(answer, "segments"))
+    segments, words = timed(found, tuple(_word(one) for one in _list(answer, "words")), body, told)
+    return Transcript(text, _heard(answer), duration, segments, words, whisper.overall(segments), told=tuple(told))
 
 
-def checked(found: Transcript, model: str, body: Mapping[str, Any], usage: Usage) -> Transcript:
-    lacks = ""
-    if found.text and body.get("diarize") and not found.speakers:
-        lacks = "who spoke"
-    elif found.text and "word" in (body.get("timestamps") or ()) and not found.words:
-        lacks = "when each word was said"
-    elif found.text and body.get("timestamps") and not (found.segments or found.words):
-        lacks = "when what was said"
-    if lacks:
-        raise ParameterRefused(f"the answer of {model} does not say {lacks}", usage=usage)
-    return found
-
-
-def _heard(answer: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    """The language: as the answer says, else as the caller said."""
+def _heard(answer: Mapping[str, Any]) -> str | None:
+    """The language, as the answer says."""
     listed = answer.get("languages")
     first = listed[0] if type(listed) is list and listed else None
     said = first.get("code") or first.get("language") if type(first) is dict else first
-    return whisper.language(answer.get("language") or said) or body.get("language")
+    return whisper.language(answer.get("language") or said)
 
 
 def _list(table: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

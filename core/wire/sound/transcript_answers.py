@@ -11,6 +11,7 @@ from core.types.audio import Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import subtitles
 from core.wire.languages import name_of
+from core.wire.sound.heard import id_of
 from core.wire.sound.transcripts import Wanted
 
 Body = dict[str, Any]
@@ -47,6 +48,7 @@ def native(transcript: Transcript) -> Body:
     return {
         "text": transcript.text,
         "detected_language": transcript.language,
+        "detected_locale": transcript.locale,
         "confidence": transcript.confidence,
         "audio_seconds": transcript.duration,
         "segments": [_shown(one) for one in transcript.segments],
@@ -99,7 +101,7 @@ def done(transcript: Transcript, usage: Usage, **more: Any) -> bytes:
 def _verbose(transcript: Transcript, wanted: Wanted, usage: Usage) -> Body:
     body: Body = {
         "task": wanted.task,
-        "language": name_of(transcript.language),
+        "language": name_of(transcript.language or wanted.language),
         "duration": transcript.duration,
         "text": transcript.text,
     }
@@ -142,7 +144,7 @@ def _measured(segment: Segment, number: int, wanted: Wanted) -> Body:
 def _segment(segment: Segment, number: int) -> Body:
     return {
         "type": SEGMENT,
-        "id": f"seg_{number:03}",
+        "id": id_of(number),
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,
