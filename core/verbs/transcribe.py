@@ -26,7 +26,7 @@ from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.usage import Usage
-from core.wire.languages import known_tag
+from core.wire.languages import as_named, base_of, known_tag
 from core.wire.sound import transcript_answers
 from core.wire.sound.heard import id_of
 from core.wire.sound.transcripts import with_vocabulary
@@ -92,7 +92,9 @@ class Transcribe:
 
         reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
         value = finished(reply.value, request.body)
-        return reply._replace(value=value if value.text else value._replace(reason=await _why(value, request.body)))
+        if not value.text:
+            value = value._replace(reason=await _why(value, request.body))
+        return reply._replace(value=value, warnings=(*reply.warnings, *value.told))
 
     def _expecting(self, caller: Caller, request: Request) -> Request:
         """With the terms that are common here, and in the caller's organisation."""
@@ -126,7 +128,9 @@ class LiveTranscript(LiveAnswer):
 
     @property
     def transcript(self) -> Transcript:
-        return finished(self._source.transcript, self.receipt.request.body)
+        found = finished(self._source.transcript, self.receipt.request.body)
+        self.receipt.warnings += [one for one in found.told if one not in self.receipt.warnings]
+        return found
 
 
 class Whole:
@@ -185,17 +189,23 @@ async def _listening(adapter: TranscribesLive, call: Call) -> Any:
 
 
 def _hearing(request: Request) -> Hearing:
-    return Hearing(request.body["audio"], whole=request.body["diarize"])
+    return Hearing(request.body["audio"], whole=request.body["diarize"], language=request.body.get("language"))
 
 
 def finished(transcript: Transcript, body: Any) -> Transcript:
     """With what every transcript says here: how long the audio was, and why there is no text."""
     if any(one.speaker for one in _tellers(transcript)):
         transcript = labelled(transcript, _names(body))
-    text = transcript.text.strip()
+    text, tag = transcript.text.strip(), known_tag(transcript.language)
+    asked = [*body.get("languages", ()), *([body["language"]] if body.get("language") else ())]
     return transcript._replace(
         text=text,
-        language=known_tag(transcript.language),
+        language=as_named(tag, asked),
+        locale=tag if tag and tag != base_of(tag) else transcript.locale,
+        segments=tuple(
+            one._replace(language=as_named(known_tag(one.language), asked)) if one.language else one
+            for one in transcript.segments
+        ),
         duration=body["audio"].ms / 1000,
         reason=None if text else transcript.reason or SILENT,
     )

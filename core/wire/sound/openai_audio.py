@@ -17,7 +17,7 @@ _MOST_KNOWN = 4  # speakers that can be named
 # Ours; everything else of a body is the caller's own and goes along as it is.
 _CANONICAL = frozenset({
     "model", "audio", "language", "languages", "prompt", "vocabulary", "timestamps", "diarize", "min_speakers",
-    "max_speakers", "known_speakers", "task", "single_utterance", "channels", "stream", "response_format",
+    "max_speakers", "known_speakers", "task", "single_utterance", "channels", "stream", "response_format", "include",
 })  # fmt: skip
 # One request of a provider's about what is as good anywhere else: the file was measured here and is sound.
 _UNHEARD = ("audio file", "invalid file format", "could not be decoded", "file is too short", "corrupted")
@@ -35,11 +35,12 @@ class Manner(NamedTuple):
     languages: bool = False
     to_english: bool = True
     by_tokens: bool = False  # sold by them
+    logprobs: bool = False  # tells how likely each token was
 
 
 _WHISPER = Manner()
 _GPT = Manner(times=False, keywords=True, languages=True, to_english=False)
-_GPT_4O = Manner(times=False, to_english=False, by_tokens=True)
+_GPT_4O = Manner(times=False, to_english=False, by_tokens=True, logprobs=True)
 _DIARIZING = Manner(times=False, by_format=True, prompt=False, to_english=False, by_tokens=True)
 
 
@@ -70,6 +71,11 @@ def form_for(model: str, body: Mapping[str, Any], unsaid: str | None = None) -> 
         fields |= _language(manner, body, unsaid, losses)
         fields |= _speakers(manner, body, losses)
     fields |= _format(manner, body, translates=translates)
+    if body.get("include"):
+        if manner.logprobs and not translates:
+            fields["include"] = list(body["include"])
+        else:
+            losses.append("include: this model tells no logprobs")
     if body.get("channels"):
         losses.append("channels: all are heard as one")
     fields |= {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
@@ -178,7 +184,21 @@ def transcript_of(answer: Mapping[str, Any], text: str, body: Mapping[str, Any])
     spoken = _list(answer, "speaker_segments")
     found = tuple(_segment(one) for one in spoken or _list(answer, "segments"))
     segments, words = timed(found, tuple(_word(one) for one in _list(answer, "words")), body, told)
-    return Transcript(text, _heard(answer), duration, segments, words, whisper.overall(segments), told=tuple(told))
+    return Transcript(
+        text,
+        _heard(answer),
+        duration,
+        segments,
+        words,
+        whisper.overall(segments),
+        logprobs=_logprobs(answer),
+        told=tuple(told),
+    )
+
+
+def _logprobs(answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = answer.get("logprobs")
+    return tuple(found) if type(found) is list else ()
 
 
 def _heard(answer: Mapping[str, Any]) -> str | None:

@@ -38,7 +38,12 @@ def rendered(transcript: Transcript, wanted: Wanted, usage: Usage, **more: Any) 
         case "diarized_json":
             body = _diarized(transcript, usage)
         case _:
-            body = {"text": transcript.text, **_languages(transcript), "usage": usage_of(usage, transcript)}
+            body = {
+                "text": transcript.text,
+                **_languages(transcript),
+                **_logprobs(transcript),
+                "usage": usage_of(usage, transcript),
+            }
     reason = {"reason": transcript.reason} if transcript.reason else {}
     return orjson.dumps({**body, **reason, **more})
 
@@ -55,6 +60,7 @@ def native(transcript: Transcript) -> Body:
         "words": [_word(one, "text") for one in _words(transcript)],
         "speakers": _speakers(transcript),
         "reason": transcript.reason,
+        **_logprobs(transcript),
     }
 
 
@@ -93,8 +99,8 @@ def done(transcript: Transcript, usage: Usage, **more: Any) -> bytes:
     """The last event."""
     reason = {"reason": transcript.reason} if transcript.reason else {}
     return orjson.dumps({
-        "type": DONE, "text": transcript.text, **_languages(transcript), "usage": usage_of(usage, transcript),
-        **reason, **more,
+        "type": DONE, "text": transcript.text, **_languages(transcript), **_logprobs(transcript),
+        "usage": usage_of(usage, transcript), **reason, **more,
     })  # fmt: skip
 
 
@@ -175,6 +181,10 @@ def _speakers(transcript: Transcript) -> list[Body]:
         if one.speaker:
             seconds[one.speaker] += max(0.0, one.end - one.start)
     return [{"name": name, "seconds": round(spoken, 3)} for name, spoken in seconds.items()]
+
+
+def _logprobs(transcript: Transcript) -> Body:
+    return {"logprobs": list(transcript.logprobs)} if transcript.logprobs else {}
 
 
 def _languages(transcript: Transcript) -> Body:
