@@ -48,7 +48,7 @@ OPENAI_HEARS = Row(
     features=_WHISPER_FEATURES,
     default_models=OPENAI_SOUND,
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
-    extra_params=frozenset({"chunking_strategy"}),
+    extra_params=frozenset({"chunking_strategy", "include"}),
 )
 OPENAI_SAYS = replace(
     OPENAI_HEARS,
