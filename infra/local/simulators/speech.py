@@ -37,7 +37,8 @@ def respond(call: Call) -> Reply | Stream:
         kind = _checked(vendor, speaker, body)
     except RequestError as error:
         return invalid(vendor, error.message, error.param, error.code)
-    samples = say(body["input"], speaker.voices.index(body["voice"]) % len(SPEAKERS), RATE)
+    whose = speaker.voices.index(body["voice"]) % len(SPEAKERS)
+    samples = say(body["input"], whose, RATE, body.get("speed") or 1)
     sound = encode([samples.astype("<i2").tobytes()], Sound("pcm" if kind == "raw" else kind, RATE), RATE)
     pieces = [sound[at : at + PIECE] for at in range(0, len(sound), PIECE)]
     if speaker.events and body.get(speaker.events) in {"sse", True}:
