@@ -55,9 +55,8 @@ def hint(voices: Voices, provider: str, names: list[str]) -> str:
     """Who may have been meant by names that a provider has refused."""
     unknown = [one for one in names if voices.find(provider, one) is None]
     near = [(one, found) for one in unknown if (found := voices.near(one, provider))]
-    return " ".join(
-        f"Voice {one[:100]!r} is not known here; did you mean {' or '.join(found)}?" for one, found in near
-    )
+    told = [f"Voice {one[:100]!r} is not known here; did you mean {' or '.join(found)}?" for one, found in near]
+    return " ".join(told)
 
 
 def _fluent(voices: Voices, wanted: Wanted, request: Request) -> Wanted:
