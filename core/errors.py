@@ -236,7 +236,7 @@ class TargetError(PatchbayError):
     status = 502
     type = "provider_error"
     fault: Fault = "provider"
-    again: ClassVar[bool] = True
+    again: bool = True
     next: ClassVar[bool] = True
     mends: ClassVar[bool] = False
     # The provider may have worked, and may bill for it, though no answer came of it.
