@@ -11,6 +11,7 @@ from core.config.prices import DAY, day_of
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
+from core.providers.row import Row
 from core.routing import means, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves

@@ -129,8 +129,8 @@ class Speak:
             saying.close()
         spoken = None
         if not too_large:
-            ms = await asyncio.to_thread(_length, bytes(data), saying.sound)
-            spoken = Spoken(bytes(data), saying.sound, ms, tuple(saying.boundaries))
+            made, ms = await asyncio.to_thread(_finished, bytes(data), saying.sound)
+            spoken = Spoken(made, saying.sound, ms, tuple(saying.boundaries))
         return Reply(spoken, saying.usage, saying.request_id, (*saying.warnings, *saying.losses))
 
     def _saying(self, candidate: Candidate, request: Request) -> Saying:
@@ -183,16 +183,18 @@ def _voice(candidate: Candidate, request: Request, row: Row) -> str | dict[str, 
     return {"id": str(candidate.voice)} if own else candidate.voice
 
 
-def _length(data: bytes, sound: Sound) -> int | None:
-    """In milliseconds; None where it cannot be measured, which does not make it worse."""
+def _finished(data: bytes, sound: Sound) -> tuple[bytes, int | None]:
+    """With its length in its head, and in milliseconds; None where it cannot be measured, which makes it no worse."""
     if sound.kind == "pcm":
-        return len(data) * 1000 // (2 * sound.channels * sound.rate)
-    from core.audio.measuring import measure  # noqa: PLC0415 - few want it whole
+        return data, len(data) * 1000 // (2 * sound.channels * sound.rate)
+    from core.audio.finishing import finished  # noqa: PLC0415 - few want it whole
+    from core.audio.measuring import measure  # noqa: PLC0415 - as above
 
     try:
-        return measure(data).ms
+        made = finished(data)
+        return made, measure(made).ms
     except BadAudio:
-        return None
+        return data, None
 
 
 def _said(texts: Sequence[str]) -> list[str]:
