@@ -11,6 +11,7 @@ from core.config.prices import DAY, day_of
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
+from core.providers.row import Row
 from core.routing import means, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
@@ -27,6 +28,7 @@ from core.types.target import Place, Target
 
 if TYPE_CHECKING:  # loaded when somebody asks for speech
     from core.config.voices import Voices
+    from core.routing.casting import Casting
 
 POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
 _MAX_PLANS = 1024
@@ -149,7 +151,7 @@ class Planner:
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
                 refusal = unready or self._exclusions.refusal(row, choice, request, at, space, way)
-                spoken = None if refusal is not None else self._spoken(target, account, wish, request)
+                spoken = None if refusal is not None else self._spoken(target, account, wish, request, row)
                 if refusal is not None:
                     excluded[target] = refusal
                 elif isinstance(spoken, Exclusion):
@@ -187,9 +189,10 @@ class Planner:
         options = self._preset(request)
         by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
         whose = vectors if by_chain and named is None else None
-        return self._chains.order(
+        order = self._chains.order(
             request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
         )
+        return self._owners_first(request, order)
 
     def _ways_of(self, wish: Wish, capability: Capability) -> Iterator[tuple[Account, Capability]]:
         """Whose accounts are asked, and as what: for a translation the service that is made for it before a chat."""
@@ -202,19 +205,40 @@ class Planner:
                 yield account, way
 
     def _spoken(
-        self, target: Target, account: Account, wish: Wish, request: Request
-    ) -> "tuple[str | None, str] | Exclusion | None":
+        self, target: Target, account: Account, wish: Wish, request: Request, row: Row
+    ) -> "Casting | Exclusion | None":
         """Whose voice says it there, and what should be known of that; None where nothing is said."""
         if request.capability is not Capability.SPEAK:
             return None
-        from core.config import voices  # noqa: PLC0415 - few requests are for speech
-        from core.routing.voices import cast, wanted_in  # noqa: PLC0415 - as above
+        from core.routing.casting import casting  # noqa: PLC0415 - few requests are for speech
 
-        self._voices = self._voices or voices.load(self._settings.voices)
-        return cast(
-            self._voices, target, wanted_in(request), usual=account.voice, named=wish.named,
-            strict=request.options.strict,
-        )  # fmt: skip
+        return casting(self.voices, target, request, row, usual=account.voice, named=wish.named)
+
+    @property
+    def voices(self) -> "Voices":
+        if self._voices is None:
+            from core.config import voices  # noqa: PLC0415 - few requests are for speech
+
+            self._voices = voices.load(self._settings.voices)
+        return self._voices
+
+    def _owners_first(self, request: Request, places: list[Place]) -> list[Place]:
+        """Who has a voice of his own that is wanted by its name, where neither caller nor operator says who speaks."""
+        options, names = request.options, (request.facts.voice, *request.facts.voices)
+        asked = options.provider or options.models or options.strategy or options.model not in {None, AUTO}
+        chosen = self._settings.chain_for(Capability.SPEAK) or self._settings.chosen_for(Capability.SPEAK)
+        name = next(filter(None, names), "")
+        if request.capability is not Capability.SPEAK or not name or asked or chosen:
+            return places
+        from core.routing.casting import is_owner  # noqa: PLC0415 - as above
+
+        def is_its(place: Place) -> bool:
+            account = next(one for one in self._registry.accounts(place.provider) if place.account in {None, one.name})
+            row = self._registry.rows[place.provider].of(account, Capability.SPEAK)
+            choice = self._choices.of(row, account, request, _ANY, 0.0, None)
+            return is_owner(self.voices, place.provider, choice.target.model, name)
+
+        return sorted(places, key=lambda place: not is_its(place))
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -352,12 +376,12 @@ def _manner(request: Request) -> tuple[Any, ...]:
     """How something is to be said."""
     if request.capability is not Capability.SPEAK:
         return ()
-    return request.body.get("gender"), request.body.get("style")
+    facts = request.facts
+    return request.body.get("gender"), request.body.get("style"), facts.voices, facts.own_voice
 
 
-def _voiced(made: Candidate, spoken: tuple[str | None, str]) -> Candidate:
-    voice, warning = spoken
-    return made._replace(voice=voice, warnings=(*made.warnings, *([warning] if warning else [])))
+def _voiced(made: Candidate, spoken: "Casting") -> Candidate:
+    return made._replace(voice=spoken.voice, voices=spoken.voices, warnings=(*made.warnings, *spoken.warnings))
 
 
 def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:

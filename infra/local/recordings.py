@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,9 @@ def checked_output(out: Path | None) -> None:
 class Output:
     """Standard output, or a file that is there when it is whole."""
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, whole: Callable[[Path], None] = lambda _: None) -> None:
+        """`whole` is told where it lies when all of it is there, before it has its name."""
+        self._whole = whole
         self._to = None if out is None or str(out) == "-" else out
         self._made = self._to.with_name(f".{self._to.name}.{os.getpid()}") if self._to else None
         self._file: BinaryIO | None = None
@@ -192,6 +194,7 @@ class Output:
             return
         self._file.close()
         if kind is None:
+            self._whole(self._made)
             self._made.replace(self._to)
         else:
             self._made.unlink()
