@@ -128,12 +128,7 @@ class Steps:
         except BaseException:
             await self._settle(receipt, "cancelled")
             raise
-        receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
-        if request.native is not None:
-            self._tell_of_native(receipt, won.candidate, request.native)
-        substitution = self._substitution(request, won.candidate, plan.named)
-        receipt.substituted = bool(substitution)
-        receipt.warnings += substitution
+        self._tell(receipt, won.candidate, plan.named)
         return receipt, won
 
     async def finish(
@@ -222,6 +217,16 @@ class Steps:
         if candidate.drop.isdisjoint(native.body):
             return native
         return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
+
+    def _tell(self, receipt: Receipt, candidate: Candidate, named: Place | None) -> None:
+        """What the caller should know of who won."""
+        request = receipt.request
+        receipt.warnings += self.told(candidate, request, candidate.warnings)
+        if request.native is not None:
+            self._tell_of_native(receipt, candidate, request.native)
+        substitution = self._substitution(request, candidate, named)
+        receipt.substituted = bool(substitution)
+        receipt.warnings += substitution
 
     def _tell_of_native(self, receipt: Receipt, candidate: Candidate, native: Native) -> None:
         """What became of a body in another dialect: its translation's losses, or that its answer is not kept."""

@@ -6,24 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from core.errors import ContextTooLong, TargetError
-from core.execution.batch import is_too_large, side_by_side
+from core.execution.parts import NOTHING, Spending, is_too_large, side_by_side
 from core.providers.contract import Reply
 from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.target import Target
-from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.types.usage import UNKNOWN_USAGE
 from core.wire.languages import space_in
 
 Send = Callable[[Audio], Awaitable[Reply[Transcript]]]  # of one request
 Billed = Callable[[int], int]  # milliseconds of one request → those that are paid for
 
-_KINDS = (
-    "flac",
-    "wav",
-    "mp3",
-    "m4a",
-    "ogg",
-)  # what parts are made of, the best first: nothing is lost in the first two
+# What parts are made of, the best first: nothing is lost in the first two.
+_KINDS = ("flac", "wav", "mp3", "m4a", "ogg")
 _SMALL = ("ogg", "m4a", "mp3", "flac", "wav")  # the same where it is bytes that are too many
 _LONG = 3_600_000  # milliseconds from which on all parts at once would take too much memory without loss
 _SHORTEST = 20_000  # milliseconds; a part that is refused as too large is not cut any further
@@ -35,24 +30,17 @@ class _Part(NamedTuple):
     audio: Audio
 
 
-class Hearing:
+class Hearing(Spending):
     """The audio of one request. Parts that a target has heard are kept while it is asked again."""
 
     def __init__(self, audio: Audio, *, whole: bool) -> None:
+        super().__init__()
         self._audio = audio
         self._whole = whole  # who spoke is only known where all of it is heard at once
         self._cut: dict[Hears, list[_Part]] = {}
         self._target: Target | None = None
         self._heard: dict[float, Transcript] = {}  # by the second at which it begins
         self._done: set[float] = set()  # where parts begin that are heard to their end
-        self._usage = UNKNOWN_USAGE
-        self._request_id: str | None = None
-        self._told: dict[str, None] = {}
-
-    def spent(self) -> Usage:
-        """What the latest attempt has finished, once; unknown when that is nothing."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     def fits(self, hears: Hears) -> bool:
         """Whether it can be sent as it came."""
@@ -77,7 +65,7 @@ class Hearing:
             parts = await self._halves(parts[0], hears)
         missing = [one for one in parts if one.start not in self._done]
         if not missing:
-            self._usage = Usage("reported")  # the last part came just as the time of who heard it ran out
+            self._usage = NOTHING
 
         async def hear(part: _Part) -> None:
             await self._part(part, hears, send, billed)
@@ -117,9 +105,7 @@ class Hearing:
         usage = reply.usage
         if usage.audio_ms:  # of each request the least that is sold, and whole steps
             usage = usage._replace(audio_ms=billed(usage.audio_ms))
-        self._usage = added(self._usage, usage)
-        self._request_id = self._request_id or reply.request_id
-        self._told |= dict.fromkeys(reply.warnings)
+        self._count(reply, usage)
         self._heard[part.start] = reply.value
 
     async def _halves(self, part: _Part, hears: Hears) -> list[_Part]:

@@ -1,9 +1,6 @@
 """Gemini's ears and voice: generateContent with audio in what is said, or in the answer."""
 
 from typing import Any
-from urllib.parse import quote
-
-from yarl import URL
 
 from core.config.settings import Account
 from core.errors import TargetError
@@ -11,7 +8,7 @@ from core.net.transport import Incoming, Transport
 from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
-from core.providers.gemini import rooted
+from core.providers.gemini import address, rooted
 from core.providers.row import Row
 from core.types.audio import Sound, Transcript
 from core.types.frame import Frame
@@ -30,7 +27,7 @@ class GeminiAudio:
     async def transcribe(self, call: Call) -> Reply[Transcript]:
         body, losses = hearing.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        url = self._url(call, "generateContent")
+        url = address(self._api, call, "generateContent")
         theirs, answer = await self._api.post_file(url, body, "application/json", call)
         try:
             made, usage = hearing.transcript_from(theirs, call.body, self._api.secrets)
@@ -42,7 +39,7 @@ class GeminiAudio:
     async def transcribe_stream(self, call: Call) -> "Listening":
         body, losses = hearing.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        url = self._url(call, "streamGenerateContent?alt=sse")
+        url = address(self._api, call, "streamGenerateContent?alt=sse")
         answer = await self._api.send_file(url, body, "application/json", call)
         self._api.must_stream(answer)
         reader = hearing.GeminiHearing(
@@ -53,7 +50,7 @@ class GeminiAudio:
     async def speak(self, call: Call) -> "Speech":
         body, losses = said_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        answer = await self._api.post(self._url(call, "streamGenerateContent?alt=sse"), body, call)
+        answer = await self._api.post(address(self._api, call, "streamGenerateContent?alt=sse"), body, call)
         self._api.must_stream(answer)
         reader = GeminiSpeech(
             characters=len(call.body["input"]),
@@ -67,9 +64,6 @@ class GeminiAudio:
         except BaseException:
             source.close()
             raise
-
-    def _url(self, call: Call, verb: str) -> URL:
-        return self._api.url(f"/models/{quote(call.target.model.removeprefix('models/'), safe='')}:{verb}")
 
 
 class Listening(Frames):

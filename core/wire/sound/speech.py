@@ -8,8 +8,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.audio import Sound
 from core.types.request import Facts
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 from core.wire.sound import ssml
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -32,7 +33,6 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _PARAMS = frozenset({"speed", "instructions"})
 # Names that are the gateway's own in what an adapter gets.
 _OURS = frozenset({*SPEECH_PARAMS, "sound", "stream"})
-_BYTES_PER_TOKEN = 4
 
 
 class Asked(NamedTuple):
@@ -73,7 +73,7 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
         params=_PARAMS.intersection(body) - idle,
         unknown_params=frozenset(body) - _OURS,
         idle_params=frozenset(idle),
-        input_tokens=len(said.encode()) // _BYTES_PER_TOKEN,
+        input_tokens=tokens_in(said),
         characters=len(said),
         voice=voice,
         language=language,

@@ -10,8 +10,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.audio import Audio
 from core.types.request import Facts
-from core.wire.chat import check_type
 from core.wire.languages import tag_of
+from core.wire.shapes import check_type
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -128,7 +129,7 @@ def transcript_facts(body: Mapping[str, Any]) -> Facts:
         features=_features(body),
         params=params,
         unknown_params=frozenset(params - PARAMS.keys()),
-        input_tokens=seconds * _TOKENS_A_SECOND + len(body.get("prompt", "")) // 4,
+        input_tokens=seconds * _TOKENS_A_SECOND + tokens_in(body.get("prompt", "")),
         max_output=seconds * _TOKENS_A_SECOND + 100,
         longest=0,  # what is too long for a model is heard in parts
         audio_ms=audio.ms,

@@ -14,7 +14,7 @@ from core.types.usage import Usage
 from core.wire.sound import whisper
 from core.wire.sound.openai_audio import form_for, read_transcript, read_usage
 from core.wire.sound.openai_audio_stream import TranscriptStream
-from core.wire.sound.openai_speech import SoundEvents, SoundStream, request_for
+from core.wire.sound.openai_speech import SpeechEvents, SoundStream, request_for
 from core.wire.sound.openai_speech import given as asked_for
 from tests.core.wire.mutations import changed
 
@@ -174,7 +174,7 @@ def test_sound_is_looked_at_and_measured():
 
 
 def sounds(source="unknown"):
-    return SoundEvents(limit=1000, usage=Usage(source, characters=5))
+    return SpeechEvents(limit=1000, usage=Usage(source, characters=5))
 
 
 def packed(data=b"sound", name="audio"):
