@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import orjson
 
-from core.types.audio import Segment, Transcript
+from core.types.audio import Transcript, Word
 from core.wire import sse, subtitles
+from core.wire.sound.ssml import is_ssml
 from infra.local.door import Door, NoServer, Refused, words
 from infra.local.recordings import Output, Progress, asked, facts_in, facts_of, gateway, tell, write_json, write_text
 
@@ -46,20 +47,61 @@ def spoken(
                             raise Refused("no sound came; ask again.")
             finally:
                 progress.clear()
-            facts = facts_of(said.receipt) if said.receipt else await _settled(door, facts_in(answer.headers), answer)
+            facts = facts_of(said.receipt) if said.receipt else await _settled(door, answer.headers)
         if beside is not None:
-            write_words(said.words, beside)
+            write_words(said.words, body["text"], beside)
         tell(facts, verbose=verbose, about=[f"{len(body['text'])} characters", f"{size} bytes"])
 
     asyncio.run(work())
 
 
-def write_words(said: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """A list in JSON, or subtitles."""
+def write_words(said: Sequence[Mapping[str, Any]], text: str, path: Path) -> None:
+    """A list in JSON, or the text as subtitles."""
     form = path.suffix.lower()
     if form == ".json":
         write_json(list(said), path)
         return
-    segments = tuple(Segment(one["text"], one["start"], one["end"]) for one in _lines(said))
-    made = Transcript(" ".join(one["text"] for one in said), None, segments[-1].end if segments else 0.0, segments)
+    text = " ".join(one["text"] for one in said) if is_ssml(text) else text
+    heard = tuple(Word(one["text"], one["start"], one["end"]) for one in said)
+    made = Transcript(text, words=heard)
     write_text(subtitles.srt(made) if form == ".srt" else subtitles.vtt(made), path)
+
+
+class _Said:
+    """An answer as sound, and what is told beside it where that was asked for."""
+
+    def __init__(self, body: Mapping[str, Any], *, events: bool) -> None:
+        self.body = {**body, "boundaries": True, "stream_format": "sse"} if events else body
+        self.words: list[dict[str, Any]] = []
+        self.receipt: dict[str, Any] | None = None  # of events; else it is in the ledger
+        self._events = events
+
+    async def sound(self, answer: httpx.Response) -> AsyncIterator[bytes]:
+        if not self._events:
+            async for part in answer.aiter_bytes():
+                yield part
+            return
+        cut = sse.Splitter(_LIMIT)
+        async for part in answer.aiter_bytes():
+            for event in sse.events(cut.feed(part)):
+                data = sse.data_of(event)
+                said = orjson.loads(data) if data else {}
+                if "error" in said:
+                    raise Refused(words(said["error"]))
+                self.words += said.get("words") or ()
+                self.receipt = said.get("receipt") or self.receipt
+                yield b64decode(said.get("audio") or "")
+        if self.receipt is None:
+            raise Refused("the speech broke off before its end; ask again.")
+
+
+async def _settled(door: Door, headers: httpx.Headers) -> dict[str, Any]:
+    """The answer's facts, with the cost that its receipt has since its end."""
+    facts, decision = facts_in(headers), headers.get("x-patchbay-decision")
+    if not facts["pending"] or not decision:
+        return facts
+    try:
+        receipt = await door.ask("GET", f"/api/ai/decisions/{decision}", "decision_id")
+    except (Refused, NoServer):
+        return facts  # the sound is there; only its price is not
+    return {**facts, "nano_usd": receipt["cost_nano"], "warnings": receipt["warnings"], "pending": False}
