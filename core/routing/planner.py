@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, Catalog
-from core.config.prices import DAY, day_of
+from core.config.prices import DAY
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.row import Row
-from core.routing import means, thoughts
+from core.routing import ageing, means, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
@@ -334,7 +334,7 @@ class Planner:
             target,
             (wish.reason, *means.reasons(chosen), *blind),
             dropped,
-            (*_ageing(choice), *warnings),
+            (*ageing.told(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room) + _effort(thought),
             space=space,
@@ -400,16 +400,3 @@ def _set(account: Account) -> dict[str, Any]:
     """What an account sets for chats that do not name it themselves."""
     values = {"max_tokens": account.max_tokens, "temperature": account.temperature}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _ageing(choice: Choice) -> tuple[str, ...]:
-    """What the caller must know of a model that goes or has gone."""
-    model, retired = choice.model, choice.retired
-    words = []
-    if model is not None and retired is not None:
-        words.append(f"model {retired.id} is retired; using {model.id}")
-    if model is not None and model.lifecycle == "deprecated":
-        when = "" if model.retires is None else f" and ends on {day_of(model.retires)}"
-        then = f"; {model.successor} succeeds it" if model.successor else ""
-        words.append(f"model {model.id} is deprecated{when}{then}")
-    return tuple(words)
