@@ -157,10 +157,8 @@ def _known(given: str, name: str, *, insists: bool) -> str:
     code = _code(given, name)
     if insists or is_known(code):
         return code
-    raise _wrong(
-        name,
-        f"names no language that is known here: {given!r}. {_likely(given)}Who knows it may be named with provider or model",
-    )
+    insisting = "A provider or a model that knows it may be named beside it"
+    raise _wrong(name, f"names no language that is known here: {given[:40]!r}. {_likely(given)}{insisting}")
 
 
 def _likely(given: str) -> str:
