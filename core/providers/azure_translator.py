@@ -40,9 +40,10 @@ class AzureTranslator:
         except TargetError as error:
             self._api.tell(error, answer)
             raise
-        counted = sum(len(one.text) for one in elements) * len(body["targets"])
+        counted = sum(len(one.text) for one in elements) * len({*map(wire.code_for, body["targets"])})
         usage = Usage("reported", characters=_metered(answer) or counted)
-        return Reply(made._replace(model=call.target.model), usage, self._api.said(answer.request_id))
+        told = wire.losses_of(body["targets"])
+        return Reply(made._replace(model=call.target.model), usage, self._api.said(answer.request_id), told)
 
 
 def _metered(answer: Incoming) -> int:

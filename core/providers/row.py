@@ -82,6 +82,7 @@ class Row:
     url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # all that a field of the account may say
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -136,5 +137,5 @@ class Row:
             defaults["base_url"] = self.base_url
         return Declared(
             self.name, names, self.title, self.aliases, self.capabilities, defaults, "key" in self.needs, self.later,
-            self.command,
+            self.command, self.choices,
         )  # fmt: skip
