@@ -22,8 +22,7 @@ class AzureTranslator:
         root = (account.translation_url or row.base_url or "").rstrip("/")
         version = self._version = account.translation_version or wire.V3
         key = account.translation_key
-        # A token is the account's, and for who has no key of its own here.
-        own = replace(account, base_url=root, key=key, token=None if key else account.token)
+        own = replace(account, base_url=root, key=key, token=None if key else row.token(account))
         self._api = Api.of(row, own, transport, wire.read_error)
         self._path = f"{wire.path_for(root, version)}/translate"
         self._region = {_REGION: account.translation_region} if account.translation_region else {}
