@@ -45,6 +45,7 @@ def providers_health(gateway: Gateway) -> dict[str, bool]:
 def status(gateway: Gateway) -> dict[str, Any]:
     config, planner = gateway.settings, gateway.planner
     chains = {one.value: planner.chain(one) for one in Capability if gateway.registry.offering(one)}
+    chains["beautify"] = planner.chain(Capability.CHAT, purpose="beautify")  # a chat whose first has a setting
     return {
         "version": __version__,
         "configuration": _configuration(gateway.in_force),

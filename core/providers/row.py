@@ -114,9 +114,11 @@ class Row:
         """What makes two accounts the same here, where it has credentials apart from chat's; None: never the same."""
         if self.key_field == "key":
             return None
-        prefix = self.key_field.removesuffix("key")
-        fields = [name for name in ACCOUNT_KINDS if name.startswith(prefix)]
-        return (self.name, model, *(getattr(account, name) for name in fields), self.token(account))
+        return (self.name, model, *(getattr(account, name) for name in self.own_fields()), self.token(account))
+
+    def own_fields(self) -> tuple[str, ...]:
+        """The account's fields for this alone, where it has credentials apart from chat's."""
+        return tuple(name for name in ACCOUNT_KINDS if name.startswith(self.key_field.removesuffix("key")))
 
     def parts(self) -> list[tuple["Row", tuple[Capability, ...]]]:
         """What of it has credentials of its own, and what each does. A translation is also asked of a chat."""

@@ -109,3 +109,10 @@ class TestShared:
         config = accounts(east={"speech": {"region": "eastus", "api_key": "e"}}, same={"model": "m"})
         _, status, *_ = asked(tmp_path, config, SENTENCE, SPEAK, **KEYS)
         assert status["chains"]["speak"] == ["azure", "azure:east"]
+
+
+def test_who_beautifies_is_among_the_chains(tmp_path):
+    config = json.dumps({"providers": {"openai": {"base_url": "OTHER"}, "groq": {"base_url": "OTHER"}}})
+    _, status, *_ = asked(tmp_path, config, GERMAN, BEAUTIFY_PROVIDER="groq")
+    assert status["chains"]["chat"] == ["openai", "groq"]
+    assert status["chains"]["beautify"] == ["groq", "openai"]
