@@ -19,7 +19,7 @@ ENTRY_POINTS = "patchbay.providers"
 
 
 class Part(NamedTuple):
-    """What an account can with one set of credentials."""
+    """What an account can do with one set of credentials."""
 
     title: str
     capabilities: tuple[Capability, ...]
@@ -158,6 +158,11 @@ class Registry:
     def is_live(self, name: str) -> bool:
         """Whether any of a provider's accounts could."""
         return any(self.is_ready(name, one) for one in self.accounts(name))
+
+    def able(self, name: str) -> list[Capability]:
+        """What any of a provider's accounts could do."""
+        asked = [one for one in Capability if one in self.rows[name].capabilities]
+        return [one for one in asked if any(self.is_ready(name, account, one) for account in self.accounts(name))]
 
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]

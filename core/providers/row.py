@@ -118,7 +118,8 @@ class Row:
 
     def own_fields(self) -> tuple[str, ...]:
         """The account's fields for this alone, where it has credentials apart from chat's."""
-        return tuple(name for name in ACCOUNT_KINDS if name.startswith(self.key_field.removesuffix("key")))
+        prefix = self.key_field.removesuffix("key")
+        return tuple(name for name in ACCOUNT_KINDS if prefix and name.startswith(prefix))
 
     def parts(self) -> list[tuple["Row", tuple[Capability, ...]]]:
         """What of it has credentials of its own, and what each does. A translation is also asked of a chat."""
