@@ -127,7 +127,7 @@ class Registry:
         """The environment names that would make this account usable; empty when it is."""
         declared, row = row.declared(), row.of(account, capability)
         key, given = getattr(account, row.key_field), getattr(account, row.url_field)
-        if not key and given and row.base_url and not row.is_vendors(account):
+        if not key and given and row.base_url and not row.is_vendors_host(given):
             return []  # the user's own server in place of the vendor's may need no key
         has = {row.key_field} if row.token(account) else set()
         # A need may be met in one of several ways: by a region, or by an address.

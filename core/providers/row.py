@@ -95,8 +95,9 @@ class Row:
         if account.simulated:
             return True
         url = getattr(account, self.url_field)
-        if not url:
-            return bool(self.base_url)
+        return self.is_vendors_host(url) if url else bool(self.base_url)
+
+    def is_vendors_host(self, url: str) -> bool:
         host = urlsplit(url).hostname or ""
         return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
 
@@ -108,7 +109,7 @@ class Row:
         if not url or not account.translates_by_token:
             return None
         known = not account.base_url or urlsplit(url).netloc == urlsplit(account.base_url).netloc
-        return token if known or self.is_vendors(account) else None
+        return token if known or self.is_vendors_host(url) else None
 
     def identity(self, account: Account, model: str | None) -> tuple[Any, ...] | None:
         """What makes two accounts the same here, where it has credentials apart from chat's; None: never the same."""

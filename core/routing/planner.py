@@ -224,8 +224,8 @@ class Planner:
 
     def _offers(self, place: Place, account: Account, capability: Capability) -> set[Any]:
         """What it could be asked as; equal for accounts that share a service."""
-        row = self._registry.rows[place.provider]
-        ways = [one for one in row.ways(capability) if self._registry.is_ready(place.provider, account, one, alone=True)]
+        row, ready = self._registry.rows[place.provider], self._registry.is_ready
+        ways = [one for one in row.ways(capability) if ready(place.provider, account, one, alone=True)]
         return {(way, row.of(account, way).identity(account, account.model_for(way)) or place) for way in ways}
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:

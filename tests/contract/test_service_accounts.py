@@ -3,8 +3,6 @@
 import asyncio
 import json
 
-import pytest
-
 from core.providers.registry import Registry
 from tests.contract.rooms import fleet, room
 
@@ -80,8 +78,8 @@ SHARED = accounts(
     west={"api_key": "w", "endpoint": "FIRST"}, ep={"api_key": "e", "endpoint": "FIRST"}, k={"api_key": "k"},
 )  # fmt: skip
 KEYS = {
-    "AZURE_SPEECH_KEY": "speech-key-0123", "AZURE_SPEECH_ENDPOINT": "FIRST", "AZURE_TRANSLATION_KEY": "translator-0123",
-    "AZURE_TRANSLATION_ENDPOINT": "FIRST",
+    "AZURE_SPEECH_KEY": "speech-key-0123", "AZURE_SPEECH_ENDPOINT": "FIRST",
+    "AZURE_TRANSLATION_KEY": "translator-0123", "AZURE_TRANSLATION_ENDPOINT": "FIRST",
 }  # fmt: skip
 
 

@@ -183,7 +183,8 @@ def test_a_key_for_translation_alone(examine, gateway):
     assert (refused["state"], refused["said"]) == ("fail", "AZURE_TRANSLATION_KEY is refused (401)")
     gateway.clear()
     given = {"AZURE_TRANSLATION_ENDPOINT": given["AZURE_TRANSLATION_ENDPOINT"], "AZURE_OPENAI_AD_TOKEN": KEY}
-    assert examine(**given)["azure translation"]["said"] == "AZURE_OPENAI_AD_TOKEN is set; it has no free call to try it"
+    untried = examine(**given)["azure translation"]["said"]
+    assert untried == "AZURE_OPENAI_AD_TOKEN is set; it has no free call to try it"
 
 
 def test_a_key_for_translation_that_points_nowhere(examine, closed):

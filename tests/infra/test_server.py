@@ -193,7 +193,7 @@ def test_with_a_key_and_an_address_it_is_live(tmp_path):
 
 def test_with_a_key_for_speech_alone_it_hears_and_speaks_and_says_so(tmp_path):
     with providers("azure") as fleet:
-        given = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_REGION": "eastus2", "AZURE_SPEECH_ENDPOINT": fleet.url("azure")}
+        given = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure")}
         with serving(tmp_path, **given) as server:
             assert re.search(r"^  Azure Speech +live$", server.stdout, re.MULTILINE), server.stdout
             assert re.search(r"^  Azure OpenAI +off \(set AZURE_OPENAI_KEY and ", server.stdout, re.MULTILINE)
