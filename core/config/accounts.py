@@ -59,12 +59,13 @@ class Account:
     first: bool = False  # leads the default chain
     simulated: bool = False
     elsewhere: bool = True  # False: its base_url is the vendor's own, where nobody gets in without a key
+    translates_by_token: bool = True  # False: the token is for another address than that of its translation
 
     @property
     def has_access(self) -> bool:
         """Somebody gave it a credential, a program or an address."""
         secrets = (self.key, self.token, self.speech_key, self.translation_key)
-        return bool(any(secrets) or self.command or (self.base_url and self.elsewhere))
+        return bool(any(secrets) or self.command or self.translation_url or (self.base_url and self.elsewhere))
 
     def model_for(self, capability: str) -> str | None:
         own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
@@ -211,6 +212,8 @@ def _apart(base: Account, own: Mapping[str, Any], service: str) -> Account:
     dropped: dict[str, Any] = {key: None} if moved or key in own else {}
     if region in moved and url not in own:
         dropped[url] = None  # it would go before the region
+    if service == "translation" and moved:
+        dropped["translates_by_token"] = False
     return replace(base, **dropped)
 
 
@@ -254,7 +257,12 @@ class Accounts:
         if of_its_own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
         for service in _SERVICES:
+            url = f"{service}_url"
+            if (own.get(url) or "").casefold() == row.defaults.get(url, "-").casefold():
+                own[url] = None  # where it is anyway
             base = _apart(base, own, service)
+        if "token" in own or account == DEFAULT:
+            base = replace(base, translates_by_token=True)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
         made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
         if made.command and (made.key or made.token):

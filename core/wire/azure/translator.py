@@ -7,7 +7,7 @@ import html as entities
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
@@ -31,7 +31,9 @@ from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 Body = dict[str, Any]
 
-V3 = "3.0"  # else it is 2026-06-06
+V3, V2026 = "3.0", "2026-06-06"
+VERSIONS = (V3, V2026)
+_TOKEN = "/sts/v1.0/issueToken"  # noqa: S105 - a path
 MOST_ELEMENTS = 1000  # in one request
 GENERAL = "nmt"  # what the catalogue calls its general model; any other name is a custom category, or a deployment
 _OPEN, _CLOSE = '<span class="notranslate" translate="no" data-kept="">', "</span>"
@@ -143,6 +145,15 @@ _USUAL = frozenset({"en-us", "pt-br", "ja-jp", "ko-kr", "sv-se", "da-dk", "cs-cz
 def path_for(root: str, version: str) -> str:
     """A resource with a name of its own has its API below a path."""
     return f"/translator/text/v{version}" if "cognitiveservices" in root or ".azure.com" in root else ""
+
+
+def token_at(url: str | None, region: str | None) -> str:
+    """Where a key is exchanged for a token: where its resource is, by its own address or by its region."""
+    host = urlsplit(url or "").hostname or ""
+    if url and not host.endswith(".microsofttranslator.com"):
+        return f"{url.rstrip('/')}{_TOKEN}"
+    place = "" if region in {None, "", "global"} else f"{region}."
+    return f"https://{place}api.cognitive.microsoft.com{_TOKEN}"
 
 
 def request_for(body: Mapping[str, Any], elements: Sequence[Element], model: str, version: str) -> tuple[str, Any]:

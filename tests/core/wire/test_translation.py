@@ -220,6 +220,15 @@ class TestAzure:
 
     def test_a_resource_of_its_own_has_a_path(self):
         assert azure.path_for("https://api.cognitive.microsofttranslator.com", "3.0") == ""
+        tokens = {
+            (None, None): "https://api.cognitive.microsoft.com",
+            ("https://api-eur.cognitive.microsofttranslator.com", "global"): "https://api.cognitive.microsoft.com",
+            (None, "eastus2"): "https://eastus2.api.cognitive.microsoft.com",
+            ("https://x.cognitiveservices.azure.com/", "eastus2"): "https://x.cognitiveservices.azure.com",
+        }
+        assert {place: azure.token_at(*place) for place in tokens} == {
+            place: f"{root}/sts/v1.0/issueToken" for place, root in tokens.items()
+        }
         assert azure.path_for("https://x.cognitiveservices.azure.com", "2026-06-06") == "/translator/text/v2026-06-06"
 
 
