@@ -29,7 +29,7 @@ class Translations:
         return None
 
     def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
+        return problem(error, simulated=simulated, extra={**error.done, **summary_or_none(error.receipt)})
 
 
 def translate_request(body: Body, route: str, timeout: float | None = None) -> Request:
