@@ -22,8 +22,10 @@ _STRANGE = {
     "mk": "ыэёъщйюяьіїєґўђћ",
 }  # fmt: skip
 _RUN = 5  # words in a row say of what language they are
-_QUOTED = re.compile(r"\"[^\"\n]{1,300}\"|“[^“”\n]{1,300}+”|„[^„“”\n]{1,300}+[“”]|«[^«»\n]{1,300}+»|「[^「」\n]{1,300}+」"
-                     r"|『[^『』\n]{1,300}+』|《[^《》\n]{1,300}+》|\([^()\n]{1,300}+\)|（[^（）\n]{1,300}+）")  # fmt: skip
+_PAIRS = ("“”", "«»", "「」", "『』", "《》", "()", "（）")
+_QUOTED = re.compile("|".join(
+    [r"\"[^\"\n]{1,300}+\"", r"„[^„“”\n]{1,300}+[“”]", *(rf"[{a}][^{a}{b}\n]{{1,300}}+[{b}]" for a, b in _PAIRS)]
+))  # fmt: skip
 _EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af、。，！？]{12,}")
 _KANA = re.compile(r"[\u3041-\u3096]")
 _NAME_LIKE = re.compile(r"[A-ZÀ-ÖØ-Þ]|.*[A-Z0-9]")
