@@ -24,7 +24,8 @@ _STRANGE = {
 _RUN = 5  # words in a row say of what language they are
 _PAIRS = ("“”", "«»", "「」", "『』", "《》", "()", "（）")
 _QUOTED = re.compile("|".join(
-    [r"\"[^\"\n]{1,300}+\"", r"„[^„“”\n]{1,300}+[“”]", *(rf"[{a}][^{a}{b}\n]{{1,300}}+[{b}]" for a, b in _PAIRS)]
+    [r"\"[^\"\n]{1,300}+\"", r"„[^„“”\n]{1,300}+[“”]",
+     *(rf"[{a}][^{a}{b}\n]{{1,300}}+[{b}]" for a, b in map(tuple, _PAIRS))]
 ))  # fmt: skip
 _EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af、。，！？]{12,}")
 _KANA = re.compile(r"[\u3041-\u3096]")
