@@ -62,7 +62,7 @@ one (`next`)? whose `fault` is it: caller, account (our key or its limits), prov
 the target can mend when it is told what is wrong says so (`mends`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class PatchbayError(Exception):
         self.param = param
         self.code = code
         self.receipt: Receipt | None = None  # of the request that ended with this
+        self.done: Mapping[str, Any] = {}  # what there is of its answer all the same
 
 
 _FEW = 2  # targets that are named where one reason is that of many

@@ -51,8 +51,12 @@ class Translating(Spending):
         self._body = body
         self._texts: list[str] = body["texts"]
         self._languages: list[str] = body["targets"]
+        self._checks: bool = body.get("check", True)
         self._done: dict[Place, tuple[str, Target]] = {}
         self._sources: dict[int, tuple[str | None, float | None]] = {}
+        self._wrong: dict[Place, str] = {}  # why there is nothing
+        if not self._checks:
+            self._told["translations were not checked: the request says check: false"] = None
         self._heavy = sum(map(len, self._texts)) * len(self._languages) > _HEAVY
         # Of the latest attempt.
         self._counts: dict[Place, int] = {}
@@ -69,6 +73,21 @@ class Translating(Spending):
             return [*self._told]
         shares = "; ".join(f"{', '.join(ones)} by {target}" for target, ones in makers.items())
         return [*self._told, f"several targets translated: {shares}"]
+
+    @property
+    def done(self) -> dict[str, Any]:
+        """What there is where not all is, and which texts are missing; nothing where there is nothing."""
+        if not self._done:
+            return {}
+        indexes = range(len(self._texts))
+        made = {one: [self._done.get((index, one), (None,))[0] for index in indexes] for one in self._languages}
+        return {
+            "translations": [{"target_language": one, "text": texts} for one, texts in made.items()],
+            "missing": [
+                {"index": index, "target_language": one, "why": self._wrong.get((index, one), "nobody answered")}
+                for index, one in self._missing()
+            ],
+        }
 
     async def at(self, target: Target, room: Room, send: Send) -> Reply[Translation]:
         """Ask a target for all that is missing."""
@@ -186,7 +205,9 @@ class Translating(Spending):
                 continue
             # Each by itself: one part of many that is none would not be seen in the whole.
             if wrong := next(filter(None, (self._fault(place, part.core, text) for part, text in parts)), None):
-                words = f"the answer is no translation into {place[1]}: {wrong}"
+                which = f"text[{place[0]}]: " if len(self._texts) > 1 else ""
+                words = f"{which}the answer is no translation into {place[1]}: {wrong}"
+                self._wrong[place] = wrong
                 self._failures.append(NotTranslated(words, request_id=self._request_id))
             else:
                 parts.sort(key=lambda one: one[0].number)
@@ -195,6 +216,8 @@ class Translating(Spending):
 
     def _fault(self, place: Place, given: str, made: str) -> str | None:
         index, language = place
+        if not self._checks:
+            return None
         source = self._body.get("source") or self._sources.get(index, (None, None))[0]
         return fault(
             given,

@@ -6,7 +6,7 @@ from typing import Any
 from core.answers import Answer
 from core.cache.memory import Stored
 from core.capabilities import Capability, Feature
-from core.errors import TargetError
+from core.errors import PatchbayError, TargetError
 from core.execution.deadline import Deadline
 from core.execution.translating import Room, Translating
 from core.providers.contract import Call, Chats, Reply, Translates
@@ -42,7 +42,11 @@ class Translate(Kept[Translation]):
 
             return await work.at(candidate.target, self._room(candidate, request), send)
 
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, work.spent)
+        try:
+            receipt, won = await self._steps.win(caller, request, attempt, deadline, cache, work.spent)
+        except PatchbayError as error:
+            error.done = work.done
+            raise
         receipt.warnings += work.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)

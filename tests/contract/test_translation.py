@@ -235,7 +235,29 @@ class TestBadTranslators:
         assert "garden" not in answer.text
 
 
+def told_by(url, tmp_path, **fields):
+    async def scenario():
+        async with room(Registry(), tmp_path, {"LOCAL_BASE_URL": url, "LOCAL_LLM_MODEL": "m"}) as here:
+            return await here.http.post(ROUTE, json={"target_language": "de", **fields})
+
+    return asyncio.run(scenario())
+
+
 class TestSeveral:
+    def test_what_is_done_comes_with_the_failure_of_the_rest(self, tmp_path):
+        with a_model(lambda text: text if "Cancel" in text else said(text, "de")) as url:
+            answer = told_by(url, tmp_path, text=["Hello world", "Cancel your order", "Good morning"])
+        body = answer.json()
+        assert answer.status_code == 502 and "text[1]: the answer is no translation" in body["error"]["message"]
+        assert body["translations"] == [{"target_language": "de", "text": ["Hallo Welt", None, "Guten Morgen"]}]
+        assert body["missing"] == [{"index": 1, "target_language": "de", "why": "it is the text itself"}]
+
+    def test_who_wants_no_check_has_none_and_is_told(self, tmp_path):
+        with a_model(lambda text: text) as url:
+            body = told_by(url, tmp_path, text="Cancel your order", check=False).json()
+        assert body["translated_text"] == "Cancel your order"
+        assert body["warnings"] == ["translations were not checked: the request says check: false"]
+
     def test_only_what_is_missing_is_asked_of_the_next(self, gateways):
         """The translator has no Latin: it gives the rest, and a model the Latin."""
         gateway = gateways("quick", "azure")
@@ -342,6 +364,14 @@ class TestWishes:
         ]  # fmt: skip
         body = ask(gateway, formality="prefer_informal", strict=True).json()
         assert body["model"] == "gpt-5.4-mini"
+
+    def test_a_region_that_the_translator_has_not_is_told_of(self, gateways):
+        gateway = gateways("quick", "azure")
+        body = ask(gateway, target_language=None, targets=["de-CH", "zh-Hant-TW", "fr-CA"]).json()
+        assert body["model"] == "nmt"
+        assert body["warnings"] == ["de-CH was asked for as de: this translator has no other"]
+        query = parse_qs(gateway.fleet.requests("azure")[-1].query)
+        assert query["to"] == ["de", "zh-Hant", "fr-CA"]
 
     def test_a_custom_category_is_the_translators_model(self, gateways):
         gateway = gateways("quick", "azure")

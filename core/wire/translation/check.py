@@ -32,6 +32,7 @@ _EAST = frozenset({"zh", "ja", "ko"})  # which count in ten thousands
 _META = frozenset({"description", "keywords", "author", "og:title", "og:description", "og:site_name", "og:image:alt",
                    "twitter:title", "twitter:description", "twitter:image:alt", "apple-mobile-web-app-title",
                    "application-name"})  # fmt: skip
+_FEW = 3  # letters, which can become a sign: (C), "a", "on"
 # What a translator may not bring along.
 _INVENTED = frozenset(
     {"mark", "braces", "brace", "format", "named", "icu", "brackets", "variable", "url", "email", "tag"}
@@ -64,7 +65,7 @@ def fault(
 
 def _said_fault(given: Text, made: Text) -> str | None:
     """Something else in its place."""
-    if given.words and not made.words:
+    if weight(given.bare) > _FEW and not made.words:
         alone = len(given.words) == 1 and not is_common(given.words[0])
         numbers = has_numbers(made.bare) and (says_numbers(given.bare) or alone)
         return None if numbers and len(given.words) <= 3 else "it has no words"

@@ -23,6 +23,7 @@ _TRADITIONAL: Final = (
     "貨質費資賽趙趕趨躍踐轉輪軟輕載較輛輸達遷運進遠違連遲適選遺郵鄭釋針鐘鋼錢鐵銀銷鎖錯鍵鎮閱隊陽陰階際陸陳險隨"
     "隱韓頂項順須顧頓預領頻顏額風飛飯飲館驅驗騎齊龍"
 )
+TO_TRADITIONAL: Final = str.maketrans(_SIMPLIFIED, _TRADITIONAL)
 SIMPLIFIED: Final = frozenset(_SIMPLIFIED) - frozenset(_TRADITIONAL)
 TRADITIONAL: Final = frozenset(_TRADITIONAL) - frozenset(_SIMPLIFIED)
 # What no Japanese is written with: Chinese pronouns and particles, and simplified characters that Japan has not.

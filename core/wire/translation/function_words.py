@@ -17,16 +17,16 @@ _WORDS: Final = {
     " mich dich uns euch oder aber nur vor durch kann mehr zum zur über keine kein haben sein ihre"
     " seine guten morgen danke bitte hallo ja nein wo hier sehr diese dieser dieses man was wer unter"
     " bis gegen schon ohne müssen soll jetzt",
-    "fr": "le la les des et est une un du en que qui dans pour pas au sur ne se ce il elle plus par avec"
+    "fr": "le la les de d l à des et est une un du en que qui dans pour pas au sur ne se ce il elle plus par avec"
     " tout nous vous mais ou son ses leur leurs été être sont cette ces aux comme ont fait mon ma mes"
     " je tu à où très bien aussi bonjour merci oui non sans sous deux même ici si peut votre vos notre"
     " nos lui dont quand alors encore avoir",
-    "es": "el la los las de y que en un una es por con para no se lo su al del como más pero sus le ya o"
+    "es": "el la a los las de y que en un una es por con para no se lo su al del como más pero sus le ya o"
     " este sí porque esta entre cuando muy sin sobre también me hasta hay donde quien desde todo nos"
     " durante todos uno les ni contra otros ese eso ante ellos e esto mí antes algunos qué unos yo"
     " otro otras él tanto esa estos mucho hola gracias buenos días está son ser fue tiene usted aquí"
     " nuestro",
-    "it": "il lo la gli le di e che in un una è per con non si da del della dei delle nel nella al alla sono"
+    "it": "il lo la i a gli le di e che in un una è per con non si da del della dei delle nel nella al alla sono"
     " come più ma anche ha mi ti ci vi suo sua loro questo questa quello essere stato hanno ho tutto"
     " tutti dove quando chi molto ciao grazie buongiorno sì qui bene solo se ogni dopo prima senza tra"
     " fra sul sulla dal dalla io tu lui lei noi",
@@ -42,7 +42,7 @@ _WORDS: Final = {
     " du henne då sin nu har inte hans honom skulle hennes där min man ej vid kunde något från ut när"
     " efter upp vi dem vara vad över än dig kan sina här ha mot alla under någon eller allt mycket"
     " sedan ju denna själv detta åt utan hej tack",
-    "da": "og i jeg det at en den til er som på de med han af for ikke der var mig sig men et har om vi min"
+    "da": "og i jeg kan kun det at en den til er som på de med han af for ikke der var mig sig men et har om vi min"
     " havde ham hun nu over da fra du ud sin dem os op man hans hvor eller hvad skal selv her alle vil"
     " blev kunne ind når være dog noget ville jo deres efter ned skulle denne end dette mit også under"
     " have dig hej tak meget god",
@@ -95,7 +95,7 @@ _WORDS: Final = {
     "et": "ja on ei see et oma ta oli aga kui või mis kes ma sa me te nad siin seal ka nii väga ainult veel"
     " juba pärast enne aitäh palun tere hommikust jah nende tema minu sinu meie teie olema selle kuid"
     " ning",
-    "ca": "el la els les de i que en un una és per amb no es del al com més però o també són aquest aquesta"
+    "ca": "el la a els les de i que en un una és per amb no es del al com més però o també són aquest aquesta"
     " seva seu dels ha quan on qui molt sense sobre fins entre jo tu ell ella nosaltres bon dia"
     " gràcies sí aquí tot tots perquè",
     "ru": "и в не на я что он с как это она по но они мы все за от его ее её так же у к из ты вы для о"

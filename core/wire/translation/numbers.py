@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 
 from core.wire.translation.languages import base
 
 _CHAIN = re.compile(r"\d+(?:[.,:/'’٫٬\u00a0\u202f\u2009 ()+-]{1,2}\d+)*")
 _NUMBER = re.compile(r"\d+")
 _GROUPS = re.compile(r"(?<=\d)[.,'’٬\u00a0\u202f\u2009 ](?=\d{3}(?!\d))")
-_DECADE = re.compile(r"\d+0(?='?s\b)")
+_DECADE = re.compile(r"(?<!\d)\d{1,3}0(?='?s\b)")
 # Words of many, beside which digits say less than the whole: 5 million, 500万.
 _MANY = re.compile(
     r"\d\s*(?:[万萬億亿兆千百만억천백조]|mil|mio|mln|mrd|mld|bill|bn\b|млн|млрд|мільй|милли|миллиа|тыс|тис|thous|hund|taus|"
@@ -31,6 +32,7 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _DAYS = 31
+_MOST_PAIRS = 40_000
 # Years are counted from elsewhere.
 _ERAS = {"th": (543,), "lo": (543,), "km": (543,), "my": (543, -638), "fa": (-621, -622), "ja": (-2018, -1988, -1925),
          "zh": (-1911,), "am": (-7, -8), "ne": (56, 57)}  # fmt: skip
@@ -53,12 +55,13 @@ def numbers_fault(source: str, answer: str, target: str, spoken: str | None) -> 
     clock = _CLOCK.search(source) is not None or _CLOCK.search(answer) is not None
     decades = set(_DECADE.findall(source))
     eras = {*_ERAS.get(base(target), ()), *(-one for one in _ERAS.get(base(spoken or ""), ()))}
-    for one in [*lost.elements()]:
-        for other in [*new.elements()]:
-            if _is_same(one, other, many=many, clock=clock, eras=eras):
-                lost[one] -= 1
-                new[other] -= 1
-                break
+    if len(lost) * len(new) > _MOST_PAIRS:
+        return "its numbers are not those of the text"
+    for one, other in product([*lost], [*new]):
+        if _is_same(one, other, many=many, clock=clock, eras=eras):
+            both = min(lost[one], new[other])
+            lost[one] -= both
+            new[other] -= both
     lost, new = +lost, +new
     words = _SAID.search(source) is not None
     invented = [one for one in new if not (words and len(one) < 3 and int(one) <= _DAYS)]
@@ -99,7 +102,7 @@ def _chains(text: str) -> Iterator[tuple[str, ...]]:
 
 def _digits(number: str) -> str:
     """In our digits, whatever a language writes them with."""
-    return "".join(str(unicodedata.digit(one, 0)) for one in number)
+    return number if number.isascii() else "".join(str(unicodedata.digit(one, 0)) for one in number)
 
 
 def _is_same(given: str, made: str, *, many: bool, clock: bool, eras: set[int]) -> bool:

@@ -7,7 +7,7 @@ from core.wire.translation import chinese
 from core.wire.translation.common_words import is_common
 from core.wire.translation.function_words import hits, languages, words_of
 from core.wire.translation.languages import base, name_of, scripts_of
-from core.wire.translation.reading import WORD, Text, script, scripts
+from core.wire.translation.reading import DENSE, WORD, Text, script, scripts
 
 _PROFILES = {"bs": "hr", "nn": "nb", "ms": "id"}
 # Whose small words are mostly those of a language that has none of its own here.
@@ -22,8 +22,11 @@ _STRANGE = {
     "mk": "ыэёъщйюяьіїєґўђћ",
 }  # fmt: skip
 _RUN = 5  # words in a row say of what language they are
-_QUOTED = re.compile(r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」"
-                     r"|『[^』\n]{1,300}』|《[^》\n]{1,300}》|\([^()\n]{1,300}\)|（[^（）\n]{1,300}）")  # fmt: skip
+_PAIRS = ("“”", "«»", "「」", "『』", "《》", "()", "（）")
+_QUOTED = re.compile("|".join(
+    [r"\"[^\"\n]{1,300}+\"", r"„[^„“”\n]{1,300}+[“”]",
+     *(rf"[{a}][^{a}{b}\n]{{1,300}}+[{b}]" for a, b in map(tuple, _PAIRS))]
+))  # fmt: skip
 _EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af、。，！？]{12,}")
 _KANA = re.compile(r"[\u3041-\u3096]")
 _NAME_LIKE = re.compile(r"[A-ZÀ-ÖØ-Þ]|.*[A-Z0-9]")
@@ -60,8 +63,9 @@ def _has_other_script(given: Text, made: Text, new: Sequence[str], target: str) 
     inside = sum(counts[one] for one in expected)
     if expected and inside == 0 and counts.total() > 1 and not _could_be_names(given, made):
         return True
-    fresh = scripts(new)
-    if expected and fresh.total() >= 10 and 2 * sum(fresh[one] for one in expected) < fresh.total():
+    fresh = {one: count * DENSE.get(one, 1.0) for one, count in scripts(new).items()}
+    total = sum(fresh.values())
+    if expected and total >= 10 and 2 * sum(fresh.get(one, 0) for one in expected) < total:
         return True
     language = base(target)
     if language == "ja" and not counts["HIRAGANA"] + counts["KATAKANA"]:
@@ -121,7 +125,7 @@ def _runs(marks: Sequence[bool], least: int) -> Iterator[tuple[int, int]]:
 
 def _is_foreign(written: Sequence[str], words: Sequence[str], target: str) -> bool:
     """Whether these are a sentence of another language, and no name of something."""
-    found = hits([*words])
+    found = hits(_long(words))
     own = found.get(_profile(base(target), words) or "", 0)
     best = max(found, key=lambda one: found[one], default="")
     if found.get(best, 0) < 2 or found[best] < 2 * own + 1:
@@ -152,9 +156,14 @@ def _is_other(words: list[str], language: str, spoken: str | None) -> bool:
     ours, best = found.get(profile, 0), max(found.values())
     if ours == 0:
         return best >= 2 and (best == len(words) or (len(words) >= 4 and best * 10 >= len(words) * 4) or best >= 4)
-    if language == profile and len(words) >= 4 and best >= 3 and best - ours >= 2 and best >= 1.75 * ours:
+    most = max(hits(_long(words)).values(), default=0)  # what has one letter may be a word of many languages
+    if language == profile and len(words) >= 4 and most >= 3 and most - ours >= 2 and most >= 1.75 * ours:
         return True
     return best >= 4 and best > 3 * ours
+
+
+def _long(words: Sequence[str]) -> list[str]:
+    return [word for word in words if len(word) > 1]
 
 
 def _is_strange(given: Text, made: Text, language: str) -> bool:
@@ -163,7 +172,7 @@ def _is_strange(given: Text, made: Text, language: str) -> bool:
     words = [word for word in made.written if word.casefold() not in known]
     if not letters or (language in {"sr", "mk"} and not any(script(word[0]) == "CYRILLIC" for word in words)):
         return False
-    strange = sum(word.islower() and not letters.isdisjoint(word) for word in words)
+    strange = sum(not letters.isdisjoint(word) and (word.islower() or bool(hits([word.casefold()]))) for word in words)
     if script(words[0][0] if words else "a") == "CYRILLIC":
         strange = sum(not letters.isdisjoint(word.casefold()) for word in words)
         return strange >= 1 and strange * 6 >= len(words)

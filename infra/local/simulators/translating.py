@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from core.wire.translation.chinese import TO_TRADITIONAL
 from core.wire.translation.function_words import hits, languages, words_of
 from core.wire.translation.languages import base, code_of, scripts_of
 from infra.local.simulators.vocabulary import LANGUAGES, back, into, unheard_of
@@ -91,7 +92,8 @@ def _word(word: str, spoken: str, target: str) -> str:
     english = back(spoken).get(word.lower()) if spoken in LANGUAGES else None
     wanted = base(target)
     if wanted in LANGUAGES and english is not None:
-        return into(wanted)[english]
+        said = into(wanted)[english]
+        return said.translate(TO_TRADITIONAL) if "hant" in target.lower() or target.lower() == "zh-tw" else said
     if wanted in languages() and wanted not in LANGUAGES and english is not None:
         small = sorted(words_of(wanted))
         return small[sum(map(ord, english)) % len(small)]

@@ -219,6 +219,10 @@ class TestMistakes:
                 "{groq: {priority: first}}",
                 "providers.groq.priority: expected a whole number from 0 to 10000, got 'first'",
             ),
+            (
+                "{azure: {translation_version: '4.0'}}",
+                "providers.azure.translation_version: expected one of 3.0, 2026-06-06",
+            ),
             ("{groq: {temperature: 3}}", "providers.groq.temperature: expected a number from 0 to 2, got '3'"),
             ('{groq: {api_key: "a\\nb"}}', "providers.groq.api_key: expected one line of text, got ***"),
             ("[5]", "providers[0]: expected a mapping, got a single value"),

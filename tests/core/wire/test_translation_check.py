@@ -138,21 +138,23 @@ BAD = [
     ("The moon moves the tides. " * 20, "Der Mond bewegt die Gezeiten. " * 4, "de", "shorter"),
     ("The moon moves the tides. " * 20, "Der Mond bewegt die Gezeiten. " * 13 + "Der Mond", "de", "ends before"),
 ]  # fmt: skip
+HERE = " It is very nice here in the summer and in the winter."
+LIVED = "The house is big and the garden is small. We have lived here for ten years with our children."
 # Refusals, other numbers, neighbours, echoes, halves: what a quick look takes for a translation.
 BAD_TOO = [
     (
-        "The house is big and the garden is small. We have lived here for ten years with our children. It is very nice here in the summer and in the winter.",
-        "Дом большой, а сад маленький. Мы живем здесь десять лет с нашими детьми. It is very nice here in the summer and in the winter.",
+        LIVED + HERE,
+        "Дом большой, а сад маленький. Мы живем здесь десять лет с нашими детьми." + HERE,
         "ru",
     ),
     (
-        "The house is big and the garden is small. We have lived here for ten years with our children. It is very nice here in the summer and in the winter.",
-        "Das Haus ist groß und der Garten ist klein. Wir leben hier seit zehn Jahren mit unseren Kindern. It is very nice here in the summer and in the winter.",
+        LIVED + HERE,
+        "Das Haus ist groß und der Garten ist klein. Wir leben hier seit zehn Jahren mit unseren Kindern." + HERE,
         "de",
     ),
     (
-        "The house is big and the garden is small. We have lived here for ten years with our children. It is very nice here in the summer and in the winter.",
-        "房子很大，花园很小。我们和孩子们在这里住了十年。It is very nice here in the summer and in the winter.",
+        LIVED + HERE,
+        "房子很大，花园很小。我们和孩子们在这里住了十年。" + HERE,
         "zh-Hans",
     ),
     (
@@ -211,6 +213,18 @@ def test_good_ones_are_taken(source, answer, target, spoken):
 @pytest.mark.parametrize("spoken", [None, "said"])
 def test_bad_ones_that_look_well_are_not(source, answer, target, spoken):
     assert fault(source, answer, target=target, spoken="en" if spoken and source.isascii() else None) is not None
+
+
+@pytest.mark.parametrize("bad", ["0", "1 ", "1.", "a ", "1  ", '"', "\u201e", "the ", "房", "<", "$a", "[[", "1:2, "])
+def test_what_is_made_to_take_long_does_not(bad):
+    """Each of these takes minutes where something is looked for again and again."""
+    text = bad * (60_000 // len(bad))
+    fault(text, text[::-1] + "x", target="de", spoken="en")
+
+
+def test_many_other_numbers_are_told_soon():
+    first, second = (" ".join(map(str, range(start, start + 9000))) for start in (0, 20_000))
+    assert "numbers" in (fault(first, second, target="de") or "")
 
 
 def test_a_sentence_in_a_long_text_is_seen():
