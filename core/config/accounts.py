@@ -6,7 +6,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.capabilities import Capability
-from core.config.kinds import DURATION, FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
+from core.config.kinds import (
+    DURATION,
+    FLAG,
+    PRIORITY,
+    SECRET,
+    TEMPERATURE,
+    TEXT,
+    TOKENS,
+    URL,
+    VERSION,
+    Kind,
+    Misfit,
+    choice,
+)
 from core.config.layers import Found, Layers, Origin, Unset
 from core.config.secrets import Secret
 from core.errors import Misconfigured
@@ -153,6 +166,7 @@ class Declared:
     # Environment names without an effect in this version, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
     command: str = ""  # its own program, which `auth_method: cli` asks for
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # all that a field may say
 
 
 def key_of(provider: str, account: str, name: str) -> str:
@@ -228,6 +242,7 @@ class Accounts:
         for name in _ENABLED_FIRST:
             names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
             kind = _address(row, account, taken) if name == "base_url" else ACCOUNT_KINDS.get(name, TEXT)
+            kind = choice(*row.choices[name]) if name in row.choices else kind
             one = self._look(names, kind, needed=needed)
             if one is not None:
                 found[name] = one

@@ -15,6 +15,7 @@ from core.gateway import Gateway
 from core.providers.row import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
+from core.wire.languages import tag_of
 
 if TYPE_CHECKING:  # few look at them
     from core.config.voices import Voice
@@ -251,6 +252,7 @@ def voices(gateway: Gateway, language: str | None, gender: str | None, provider:
         words = f"gender must be one of {', '.join(registry.GENDERS)}"
         raise BadRequest(words, param="gender", code="invalid_value")
     known = registry.load(gateway.settings.voices)
+    language = tag_of(language) if language else None
     found = [
         one
         for one in known.listed()

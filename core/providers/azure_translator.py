@@ -44,9 +44,10 @@ class AzureTranslator:
         except TargetError as error:
             self._api.tell(error, answer)
             raise
-        counted = sum(len(one.text) for one in elements) * len(body["targets"])
+        counted = sum(len(one.text) for one in elements) * len({*map(wire.code_for, body["targets"])})
         usage = Usage("reported", characters=_metered(answer) or counted)
-        return Reply(made._replace(model=call.target.model), usage, self._api.said(answer.request_id))
+        told = wire.losses_of(body["targets"])
+        return Reply(made._replace(model=call.target.model), usage, self._api.said(answer.request_id), told)
 
     async def models(self) -> list[str]:
         """A token for some minutes, which costs nothing and says whether the key is right. There is no list.

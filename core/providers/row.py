@@ -79,10 +79,12 @@ class Row:
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    own_voices: bool = False  # takes a voice as an object with its id
     key_field: str = "key"  # of the account, for its key
     url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # all that a field of the account may say
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -174,5 +176,5 @@ class Row:
                 defaults[one.url_field] = one.base_url
         return Declared(
             self.name, names, self.title, self.aliases, self.capabilities, defaults, "key" in self.needs, self.later,
-            self.command,
+            self.command, self.choices,
         )  # fmt: skip

@@ -192,7 +192,15 @@ class TestCheck:
 
     def test_who_can_answer_is_not_warned_of(self, run):
         environ = {"CHAT_PROVIDER": "openai", "EMBED_CHAIN": "openai", "PATCHBAY_FALLBACK_PROVIDER": "openai"}
-        assert "0 errors, 0 warnings" in run("check", OPENAI_API_KEY=KEY, **environ).output
+        *told, last = run("check", OPENAI_API_KEY=KEY, **environ).output.splitlines()
+        assert last.startswith("0 errors") and all("which is deprecated" in one for one in told)
+
+    def test_a_model_that_ends_is_told_of(self, run):
+        told = run("check", OPENAI_API_KEY=KEY).output
+        assert (
+            "warning: openai is asked for speech with gpt-4o-mini-tts, which is deprecated and ends on 2027-01-06:"
+            " nobody succeeds it; OPENAI_TTS_MODEL names another one"
+        ) in told
 
     def test_nor_is_a_service_that_is_whole(self, run):
         environ = {
