@@ -31,8 +31,7 @@ from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 Body = dict[str, Any]
 
-V3, V2026 = "3.0", "2026-06-06"
-VERSIONS = (V3, V2026)
+V3 = "3.0"  # else it is 2026-06-06
 _TOKEN = "/sts/v1.0/issueToken"  # noqa: S105 - a path
 MOST_ELEMENTS = 1000  # in one request
 GENERAL = "nmt"  # what the catalogue calls its general model; any other name is a custom category, or a deployment
