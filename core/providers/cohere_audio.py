@@ -32,7 +32,7 @@ class CohereAudio:
         url = self._api.url("/v2/audio/transcriptions")
         theirs, answer = await self._api.post_file(url, body, kind, call)
         try:
-            made = transcript_from(theirs, call.body, fields["language"])
+            made = transcript_from(theirs, call.body)
         except TargetError as error:
             self._api.tell(error, answer)
             raise

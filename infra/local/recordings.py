@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,9 @@ def checked_output(out: Path | None) -> None:
 class Output:
     """Standard output, or a file that is there when it is whole."""
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, finish: Callable[[Path], None] = lambda _: None) -> None:
+        """`finish` is told where a file lies when all of it is there, before it has its name."""
+        self._finish = finish
         self._to = None if out is None or str(out) == "-" else out
         # What is no file (/dev/null, a pipe) is written to, and never replaced by one.
         whole = self._to is not None and (self._to.is_file() or not self._to.exists())
@@ -198,6 +200,7 @@ class Output:
         try:
             self._file.close()
             if kind is None and whole:
+                self._finish(self._made)
                 self._made.replace(self._to.resolve())
         finally:
             if whole:

@@ -4,12 +4,15 @@ import asyncio
 import sys
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 
+from core.audio.finishing import finish
+from core.errors import BadAudio
 from core.types.audio import Transcript, Word
 from core.wire import sse, subtitles
 from core.wire.sound.ssml import is_ssml
@@ -38,7 +41,7 @@ def spoken(
             size, said = 0, _Said(body, events=beside is not None)
             try:
                 async with asked(door, ROUTE, headers, json=said.body) as answer:
-                    with Output(out) as file:
+                    with Output(out, _finish) as file:
                         async for part in said.sound(answer):
                             size += len(part)
                             progress.say(f"receiving {size / 1e6:.1f} MB")
@@ -53,6 +56,12 @@ def spoken(
         tell(facts, verbose=verbose, about=[f"{len(body['text'])} characters", f"{size} bytes"])
 
     asyncio.run(work())
+
+
+def _finish(path: Path) -> None:
+    """Streams of sound begin before anybody knows how long they are; players of files want to know."""
+    with suppress(BadAudio):  # whatever it is, it is what came
+        finish(path)
 
 
 def write_words(said: Sequence[Mapping[str, Any]], text: str, path: Path) -> None:

@@ -99,7 +99,7 @@ class TestHearing:
         reply, requests = heard(GPT)
         assert reply.value.text == SAID
         assert requests == [("POST", f"/v1/models/{GPT}/predictions")]
-        with pytest.raises(ParameterRefused, match="when what was said"):
+        with pytest.raises(Malformed, match="when what was said"):
             heard(GPT, timestamps=("segment",))
 
     def test_nobody_speaks(self):

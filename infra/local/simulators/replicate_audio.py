@@ -115,7 +115,7 @@ def _said(call: Call, model: str, given: dict[str, Any]) -> str:
             raise RequestError(f"voice must be one of {', '.join(VOICES)}", "input.voice", "enum")
         speaker = VOICES.index(voice) % len(SPEAKERS)
     mark = f"out{call.id[:20]}"
-    samples = say(text, speaker, RATE)
+    samples = say(text, speaker, RATE, given.get("speed", 1))
     data = encode([samples.astype("<i2").tobytes()], Sound(kind, RATE), RATE)
     call.kept[mark] = File(mark, f"output.{kind}", f"audio/{kind}", data)
     return f"{base(call)}/pbxt/{mark}"
