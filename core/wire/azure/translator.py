@@ -22,11 +22,11 @@ from core.errors import (
     TargetError,
     TooManyInputs,
 )
+from core.languages import base_of
 from core.types.translation import Translated, Translation
 from core.wire import openai
 from core.wire.faults import classify, redact
 from core.wire.translation.check import term_in
-from core.wire.translation.languages import base
 from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 Body = dict[str, Any]
@@ -105,7 +105,7 @@ _OWN = TAGS | LOOSE  # it knows HTML
 def code_for(language: str) -> str:
     """Its code of a language."""
     lower = language.lower()
-    return _CODES.get(lower) or (language if lower in _REGIONS else base(language))
+    return _CODES.get(lower) or (language if lower in _REGIONS else base_of(language))
 
 
 def path_for(root: str, version: str) -> str:

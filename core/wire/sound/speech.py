@@ -1,11 +1,11 @@
 """Speech as OpenAI's API asks for it, and what else can be said of it here: checked once, for all providers. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import tag_of
 from core.types.audio import Sound
 from core.types.request import Facts
 from core.wire.chat import check_type
@@ -27,7 +27,6 @@ _WORDS = {"response_format": KINDS, "stream_format": ("audio", "sse"), "gender":
 _SPEEDS = (0.25, 4.0)
 _RATES = (8000, 48_000)
 _LONGEST_NAME = 300
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 # What a provider may be asked or not: the rest says what is said, by whom, and as which sound.
 _PARAMS = frozenset({"speed", "instructions"})
 # Names that are the gateway's own in what an adapter gets.
@@ -50,8 +49,9 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
     if len(text) > MOST_CHARACTERS:
         words = f"input has {len(text)} characters, and {MOST_CHARACTERS} at most are said at once: send it in parts"
         raise BadRequest(words, param="input", code="too_long")
-    document = ssml.read(text, given.get("language", "")) if given.get("ssml", ssml.is_ssml(text)) else None
-    language = given.get("language") or (document.language if document else "")
+    language = tag_of(given["language"]) if given.get("language") else ""
+    document = ssml.read(text, language) if given.get("ssml", ssml.is_ssml(text)) else None
+    language = language or (document.language if document else "")
     voice = voice or (document.voice if document else "")
     said = document.text if document else text
     body: Body = {
@@ -97,8 +97,6 @@ def _check(given: Mapping[str, Any]) -> None:
             _refuse(name, f"must be one of {', '.join(_WORDS[name])}")
     _check_range(given, "speed", *_SPEEDS)
     _check_range(given, "sample_rate", *_RATES)
-    if given.get("language") and not _LANGUAGE.fullmatch(given["language"]):
-        _refuse("language", "must be a language, such as en or en-US")
     if len(given.get("style", "")) > _LONGEST_NAME:
         _refuse("style", f"is longer than {_LONGEST_NAME} characters")
 

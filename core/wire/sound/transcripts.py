@@ -8,10 +8,10 @@ import orjson
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import tag_of
 from core.types.audio import Audio
 from core.types.request import Facts
 from core.wire.chat import check_type
-from core.wire.languages import tag_of
 
 Body = dict[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from core.errors import ContentRefused, NotTranslated
+from core.languages import find_tag, label_of
 from core.wire.structured import Wanted, unfenced
 from core.wire.translation.check import says
-from core.wire.translation.languages import code_of, name_of
 from core.wire.translation.placeholders import Masked, letters, mask, restore
 from core.wire.translation.request import glossary_for
 
@@ -70,8 +70,8 @@ def prompt_for(body: Mapping[str, Any], given: Sequence[Masked], target: str) ->
     if body.get("domain"):
         rules.append('Use the words that are usual in the field named in "domain".')
     told = _TASK.format(
-        source=f"from {name_of(source)} " if source else "",
-        target=name_of(target),
+        source=f"from {label_of(source)} " if source else "",
+        target=label_of(target),
         rules="".join(f"\n- {rule}" for rule in rules),
         count="1 text" if len(texts) == 1 else f"{len(texts)} texts",
     )
@@ -103,7 +103,7 @@ def answer_from(choice: Mapping[str, Any], given: Sequence[Masked]) -> tuple[lis
         raise NotTranslated(f"the answer has {len(made)} translations of {len(given)} texts")
     source = found.get("source_language")
     texts = [restore(one, before.kept) for one, before in zip(made, given, strict=True)]
-    return texts, code_of(source) if type(source) is str else None
+    return texts, find_tag(source) if type(source) is str else None
 
 
 def _object_in(text: str) -> Body:

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.wire.translation.function_words import hits, languages
-from core.wire.translation.languages import base, name_of, scripts_of
+from core.languages import base_of as base
+from core.languages import label_of as name_of
+from core.wire.function_words import hits, languages
+from core.wire.scripts import scripts_of
 from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 _WORD = re.compile(r"[^\W\d_]+")

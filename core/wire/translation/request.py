@@ -9,11 +9,11 @@ import orjson
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import tag_of
 from core.types.request import Facts
 from core.types.translation import Translated, Translation
 from core.wire import sentences
 from core.wire.shapes import check_type
-from core.wire.translation.languages import code_of
 from core.wire.translation.placeholders import pieces
 
 Body = dict[str, Any]
@@ -47,7 +47,7 @@ def translate_body(given: Mapping[str, Any]) -> tuple[Body, list[str]]:
     made: Body = {"texts": texts, "targets": targets, "html": _word(given, "format", FORMATS) == "html"}
     source = given.get("source_language")
     if source not in (None, "", "auto"):
-        made["source"] = _code(source, "source_language")
+        made["source"] = tag_of(source, "source_language")
     formality = _word(given, "formality", FORMALITIES)
     if formality not in {None, "default"}:
         made["formality"] = formality
@@ -143,14 +143,7 @@ def _targets(given: Mapping[str, Any]) -> list[str]:
         check_type(f"{name}[{index}]", one, (str,))
     if len(values) > _MOST_TARGETS:
         raise _wrong(name, f"has more than {_MOST_TARGETS} languages")
-    return list(dict.fromkeys(_code(one, name) for one in values))
-
-
-def _code(given: str, name: str) -> str:
-    code = code_of(given)
-    if code is None:
-        raise _wrong(name, 'must be the code of a language, such as "de" or "pt-BR", or its English name')
-    return code
+    return list(dict.fromkeys(tag_of(one, name) for one in values))
 
 
 def _word(given: Mapping[str, Any], name: str, words: Sequence[str]) -> str | None:
@@ -177,7 +170,7 @@ def _glossary(given: Mapping[str, Any], targets: Sequence[str]) -> Body:
         if isinstance(wanted, str):
             made[term.strip()] = wanted.strip()
             continue
-        known = {_code(language, "glossary"): one.strip() for language, one in wanted.items()}
+        known = {tag_of(language, "glossary"): one.strip() for language, one in wanted.items()}
         if kept := {language: one for language, one in known.items() if language in targets}:
             made[term.strip()] = kept
     return made

@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.languages import base_of as base
+from core.languages import find_tag as code_of
+from core.languages import label_of as name_of
+from core.wire.function_words import languages, words_of
+from core.wire.scripts import scripts_of
 from core.wire.translation.check import fault
-from core.wire.translation.function_words import languages, words_of
-from core.wire.translation.languages import base, code_of, name_of, scripts_of
 from infra.local.simulators.translating import translate
 from tests.core.fakes import examples
 
