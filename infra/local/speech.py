@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.local.door import Refused
-from infra.local.recordings import Output, Progress, asked, facts_in, gateway, tell
+from infra.local.door import Refused, asked, gateway
+from infra.local.outputs import Output
+from infra.local.progress import Progress
+from infra.local.receipts import facts_in, tell
 
 ROUTE = "/api/ai/speak"
 

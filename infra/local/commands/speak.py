@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
+from core.wire.sound.speech import KINDS
 from infra.local import complete
 from infra.local.terminal import AS_JSON, Number, allowing, call, told
 
-FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
-_ENDINGS = {"ogg": "opus", **{one: one for one in FORMATS}}
+_ENDINGS = {"ogg": "opus", **{one: one for one in KINDS}}
 _PATH = click.Path(path_type=Path, allow_dash=True)
 _SENT = ("voice", "language", "speed", "instructions", "provider", "model")
 
@@ -19,7 +19,7 @@ _SENT = ("voice", "language", "speed", "instructions", "provider", "model")
 @click.argument("text", metavar="TEXT|-|FILE", nargs=-1)
 @click.option("--voice", help="A voice, such as alloy or en-US-female-1.")
 @click.option("-l", "--language", help="The language of the voice, such as de.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="By the name of the file, else mp3.")
+@click.option("--format", "form", type=click.Choice(KINDS), help="By the name of the file, else mp3.")
 @click.option("--speed", type=Number(0.25, 4), help="1 is the voice's own.")
 @click.option("--instructions", help="How to say it, for models that take that.")
 @click.option("--ssml", is_flag=True, help="The text is SSML.")
@@ -41,14 +41,15 @@ def speak(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa
     patchbay speak chapter.txt --voice en-US-female-1 -o chapter.opus
     echo "Hello" | patchbay speak - --format wav | aplay
     """
-    from infra.local.recordings import checked_output, text_given, write_json  # noqa: PLC0415 - a command imports what it needs
+    from infra.local.outputs import checked_output, write_json  # noqa: PLC0415 - a command imports what it needs
     from infra.local.speech import ROUTE, spoken  # noqa: PLC0415 - see above
+    from infra.local.texts import text_given  # noqa: PLC0415 - see above
 
     out: Path | None = options["out"]
     if (out is None or str(out) == "-") and sys.stdout.isatty() and not as_json:
         raise click.UsageError("sound is nothing for a terminal: name a file (-o speech.mp3), or pipe it on")
     checked_output(out)
-    form = options["form"] or (_ENDINGS.get(out.suffix[1:].lower()) if out else None) or FORMATS[0]
+    form = options["form"] or (_ENDINGS.get(out.suffix[1:].lower()) if out else None) or KINDS[0]
     said = text_given(text)
     if not said.strip():
         raise click.UsageError("there is nothing to say")
