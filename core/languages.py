@@ -1,6 +1,7 @@
 """Languages as people and programs name them: one tag for each, whatever it is called. Pure."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from core.errors import BadRequest
@@ -57,7 +58,12 @@ def find_tag(text: str) -> str | None:
     if same := _SAME.get(tag.lower()):
         return same
     first, *rest = tag.lower().split("-")
-    return "-".join([_SAME.get(first, first), *(one.title() if len(one) == _SCRIPT else one.upper() for one in rest)])
+    return "-".join([_SAME.get(first, first), *map(_part, rest)])
+
+
+def _part(one: str) -> str:
+    """Of a tag: how it is written, where, or as which dialect."""
+    return one.title() if len(one) == _SCRIPT else one.upper() if len(one) < _SCRIPT else one
 
 
 def tag_of(text: str, param: str = "language") -> str:
@@ -77,6 +83,13 @@ def known_tag(text: str | None) -> str | None:
 def base_of(tag: str) -> str:
     """The language alone, without where it is spoken and how it is written."""
     return (known_tag(tag) or "").partition("-")[0].lower()
+
+
+def as_named(tag: str | None, asked: Iterable[str]) -> str | None:
+    """A language that was heard, as the caller calls it; where he named others, or none, without its region."""
+    if tag is None or find_tag(tag) is None:
+        return tag
+    return next((one for one in asked if base_of(one) == base_of(tag)), base_of(tag))
 
 
 def name_of(tag: str | None) -> str | None:

@@ -11,6 +11,7 @@ from core.config.catalog import Model, Query
 from core.config.run_time import InForce
 from core.errors import BadRequest
 from core.gateway import Gateway
+from core.languages import tag_of
 from core.providers.row import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
@@ -225,6 +226,7 @@ def voices(gateway: Gateway, language: str | None, gender: str | None, provider:
         words = f"gender must be one of {', '.join(registry.GENDERS)}"
         raise BadRequest(words, param="gender", code="invalid_value")
     known = registry.load(gateway.settings.voices)
+    language = tag_of(language) if language else None
     found = [
         one
         for one in known.listed()

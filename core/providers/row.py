@@ -77,6 +77,7 @@ class Row:
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
     hears: Hears = Hears()
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    own_voices: bool = False  # takes a voice as an object with its id
     key_field: str = "key"  # of the account, for its key
     url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request

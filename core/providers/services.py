@@ -48,13 +48,14 @@ OPENAI_HEARS = Row(
     features=_WHISPER_FEATURES,
     default_models=OPENAI_SOUND,
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
-    extra_params=frozenset({"chunking_strategy"}),
+    extra_params=frozenset({"chunking_strategy", "include"}),
 )
 OPENAI_SAYS = replace(
     OPENAI_HEARS,
     adapter="core.providers.openai_speech:OpenAISpeech",
     features=frozenset({Feature.STREAM}),
     says=("mp3", "opus", "aac", "flac", "wav", "pcm"),
+    own_voices=True,
     most_characters=4096,
     extra_params=frozenset(),
 )
@@ -120,7 +121,7 @@ AZURE_SAYS = replace(
     capabilities=frozenset({Capability.SPEAK}),
     features=frozenset({Feature.STREAM, Feature.SSML}),
     lacks_params=frozenset({"instructions"}),
-    extra_params=frozenset(),
+    extra_params=frozenset({"style"}),
     says=("mp3", "opus", "wav", "pcm"),
     most_characters=5000,  # what it says in one request may last 10 minutes
 )
@@ -141,6 +142,7 @@ GEMINI_HEARS = Row(
 GEMINI_SAYS = replace(
     GEMINI_HEARS,
     features=frozenset({Feature.STREAM}),
+    extra_params=frozenset({"style"}),
     says=("pcm",),
     most_characters=4000,  # by its 8192 tokens, and the length of an answer
 )
@@ -172,7 +174,7 @@ REPLICATE_HEARS = Row(
 REPLICATE_SAYS = replace(
     REPLICATE_HEARS,
     features=frozenset(),
-    extra_params=frozenset({"model_input"}),
+    extra_params=frozenset({"model_input", "style"}),
     lacks_params=frozenset({"instructions"}),
     says=("mp3", "wav"),
     most_characters=5000,

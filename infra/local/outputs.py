@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -20,7 +21,9 @@ def checked_output(out: Path | None) -> None:
 class Output:
     """Standard output, or a file that is there when it is whole."""
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, whole: Callable[[Path], None] = lambda _: None) -> None:
+        """`whole` is told where it lies when all of it is there, before it has its name."""
+        self._whole = whole
         self._to = None if out is None or str(out) == "-" else out
         self._made = self._to.with_name(f".{self._to.name}.{os.getpid()}") if self._to else None
         self._file: BinaryIO | None = None
@@ -42,6 +45,7 @@ class Output:
             return
         self._file.close()
         if kind is None:
+            self._whole(self._made)
             self._made.replace(self._to)
         else:
             self._made.unlink()

@@ -3,9 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.audio.finishing import finish
+from core.errors import BadAudio
 from infra.local.door import Refused, asked, gateway
 from infra.local.outputs import Output
 from infra.local.progress import Progress
@@ -25,7 +28,7 @@ def spoken(
             size = 0
             try:
                 async with asked(door, ROUTE, headers, json=body) as answer:
-                    with Output(out) as file:
+                    with Output(out, _finish) as file:
                         async for part in answer.aiter_bytes():
                             size += len(part)
                             progress.say(f"receiving {size / 1e6:.1f} MB")
@@ -37,3 +40,9 @@ def spoken(
         tell(facts_in(answer.headers), verbose=verbose, about=[f"{len(body['text'])} characters", f"{size} bytes"])
 
     asyncio.run(work())
+
+
+def _finish(path: Path) -> None:
+    """Streams of sound begin before anybody knows how long they are; players of files want to know."""
+    with suppress(BadAudio):  # whatever it is, it is what came
+        finish(path)

@@ -10,8 +10,9 @@ from core.languages import find_tag, tag_of
 from core.types.request import Facts
 from core.wire import sentences
 from core.wire.beautify.wording import Language, language_of
-from core.wire.chat import check_type
 from core.wire.scripts import space_between
+from core.wire.shapes import check_type
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -171,7 +172,7 @@ def _segments(transcript: Mapping[str, Any]) -> list[Piece]:
 
 def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
     """What routing must know. Each part has to fit by itself; costs are those of all."""
-    sizes = [sum(size_of(item.text) for item in part) for part in asked.parts()]
+    sizes = [sum(tokens_in(item.text) for item in part) for part in asked.parts()]
     answer = 100 + (max(sizes) if asked.cleans else 0)
     return Facts(
         features=frozenset({Feature.JSON_SCHEMA}),
@@ -180,11 +181,6 @@ def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
         max_output=2 * (sum(sizes) if asked.cleans else 0) + _PROMPT * len(sizes),
         longest=max(sizes) + _PROMPT + answer,
     )
-
-
-def size_of(text: str) -> int:
-    """An estimate in tokens."""
-    return len(text.encode()) // 4 + 1
 
 
 def _cut(text: str) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,9 @@ from core.errors import BadRequest
 from core.languages import tag_of
 from core.types.audio import Sound
 from core.types.request import Facts
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 from core.wire.sound import ssml
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -31,7 +32,6 @@ _LONGEST_NAME = 300
 _PARAMS = frozenset({"speed", "instructions"})
 # Names that are the gateway's own in what an adapter gets.
 _OURS = frozenset({*SPEECH_PARAMS, "sound", "stream"})
-_BYTES_PER_TOKEN = 4
 
 
 class Asked(NamedTuple):
@@ -43,16 +43,18 @@ class Asked(NamedTuple):
 def speech_of(given: Mapping[str, Any]) -> Asked:
     """A body of anybody's, without the fields that are for us, as adapters get it; with what routing must know."""
     _check(given)
+    if given.get("language"):
+        given = {**given, "language": tag_of(given["language"])}
     text, voice = given.get("input"), _voice(given.get("voice"))
     if not text or not text.strip():
         raise BadRequest("input must be a text to be said", param="input", code="missing")
     if len(text) > MOST_CHARACTERS:
         words = f"input has {len(text)} characters, and {MOST_CHARACTERS} at most are said at once: send it in parts"
         raise BadRequest(words, param="input", code="too_long")
-    language = tag_of(given["language"]) if given.get("language") else ""
+    language = given.get("language") or ""
     document = ssml.read(text, language) if given.get("ssml", ssml.is_ssml(text)) else None
     language = language or (document.language if document else "")
-    voice = voice or (document.voice if document else "")
+    voice = (document.voice if document else "") or voice  # a voice beside the document is for who names none in it
     said = document.text if document else text
     body: Body = {
         "input": document.document if document else text,
@@ -73,9 +75,11 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
         params=_PARAMS.intersection(body) - idle,
         unknown_params=frozenset(body) - _OURS,
         idle_params=frozenset(idle),
-        input_tokens=len(said.encode()) // _BYTES_PER_TOKEN,
+        input_tokens=tokens_in(said),
         characters=len(said),
         voice=voice,
+        voices=document.voices if document else (),
+        own_voice=isinstance(given.get("voice"), dict) and voice == _voice(given["voice"]),
         language=language,
     )
     return Asked(body, facts, in_events=given.get("stream_format") == "sse")

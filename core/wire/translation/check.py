@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.languages import base_of as base
-from core.languages import label_of as name_of
+from core.languages import base_of, label_of
 from core.wire.function_words import hits, languages
-from core.wire.scripts import scripts_of
+from core.wire.scripts import TEN_THOUSANDS, UNMARKED, WEIGHTS, is_word_apart, script_of, scripts_of
 from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -29,14 +28,9 @@ _SPOKEN = frozenset({"title", "alt", "placeholder", "aria-label", "content", "la
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
-# Languages that do not end sentences with a mark.
-_UNMARKED = frozenset({"th", "lo", "my", "km", "bo"})
-_EAST = frozenset({"zh", "ja", "ko"})  # which count in ten thousands
 _PROFILES = {"bs": "hr", "nn": "nb", "ms": "id"}
 # Whose small words are mostly those of a language that has none of its own here.
 _NEIGHBOURS = {"gl": {"pt", "es"}, "af": {"nl"}, "lb": {"de"}, "oc": {"ca", "fr"}, "fo": {"da"}, "co": {"it"}}
-# A character says as much as so many letters of an alphabet.
-_DENSE = {"CJK": 2.4, "HIRAGANA": 1.6, "KATAKANA": 1.4, "HANGUL": 2.0}
 _NAME_LIKE = re.compile(r"[A-ZÀ-ÖØ-Þ]|.*[A-Z0-9]")
 
 
@@ -140,7 +134,7 @@ def _lost_numbers(given: _Text, made: _Text, target: str) -> str | None:
     if not lost:
         return None
     together = "".join(made.numbers.elements())
-    round_ones = "000" if base(target) not in _EAST else "0"
+    round_ones = "000" if base_of(target) not in TEN_THOUSANDS else "0"
     missing = [one for one in lost if len(one) >= 4 and not one.endswith(round_ones) and one not in together]
     if missing or (lost.total() >= 4 and lost.total() * 2 > given.numbers.total()):
         return "numbers of the text are missing in it"
@@ -157,15 +151,15 @@ def _length_fault(given: _Text, made: _Text, target: str) -> str | None:
         return None
     lines, kept = _lines(given.bare), _lines(made.bare)
     short = came < 0.4 * said or (lines >= 4 and kept * 2 < lines)
-    return "it ends before the text does" if short or _is_cut(given, made, base(target), came / said) else None
+    return "it ends before the text does" if short or _is_cut(given, made, base_of(target), came / said) else None
 
 
 def _is_cut(given: _Text, made: _Text, language: str, share: float) -> bool:
     """Whether it lacks the end of the text, or many of its sentences."""
-    if language in _UNMARKED:
+    if language in UNMARKED:
         return False
     open_end = _TERMINAL.search(given.whole) is not None and _TERMINAL.search(made.whole) is None
-    if language in _EAST:  # which leave out the mark at the end of a list
+    if language in TEN_THOUSANDS:  # which leave out the mark at the end of a list
         return open_end and share < 0.7
     sentences, answered = len(_SENTENCE.findall(given.bare)), len(_SENTENCE.findall(made.bare))
     return open_end or (sentences >= 5 and answered * 2 < sentences)
@@ -178,7 +172,7 @@ def _lines(text: str) -> int:
 def _weight(text: str) -> float:
     """How much a text says, by its letters and digits."""
     return sum(
-        count * (1.0 if one.isascii() else _DENSE.get(_script(one), 1.0))
+        count * (1.0 if one.isascii() else WEIGHTS.get(script_of(one), 1.0))
         for one, count in Counter(text).items()
         if one.isalnum()
     )
@@ -188,16 +182,8 @@ def _scripts(words: Sequence[str]) -> Counter[str]:
     """How many letters of each script."""
     found = Counter[str]()
     for letter, count in Counter("".join(words)).items():
-        found[_script(letter)] += count
+        found[script_of(letter)] += count
     return found
-
-
-@lru_cache(8192)
-def _script(letter: str) -> str:
-    name = unicodedata.name(letter, "").partition(" ")[0]
-    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "KATAKANA-HIRAGANA": "KATAKANA", "MODIFIER": ""}.get(
-        name, name
-    )
 
 
 def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) -> str | None:
@@ -205,7 +191,7 @@ def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) 
         return None
     known = set(given.words)
     new = [word for word in made.words if word not in known]
-    wrong = f"it is not in {name_of(target)}"
+    wrong = f"it is not in {label_of(target)}"
     counts = _scripts(made.words)
     expected, total = scripts_of(target), counts.total()
     inside = sum(counts[script] for script in expected)
@@ -214,7 +200,7 @@ def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) 
     fresh = _scripts(new)
     if expected and fresh.total() >= 10 and 2 * sum(fresh[script] for script in expected) < fresh.total():
         return wrong
-    language = base(target)
+    language = base_of(target)
     if language == "ja" and counts["CJK"] >= 12 and not counts["HIRAGANA"] + counts["KATAKANA"]:
         return wrong
     if language == "zh" and counts["HIRAGANA"] >= 6 and counts["HIRAGANA"] * 5 > counts["CJK"]:
@@ -226,7 +212,7 @@ def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) 
 
 def _profile(language: str, words: Sequence[str]) -> str | None:
     """By whose small words a language is known; None when nobody wrote them down."""
-    if language == "sr" and not any(_script(word[0]) == "CYRILLIC" for word in words):
+    if language == "sr" and not any(script_of(word[0]) == "CYRILLIC" for word in words):
         return "hr"
     language = _PROFILES.get(language, language)
     return language if language in languages() else None
@@ -238,7 +224,7 @@ def _is_other(words: list[str], language: str, spoken: str | None) -> bool:
     if not found:
         return False
     if profile is None:
-        own = base(spoken) if spoken else ""
+        own = base_of(spoken) if spoken else ""
         count = found.get(own, 0)
         return own not in _NEIGHBOURS.get(language, ()) and count >= 4 and count * 2 >= len(words)
     ours, best = found.get(profile, 0), max(found.values())
@@ -255,7 +241,7 @@ def _is_untranslated(given: _Text, made: _Text, language: str, spoken: str | Non
     if len(words) < 4 or (_profile(language, words) and hits(words).get(str(_profile(language, words)), 0)):
         return False
     plain = [word for word in _WORD.findall(given.bare) if len(word) > 2 and word.islower()]
-    other = spoken is not None and base(spoken) != language
+    other = spoken is not None and base_of(spoken) != language
     return other and len(plain) * 10 >= len(words) * 6 and given.words == made.words
 
 
@@ -264,7 +250,7 @@ def _could_be_names(given: _Text, made: _Text) -> bool:
     if set(made.words) - set(given.words):
         return False
     words = _WORD.findall(given.bare)
-    if any(_script(word[0]) != "LATIN" for word in words):
+    if any(script_of(word[0]) != "LATIN" for word in words):
         return False
     plain = [word for word in words if len(word) > 1 and not _NAME_LIKE.match(word)]
     if len(words) == 1:
@@ -290,13 +276,9 @@ def says(text: str, term: str) -> bool:
 
 @lru_cache(1024)
 def term_in(term: str) -> re.Pattern[str]:
-    first = r"(?<!\w)" if _is_spaced(term[:1]) else ""
-    last = r"(?!\w)" if _is_spaced(term[-1:]) else ""
+    first = r"(?<!\w)" if is_word_apart(term[:1]) else ""
+    last = r"(?!\w)" if is_word_apart(term[-1:]) else ""
     return re.compile(f"{first}{re.escape(term)}{last}", re.IGNORECASE)
-
-
-def _is_spaced(letter: str) -> bool:
-    return letter.isalnum() and _script(letter) not in {*_DENSE, "THAI", "LAO", "KHMER", "MYANMAR"}
 
 
 def _stem(word: str) -> str:
