@@ -40,6 +40,17 @@ NAMES: Final = {tag: name.title() for tag, name in _SMALL.items()} | _MORE
 # Other tags of the same: old ones, and what only some call it.
 _SAME: Final = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "tl": "fil", "no": "nb", "jw": "jv", "cmn": "zh",
                 "prs": "fa", "zh-chs": "zh-Hans", "zh-cht": "zh-Hant"}  # fmt: skip
+# Languages beyond those above, by their codes: all of two letters, and those of three that translators have.
+_OTHERS_TEXT: Final = (
+    "aa ab ae ak an av ay bh bi bm ce ch co cr cu cv dv dz ee ff fj fy gd gn gv ho hz ia ie ii ik io iu jv kg ki kj"
+    " kl kr ks kv kw li lg lu mh na nd ng nr nv ny oj om os pi qu rm rn rw sc se sg sm ss st tc ti tn to ts tw ty ug"
+    " ve vo wa wo za sh ace ach alz arz awa bal ban bbc bcl bci bem bew bho bik brx bts btx bua ceb cgg chk chm chr"
+    " ckb cnh crh crs din doi dov dyu fon frp fur gaa gom hil hmn hne hrx hsb dsb iba ikt ilo iuu jam kac kek kha kmr"
+    " kok kri ktu ltg lua luo lus lzh mad mai mak mam mfe min mni mrj mwr mww nan nde ndc new nhe nqo nso nus otq pag"
+    " pam pap prs rom run sah sat scn shn smj sma smn sms srn sus szl tcy tet tiv tlh tpi trp tum tyv tzm udm vec war"
+    " wuu yua yue zap zgh"
+)
+_OTHERS: Final = frozenset(_OTHERS_TEXT.split())
 _BY_NAME: Final = {
     **{name.lower(): tag for tag, name in reversed(NAMES.items())}, **{name: tag for tag, name in _SMALL.items()},
     "mandarin": "zh", "farsi": "fa", "flemish": "nl", "deutsch": "de", "français": "fr", "español": "es",
@@ -92,6 +103,22 @@ def as_named(tag: str | None, asked: Iterable[str]) -> str | None:
     return next((one for one in asked if base_of(one) == base_of(tag)), base_of(tag))
 
 
+def is_known(tag: str) -> bool:
+    language = base_of(tag)
+    return language in NAMES or language in _OTHERS
+
+
+def nearest(given: str) -> list[str]:
+    """The tags of languages that are written alike."""
+    from difflib import get_close_matches  # noqa: PLC0415 - of use for a mistake only
+
+    said = given.strip().lower()
+    found = [_BY_NAME[name] for name in get_close_matches(said, _BY_NAME, n=3)]
+    if len(said) < _SCRIPT:
+        found += get_close_matches(said, [one for one in NAMES if "-" not in one], n=3, cutoff=0.5)
+    return list(dict.fromkeys(tag_of(one) for one in found))[:3]
+
+
 def name_of(tag: str | None) -> str | None:
     """Its English name as OpenAI's API has it, in small letters; else its tag."""
     if tag is None:
@@ -102,5 +129,6 @@ def name_of(tag: str | None) -> str | None:
 
 def label_of(tag: str) -> str:
     """For people and for models: German (de)."""
-    name = NAMES.get(tag.lower()) or NAMES.get(base_of(tag))
+    script = "-".join(tag.lower().split("-")[:2])
+    name = NAMES.get(tag.lower()) or NAMES.get(script) or NAMES.get(base_of(tag))
     return f"{name} ({tag})" if name else tag

@@ -22,7 +22,7 @@ def tell(facts: Mapping[str, Any], *, verbose: bool, about: Sequence[str] = ()) 
         words = [
             f"{facts['provider']}{model}",
             *about,
-            "cost unknown" if nano is None else f"${usd(nano)}",
+            f"${usd(nano)}" if nano is not None else "cost pending" if facts.get("pending") else "cost unknown",
             *([f"{facts['attempts']} attempts"] if facts["attempts"] > 1 else []),
             *(["cache hit"] if facts["cache"] == "hit" else []),
             *(["simulated"] if facts["simulated"] else []),
@@ -40,9 +40,10 @@ def facts_of(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts_in(headers: httpx.Headers) -> dict[str, Any]:
-    """Of a receipt in headers, where the body is no JSON."""
+    """Of a receipt in headers, where the body is no JSON; of a stream it has not its cost yet."""
+    cost = headers.get("x-patchbay-cost-usd", "")
     try:
-        nano = round(float(headers.get("x-patchbay-cost-usd", "")) * 1e9)
+        nano = round(float(cost) * 1e9)
     except ValueError:  # unknown, or pending
         nano = None
     warnings = headers.get("x-patchbay-warnings", "")
@@ -53,5 +54,6 @@ def facts_in(headers: httpx.Headers) -> dict[str, Any]:
         "simulated": headers.get("x-patchbay-simulated") == "true",
         "warnings": warnings.split("; ") if warnings else [],
         "nano_usd": nano,
+        "pending": cost == "pending",
         "attempts": int(headers.get("x-patchbay-attempts", "1")),
     }
