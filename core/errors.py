@@ -35,6 +35,7 @@ PatchbayError
     │   └── NoRoomToMend                  and max_cost leaves nothing for another try
     ├── NotTranslated                     the answer is no translation of the text
     ├── Unfaithful                        the answer says what the text does not
+    │   └── NeverFaithful                 and so many that nobody else is asked
     ├── CutShort                          the answer ended at its greatest length, and a part of it is of no use
     ├── StreamCut                         the stream ended without its end
     ├── StreamFailed                      the provider sent an error inside its stream
@@ -336,6 +337,14 @@ class Unfaithful(TargetError):
     again = False
     mends = True
     advice = "Choose a model that keeps to what it is given."
+
+
+class NeverFaithful(Unfaithful):
+    """So many answers did not keep to the text that the chain stops."""
+
+    mends = False
+    next = False
+    advice = "Choose a model that keeps to what it is given, ask for less (`what`), or send a shorter text."
 
 
 class CutShort(TargetError):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import orjson
 
 from core.errors import Misconfigured
+from core.languages import base_of
 
 GENDERS = ("female", "male", "neutral")
 AGES = ("young", "adult", "senior")
@@ -54,11 +55,6 @@ class Voice(NamedTuple):
         if language.lower() == self.language.lower() or (language == base and base == base_of(self.language)):
             return 2
         return int(base == base_of(self.language) or base in self.speaks)
-
-
-def base_of(language: str) -> str:
-    """Without its country."""
-    return language.partition("-")[0].lower()
 
 
 def by_kind(name: str) -> tuple[Voice, int] | None:

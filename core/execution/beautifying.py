@@ -6,21 +6,23 @@ from typing import Any
 
 import orjson
 
-from core.errors import ContentRefused, CutShort, SchemaMissed, TargetError, Unfaithful
+from core.errors import ContentRefused, CutShort, NeverFaithful, SchemaMissed, TargetError, Unfaithful
 from core.execution.parts import NOTHING, Spending, beside, side_by_side
 from core.execution.structured import Affords, Send, Structured
 from core.providers.contract import Call, Reply
 from core.types.plan import Candidate
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE, Usage
-from core.wire.beautify.faithful import Source
 from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined
 from core.wire.beautify.prompt import format_of, messages_of, read_made, read_summary, summing, summing_format
+from core.wire.beautify.source import Source
 from core.wire.schemas import Miss
 from core.wire.structured import content_of, is_cut, wanted_in
 from core.wire.tokens import estimated, tokens_of
 
 _LONG = 50_000  # characters, whose words are looked up beside the loop
+
+_MOST_WRONG = 2  # answers for each part, and as many more for the whole; then nobody else is asked
 
 Read = Callable[[Any], tuple[Made, list[Miss]]]
 
@@ -28,12 +30,13 @@ Read = Callable[[Any], tuple[Made, list[Miss]]]
 class _Part(Structured):
     """One request of several: JSON whose words are those of its text."""
 
-    def __init__(self, messages: Sequence[Body], form: Body, read: Read, affords: Affords) -> None:
+    def __init__(self, messages: Sequence[Body], form: Body, read: Read, affords: Affords, wrong: "_Wrong") -> None:
         wanted = wanted_in({"response_format": form})
         assert wanted is not None  # noqa: S101 - it is a format of ours
         super().__init__(wanted, affords)
         self._own: Body = {"messages": list(messages), "response_format": form}
         self._read = read
+        self._wrong_of_all = wrong
         self._unfaithful = False
         self.made: Made | None = None
         self.warnings: tuple[str, ...] = ()
@@ -56,10 +59,27 @@ class _Part(Structured):
         return misses
 
     def _failure(self, misses: list[Miss], request_id: str | None) -> TargetError:
-        """What is unfaithful may be right at anybody else, however many were wrong."""
+        """What is unfaithful may be right at somebody else; but not at everybody's cost."""
+        error: TargetError = Unfaithful(_counted(misses), request_id=request_id)
         if not self._unfaithful:
-            return super()._failure(misses, request_id)
-        return Unfaithful(_counted(misses), request_id=request_id)
+            error = super()._failure(misses, request_id)
+        if self._wrong_of_all.one_more():
+            return error
+        words = f"{error.message}; {self._wrong_of_all.count} answers did not, so nobody else is asked"
+        return NeverFaithful(words, request_id=request_id)
+
+
+class _Wrong:
+    """How many answers of one request were of no use."""
+
+    def __init__(self, parts: int) -> None:
+        self.count = 0
+        self._most = _MOST_WRONG * (parts + 1)
+
+    def one_more(self) -> bool:
+        """Whether somebody else may be asked after it."""
+        self.count += 1
+        return self.count < self._most
 
 
 class Beautifying(Spending):
@@ -71,6 +91,7 @@ class Beautifying(Spending):
         self._heavy = sum(len(one.text) for one in asked.pieces) > _LONG
         self._items = asked.parts()
         self._affords = affords
+        self._wrong = _Wrong(len(self._items))
         self._before: list[tuple[Target, Usage]] = []  # what failed attempts have used
         self._source: Source | None = None
         self._parts: list[_Part] = []
@@ -107,6 +128,7 @@ class Beautifying(Spending):
             format_of(asked),
             lambda value: read_made(asked, items, source, value),
             self._may,
+            self._wrong,
         )
 
     async def _all(self, parts: Sequence[_Part], candidate: Candidate, call: Call, send: Send) -> None:
@@ -144,7 +166,7 @@ class Beautifying(Spending):
         assert source is not None  # noqa: S101 - the parts were held to it
         if self._last is None:
             self._last = _Part(
-                summing(summaries), summing_format(), lambda value: read_summary(source, value), self._may
+                summing(summaries), summing_format(), lambda value: read_summary(source, value), self._may, self._wrong
             )
         if self._last.made is None:
             await self._last.ask(candidate, call, self._counting(send))

@@ -12,7 +12,7 @@ from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.target import Target
 from core.types.usage import UNKNOWN_USAGE
-from core.wire.languages import space_in
+from core.wire.scripts import space_in
 
 Send = Callable[[Audio], Awaitable[Reply[Transcript]]]  # of one request
 Billed = Callable[[int], int]  # milliseconds of one request → those that are paid for

@@ -20,6 +20,7 @@ _READERS: dict[str, tuple[str, dict[str, Any]]] = {
     "translate": ("translations:translate_request", {}),
     "beautify": ("beautify:beautify_request", {}),
 }
+CAPABILITIES = tuple(_READERS)
 
 
 def planned(body: dict[str, Any]) -> Request:

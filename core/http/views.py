@@ -12,10 +12,10 @@ from core.config.run_time import InForce
 from core.config.settings import Account
 from core.errors import BadRequest
 from core.gateway import Gateway
+from core.languages import tag_of
 from core.providers.row import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
-from core.wire.languages import tag_of
 
 if TYPE_CHECKING:  # few look at them
     from core.config.voices import Voice

@@ -7,6 +7,7 @@ from core.providers.openai_audio import OpenAIAudio
 from core.providers.openai_speech import OpenAISpeech
 from core.types.audio import Sound
 from core.wire.sound import openai_speech as wire
+from core.wire.sound import whisper
 
 
 class TogetherAudio(OpenAIAudio):
@@ -18,6 +19,6 @@ class TogetherSpeech(OpenAISpeech):
         """Samples, which come in events while they are made."""
         body, losses = wire.request_for(call.target.model, call.body, sound, self._voice)
         if call.body.get("language"):
-            body["language"] = call.body["language"].partition("-")[0].lower()
+            body["language"] = whisper.code_for(call.body["language"])
         as_samples = {"response_format": "raw", "response_encoding": "pcm_s16le", "sample_rate": sound.rate}
         return {**body, **as_samples, "stream": True}, losses

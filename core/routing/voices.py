@@ -6,7 +6,8 @@ Language goes before gender, gender before style. What is not as it was asked fo
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from core.config.voices import DEFAULT, Voice, Voices, base_of, by_kind
+from core.config.voices import DEFAULT, Voice, Voices, by_kind
+from core.languages import base_of
 from core.types.plan import Exclusion
 from core.types.request import Request
 from core.types.target import Target

@@ -16,6 +16,7 @@ from core.execution.deadline import Deadline
 from core.execution.hearing import Hearing, Labels, labelled
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Won
+from core.languages import as_named, base_of, known_tag
 from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
 from core.providers.row import Hears
 from core.steps import Steps
@@ -26,7 +27,6 @@ from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.usage import Usage
-from core.wire.languages import as_named, base_of, known_tag
 from core.wire.sound import transcript_answers
 from core.wire.sound.recognisers import id_of
 from core.wire.sound.transcripts import with_vocabulary

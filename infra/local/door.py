@@ -16,7 +16,7 @@ import orjson
 from core import log
 from core.config import settings
 from infra.local.place import address_of, noted, trusted
-from infra.local.terminal import DOTENV
+from infra.local.terminal import DOTENV, note
 
 _CONNECT = 5.0  # seconds
 _ANSWER = 30.0
@@ -152,6 +152,27 @@ async def opened(*, inside: bool = True) -> AsyncIterator[Door]:
         raise NoServer(f"no server at {url}. Start one with `make run` or `patchbay serve`.")
     async with _process(url, headers) as door:
         yield door
+
+
+@asynccontextmanager
+async def gateway(*, verbose: bool) -> AsyncIterator[Door]:
+    async with opened() as door:
+        if door.inside and verbose:
+            note(f"no server at {door.url}; this process answers")
+        yield door
+
+
+@asynccontextmanager
+async def asked(door: Door, path: str, headers: Mapping[str, str], **content: Any) -> AsyncIterator[httpx.Response]:
+    """An answer that is under way; a refusal is raised with the gateway's own words."""
+    try:
+        async with door.client.stream("POST", path, headers=headers, timeout=door.patience, **content) as answer:
+            if answer.status_code >= 400:
+                door.judged(answer.status_code, await answer.aread(), "error")
+                raise stranger(door.url, answer.status_code)
+            yield answer
+    except httpx.HTTPError as error:
+        raise Refused(f"{door.where} broke off ({type(error).__name__}); the answer is incomplete.") from error
 
 
 @asynccontextmanager

@@ -16,8 +16,10 @@ from core.errors import BadAudio
 from core.types.audio import Transcript, Word
 from core.wire import sse, subtitles
 from core.wire.sound.ssml import is_ssml
-from infra.local.door import Door, NoServer, Refused, words
-from infra.local.recordings import Output, Progress, asked, facts_in, facts_of, gateway, tell, write_json, write_text
+from infra.local.door import Door, NoServer, Refused, asked, gateway, words
+from infra.local.outputs import Output, write_json, write_text
+from infra.local.progress import Progress
+from infra.local.receipts import facts_in, facts_of, tell
 
 ROUTE = "/api/ai/speak"
 BESIDE = (".json", ".srt", ".vtt")  # forms of the words beside the sound

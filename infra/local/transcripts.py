@@ -12,20 +12,11 @@ import httpx
 import orjson
 
 from core.wire import sse
-from infra.local.door import Door, Refused, words
-from infra.local.recordings import (
-    Progress,
-    Recording,
-    asked,
-    checked_output,
-    facts_in,
-    facts_of,
-    gateway,
-    recording,
-    tell,
-    write_json,
-    write_text,
-)
+from infra.local.door import Door, Refused, asked, gateway, words
+from infra.local.outputs import checked_output, write_json, write_text
+from infra.local.progress import Progress
+from infra.local.receipts import facts_in, facts_of, tell
+from infra.local.recordings import Recording, recording
 from infra.local.terminal import clean, note, told
 
 Headers = Mapping[str, str]

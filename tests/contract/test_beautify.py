@@ -138,20 +138,31 @@ def test_the_words_are_named_to_the_model_and_to_nobody_else(tmp_path):
 
 @pytest.mark.parametrize("deed", MISDEEDS.values(), ids=MISDEEDS)
 def test_who_is_unfaithful_twice_gives_way(tmp_path, deed):
-    status, said, kept, editors = ask(tmp_path, openai=[deed], groq=[500], together=[deed], smith=[None])
+    status, said, kept, editors = ask(tmp_path, openai=[deed], groq=[500], together=[503], smith=[None])
     assert status == 200 and said["text"] == CLEAN
-    assert [(one["provider"], one.get("error")) for one in kept["attempts"]] == [
+    assert [(one["provider"], one.get("error")) for one in kept["attempts"]][:3] == [
         ("openai", "Unfaithful"), ("openai", "Unfaithful"), ("groq", "ServerFault"),
-        ("together", "Unfaithful"), ("together", "Unfaithful"), ("smith", None),
     ]  # fmt: skip
     (body,) = editors.by("smith")
     assert len(body["messages"]) == 2, "what others did is not told to the next one"
 
 
+def test_a_text_that_nobody_keeps_to_is_not_paid_for_at_everybody(tmp_path):
+    """Two answers for each part and two more: then it is the text, or what was asked for."""
+    deed = MISDEEDS["invents"]
+    status, said, kept, editors = ask(tmp_path, openai=[deed], together=[deed], smith=[None])
+    assert status == 502 and not editors.by("smith")
+    assert [(one["error"], one["then"]) for one in kept["attempts"]] == [
+        ("Unfaithful", "again"), ("Unfaithful", "next"), ("Unfaithful", "again"), ("NeverFaithful", "stop"),
+    ]  # fmt: skip
+    assert "4 answers did not, so nobody else is asked" in said["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("made", "place"),
     [
-        ({"summary": "Robert will pay."}, "summary"),
+        ({"summary": "Robert will pay.", "names": ["Robert"]}, "summary"),
+        ({"summary": "Anna pays at pay.evil.example."}, "summary"),
         ({"summary": "They pay 60 dollars."}, "summary"),
         ({"summary": "It is due on Monday."}, "summary"),
         ({"summary": " "}, "summary"),
@@ -159,6 +170,9 @@ def test_who_is_unfaithful_twice_gives_way(tmp_path, deed):
         ({"action_items": [{"task": "Anna pays 70 dollars.", "owner": "", "due": ""}]}, "action item"),
         ({"action_items": [{"task": "Send the report.", "owner": "Robert", "due": ""}]}, "action item"),
         ({"action_items": [{"task": "Send the report.", "owner": "Anna", "due": "tuesday"}]}, "action item"),
+        ({"action_items": [{"task": "Send the report.", "owner": "the team", "due": ""}]}, "action item"),
+        ({"action_items": [{"task": "Send the report.", "owner": "", "due": "next week"}]}, "action item"),
+        ({"action_items": [{"task": "Fire the accountant.", "owner": "", "due": ""}]}, "action item"),
         ({"paragraphs": [{"heading": "Lunch with Robert", "text": CLEAN}]}, "heading"),
         ({"paragraphs": [{"heading": "", "text": f"## Lunch on Monday\n\n{CLEAN}"}]}, "heading"),
     ],
@@ -323,6 +337,7 @@ def test_it_is_kept_for_who_wants_that(tmp_path, cache, times):
         ({"what": ["poetry"]}, "what", "known: punctuation"),
         ({"what": [[]]}, "what", "known: punctuation"),
         ({"format": "html"}, "format", "markdown"),
+        ({"language": "klingon"}, "language", "English name"),
         ({"stream": True}, "stream", "is not known here"),
         ({"text": None, "transcript": {}}, "transcript", "neither"),
         ({"text": None, "transcript": {"segments": "x"}}, "transcript.segments", "list"),

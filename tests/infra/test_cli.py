@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from core.http.planned import CAPABILITIES
 from core.providers.table import TABLE
 from infra.local.place import announced, noted, trusted
 from infra.local.simulators.faults import WORDS
@@ -131,6 +132,11 @@ def test_route_for_programs(patchbay, options, first, candidates):
     assert len(plan["candidates"]) == candidates
     assert [one["provider"] for one in plan["candidates"][:1]] == ([first] if first else [])
     assert all(one["reasons"] for one in [*plan["candidates"], *plan["excluded"]])
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_route_for_all_that_can_be_asked_for(patchbay, capability):
+    assert data(patchbay("route", "--capability", capability, "--json"))["candidates"], capability
 
 
 def test_route_shows_what_is_wrong(patchbay):

@@ -19,7 +19,7 @@ import httpx
 import pytest
 import webvtt
 
-from infra.local import door, recordings
+from infra.local import door, progress
 from tests.core.library.conftest import heard
 from tests.infra.results import line
 from tests.sound import recording
@@ -284,6 +284,7 @@ def test_speech_as_json(patchbay):
         (["hi", "--format", "midi"], None, "'midi' is not one of"),
         (["hi", "--speed", "9"], None, "9.0 is not in the range"),
         (["hi", "-o", "no/such/a.mp3"], None, "no such folder"),
+        (["chapter.txt", "-o", "a.mp3"], None, "there is no file chapter.txt; if that is the text itself, pipe it in"),
         (["-"], b"\xff\xfe\xff", "is not text (UTF-8)"),
     ],
 )
@@ -395,6 +396,8 @@ def test_several_languages(translate, tmp_path):
     [
         (["hello"], "Missing option '-t' / '--to'"),
         (["hello", "--to", ","], "--to names no language"),
+        (["nothere.txt", "--to", "de"], "there is no file nothere.txt"),
+        (["./no/such.html", "--to", "de"], "there is no file ./no/such.html"),
         (["hello", "--to", "de,fr", "-o", "x.txt"], "several languages need {lang}"),
         (["-", "--to", "de"], "there is nothing to translate"),
         (["hello", "--to", "de", "--glossary", "terms"], "terms line 1 is not: term = translation"),
@@ -406,6 +409,14 @@ def test_a_translation_that_cannot_be_asked_for(translate, tmp_path, args, said)
     (tmp_path / "terms.json").write_text('{"a": ')
     result, asked = translate(*args, given="")
     assert said in line(result, 2) and asked is None
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "Hello.", "3.5", "https://example.com/a.html", "anna@example.com", "Done..."]
+)
+def test_a_word_is_a_text(translate, text):
+    _, asked = translate(text, "--to", "de")
+    assert asked[1]["text"] == text
 
 
 # Beautifying
@@ -439,7 +450,14 @@ def test_what_nobody_cleans_well_is_said(patchbay, gateway):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"), [(["-"], "there is nothing to clean"), (["-", "--what", "poetry"], "--what poetry is not known")]
+    ("args", "said"),
+    [
+        (["-"], "there is nothing to clean"),
+        (["-", "--what", "poetry"], "--what poetry is not known"),
+        (["nothere.txt"], "nothere.txt cannot be read (No such file or directory)"),
+        (["nothere"], "nothere cannot be read"),
+        (["so", "we", "met"], "Got unexpected extra arguments"),
+    ],
 )
 def test_a_text_that_cannot_be_cleaned(patchbay, args, said):
     assert said in line(patchbay("beautify", *args, given=" "), 2)
@@ -494,11 +512,11 @@ def test_waiting_is_counted(monkeypatch):
 
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
-    monkeypatch.setattr(recordings, "_EVERY", 0)
+    monkeypatch.setattr(progress, "_EVERY", 0)
 
     async def scenario():
-        progress = recordings.Progress(quiet=False)
-        async with progress.waiting("waiting for it"):
+        line = progress.Progress(quiet=False)
+        async with line.waiting("waiting for it"):
             while "waiting for it" not in shown.getvalue():  # noqa: ASYNC110 - it is written, not told
                 await asyncio.sleep(0)
 

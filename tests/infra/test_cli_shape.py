@@ -73,7 +73,8 @@ def test_help_imports_nothing_heavy():
     heavy = ["aiohttp", "fastapi", "starlette", "httpx", "uvicorn", "sqlite3", "dotenv"]
     code = (
         "import sys\nfrom infra.local.cli import main\n"
-        "for words in (['--help'], ['chat', '--help'], ['doctor', '-h'], ['completion', '-h']):\n"
+        "for words in (['--help'], ['chat', '--help'], ['doctor', '-h'], ['completion', '-h'], ['speak', '-h'],\n"
+        "              ['transcribe', '-h'], ['translate', '-h'], ['beautify', '-h'], ['route', '-h']):\n"
         "    main(words, standalone_mode=False)\n"
         f"print('HEAVY', [name for name in {heavy!r} if name in sys.modules])"
     )

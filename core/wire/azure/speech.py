@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from core.errors import Malformed
+from core.languages import base_of, known_tag
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.wire.sound.recognisers import NOBODY, joined, left_out, timed
 
@@ -20,7 +21,7 @@ GUESSES = ("en-US", "es-ES", "fr-FR", "de-DE", "it-IT", "pt-BR", "hi-IN", "zh-CN
 _MOST_AT_START, _MOST_GUESSES = 4, 10
 # Where a language is spoken, if nobody says.
 _LOCALES = {
-    one.partition("-")[0]: one
+    base_of(one): one
     for one in (
         "af-ZA", "am-ET", "ar-EG", "az-AZ", "bg-BG", "bn-IN", "bs-BA", "ca-ES", "cs-CZ", "cy-GB", "da-DK", "de-DE",
         "el-GR", "en-US", "es-ES", "et-EE", "eu-ES", "fa-IR", "fi-FI", "fil-PH", "fr-FR", "ga-IE", "gl-ES", "gu-IN",
@@ -30,7 +31,7 @@ _LOCALES = {
         "sl-SI", "so-SO", "sq-AL", "sr-RS", "sv-SE", "sw-KE", "ta-IN", "te-IN", "th-TH", "tr-TR", "uk-UA", "ur-IN",
         "uz-UZ", "vi-VN", "wuu-CN", "yue-CN", "zh-CN", "zu-ZA",
     )
-} | {"no": "nb-NO", "tl": "fil-PH", "iw": "he-IL", "jw": "jv-ID"}  # fmt: skip
+}  # fmt: skip
 
 
 class Live(NamedTuple):
@@ -45,7 +46,8 @@ class Live(NamedTuple):
 
 def locale_of(language: str) -> str:
     """A language with a country: en-US for en."""
-    return _LOCALES.get(language.lower(), language)
+    tag = known_tag(language) or language
+    return _LOCALES.get(tag, tag)
 
 
 def definition(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -8,6 +8,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from xml.sax.saxutils import escape, quoteattr
 
 from core.errors import ParameterRefused, RequestRefused
+from core.languages import base_of
 from core.types.audio import Sound
 from core.wire.azure.speech import locale_of
 from core.wire.sound.ssml_voices import voiced
@@ -124,7 +125,7 @@ def _made(body: Mapping[str, Any], voice: str, losses: list[str]) -> str:
     if style := body.get("style"):
         inside = f"<mstts:express-as style={_named(style)}>{inside}</mstts:express-as>"
     own = voice_locale(voice)
-    if language and own and not own.startswith(language.partition("-")[0]):
+    if language and own and base_of(own) != base_of(language):
         inside = f"<lang xml:lang={_named(language)}>{inside}</lang>"  # a voice that speaks several is told which
     whose = _named(language or own or USUAL_LOCALE)
     return f"<speak {_NAMESPACES} xml:lang={whose}><voice name={_named(voice)}>{inside}</voice></speak>"

@@ -22,11 +22,12 @@ from core.errors import (
     TargetError,
     TooManyInputs,
 )
+from core.languages import base_of
 from core.types.translation import Translated, Translation
 from core.wire import openai
 from core.wire.faults import classify, redact
+from core.wire.scripts import scripts_of
 from core.wire.translation.check import term_in
-from core.wire.translation.languages import base, scripts_of
 from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 Body = dict[str, Any]
@@ -110,7 +111,7 @@ def code_for(language: str) -> str:
             return _CODES[known.lower()]
         if known.lower() in _REGIONS:
             return known
-    return base(language)
+    return base_of(language)
 
 
 def losses_of(languages: Iterable[str]) -> tuple[str, ...]:
@@ -125,7 +126,7 @@ def losses_of(languages: Iterable[str]) -> tuple[str, ...]:
 
 def _says(code: str, language: str) -> bool:
     """Whether a code says as much as what was asked for, or means the same by itself."""
-    own = base(language)
+    own = base_of(language)
     for part in language.lower().split("-")[1:]:
         if part in code.lower().split("-") or part == own:
             continue

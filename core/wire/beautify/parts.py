@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import find_tag, tag_of
 from core.types.request import Facts
+from core.wire import sentences
 from core.wire.beautify.wording import Language, language_of
+from core.wire.scripts import space_between
 from core.wire.shapes import check_type
 from core.wire.tokens import tokens_in
 
@@ -26,22 +29,7 @@ _LONGEST = 1_000_000  # characters: some twenty hours of speech
 _PART = 6000  # characters of one request: models that write long answers begin to leave out words
 _PROMPT = 500  # tokens of our own words in each request
 _PAUSE = 2.0  # seconds of silence that begin a paragraph
-_ENDS = (
-    ". ",
-    "? ",
-    "! ",
-    "\n",
-    "。",
-    "？",
-    "！",
-    "; ",
-    ", ",
-    "，",
-    "、",
-    " ",
-)  # where a long text is cut, the best first
 _NOT_KEPT = frozenset({"text", "words", "tokens"})  # of a segment, once its text is another
-_NO_SPACE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
 
 class Piece(NamedTuple):
@@ -135,10 +123,18 @@ def read_asked(body: Mapping[str, Any]) -> Asked:
     if size > _LONGEST:
         words = f"{field} is longer than {_LONGEST} characters; send it in several requests"
         raise BadRequest(words, param=field, code="too_long")
-    code = body.get("language") or transcript.get("language") or transcript.get("detected_language")
-    code = code if isinstance(code, str) else None
+    code = _language(body, transcript)
     language = language_of(code, " ".join(one.text for one in pieces[:200]))
     return Asked(tuple(pieces), what, language, code, bool(transcript.get("segments")), form == FORMATS[0])
+
+
+def _language(body: Mapping[str, Any], transcript: Mapping[str, Any]) -> str | None:
+    """As the caller says it, else as the recogniser did."""
+    given = body.get("language", "").strip()
+    if given not in {"", "auto"}:
+        return tag_of(given)
+    heard = transcript.get("language") or transcript.get("detected_language")
+    return find_tag(heard) if isinstance(heard, str) else None
 
 
 def _chosen(what: Sequence[Any]) -> frozenset[str]:
@@ -189,16 +185,12 @@ def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
 
 def _cut(text: str) -> Iterator[tuple[str, str]]:
     """At ends of sentences, else between words, with what stood there."""
-    start = 0
-    while len(text) - start > _PART:
-        end = next(
-            (at + len(mark) for mark in _ENDS if (at := text.rfind(mark, start + _PART // 2, start + _PART)) > 0), 0
-        )
-        end = end or start + _PART
-        part = text[start:end]
-        yield part.rstrip(), part[len(part.rstrip()) :]
-        start = end
-    yield text[start:], ""
+    if len(text) <= _PART:
+        yield text, ""
+        return
+    for part in sentences.parts(text, _PART):
+        bare = part.rstrip()
+        yield bare, part[len(bare) :]
 
 
 def joined(asked: Asked, parts: Sequence[Sequence[Item]], made: Sequence[Made], summary: str) -> Beautified:
@@ -257,8 +249,7 @@ def _shown(asked: Asked, texts: Sequence[tuple[str, str]]) -> str:
         if not text:
             continue
         if asked.transcript and before is not None and _goes_on(asked, before, facts):
-            space = "" if _NO_SPACE.match(text) else " "
-            lines[-1] += f"{space}{text}"
+            lines[-1] += f"{space_between(lines[-1], text)}{text}"
         else:
             lines.append(f"{_speaker(facts, markdown=asked.markdown)}{text}")
         before = facts

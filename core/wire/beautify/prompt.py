@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 
-from core.wire.beautify.faithful import Source, headings_in, slips
+from core.wire.beautify.atoms import headings_in
+from core.wire.beautify.faithful import slips
 from core.wire.beautify.parts import Asked, Body, Item, Made
+from core.wire.beautify.source import Source
 from core.wire.schemas import Miss
 
 _TEXT: Body = {"type": "string"}
@@ -32,8 +34,8 @@ _TASKS = {
     "headings": "Give a short heading, in sentence case, where a new subject begins, and an empty one elsewhere.",
     "summary": "Give a short summary.",
     "action_items": (
-        "List what somebody is to do, if anything: the task, its owner by the name that the text has, and when it is"
-        " due in the text's own words; leave owner or due empty where the text does not say."
+        "List what somebody is to do, if anything: the task in words of the text, its owner by the name that the text"
+        " has, and when it is due, copied from the text; leave owner or due empty where the text does not say."
     ),
 }
 _NOTHING_NEW = (
@@ -146,8 +148,7 @@ def read_made(
         misses += _summary_misses(source, summary)
     actions = [one for one in value.get("action_items", ()) if one["task"].strip()]
     for one in actions:
-        misses += _invented("action item", source, one["task"])
-        misses += _invented("action item", source, one["due"], [one["owner"]])
+        misses += _action_misses(source, one)
     misses += _invented("summary", source, "", names)
     return Made(texts, summary, tuple(_filled(one) for one in actions)), list(dict.fromkeys(misses))
 
@@ -166,11 +167,27 @@ def _summary_misses(source: Source, summary: str) -> list[Miss]:
     return _invented("summary", source, summary)
 
 
+def _action_misses(source: Source, action: Mapping[str, str]) -> list[Miss]:
+    """A task may be said otherwise; who does it and until when is said as the text says it."""
+    misses = _invented("action item", source, action["task"])
+    if not source.is_about(action["task"]):
+        words = f"The text says nothing of {action['task']!r}; name only what the text asks for, in its words."
+        misses.append(Miss("action item", words))
+    return misses + [
+        Miss(
+            "action item",
+            f"The text does not have {action[name]!r}, its {name}; copy it from there or leave it empty.",
+        )
+        for name in ("owner", "due")
+        if not source.says(action[name])
+    ]
+
+
 def _invented(place: str, source: Source, said: str, names: Sequence[str] = (), *, title: bool = False) -> list[Miss]:
     return [
         Miss(
             place,
-            f"The text does not have {one!r}, which the {place} has; use only names, numbers and days of the text.",
+            f"The text does not have {one!r}, which the {place} has; use only its names, numbers, days and addresses.",
         )
         for one in source.invented(said, names, title=title)
     ]

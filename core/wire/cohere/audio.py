@@ -5,7 +5,8 @@ from typing import Any
 
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Transcript
-from core.wire.sound.recognisers import NOBODY, base_of, left_out
+from core.wire.sound import whisper
+from core.wire.sound.recognisers import NOBODY, left_out
 
 _TELLS = frozenset({"language", "languages", "temperature"})
 
@@ -18,7 +19,7 @@ def fields_of(body: Mapping[str, Any], model: str) -> tuple[dict[str, str], list
     if len(languages) != 1:
         words = "it has to be told which language is spoken, one alone: set language"
         raise ParameterRefused(words, param="language", code="language_required")
-    fields = {"model": model, "language": base_of(languages[0])}
+    fields = {"model": model, "language": whisper.code_for(languages[0])}
     if body.get("temperature") is not None:
         fields["temperature"] = f"{body['temperature']:g}"
     return fields, left_out(body, _TELLS)

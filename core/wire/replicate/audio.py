@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.wire.sound import whisper
-from core.wire.sound.recognisers import NOBODY, base_of, complete, joined, left_out, seconds_of, timed
+from core.wire.sound.recognisers import NOBODY, complete, joined, left_out, seconds_of, timed
 
 Body = dict[str, Any]
 
@@ -76,7 +76,7 @@ def heard_to(body: Mapping[str, Any], model: str, address: str) -> tuple[Body, l
     losses = left_out(body, known)
     languages = [body["language"]] if body.get("language") else list(body.get("languages") or ())
     if len(languages) == 1 and ears.language:
-        given[ears.language] = base_of(languages[0])
+        given[ears.language] = whisper.code_for(languages[0])
     elif len(languages) > 1:
         losses.append("languages was left out: it takes one alone, or finds it out")
     hints = [

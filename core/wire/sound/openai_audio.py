@@ -109,8 +109,8 @@ def _hints(manner: Manner, body: Mapping[str, Any], losses: list[str]) -> dict[s
 
 
 def _language(manner: Manner, body: Mapping[str, Any], unsaid: str | None, losses: list[str]) -> dict[str, Any]:
-    several = [_code(one) for one in body.get("languages") or ()]
-    one = _code(body["language"]) if body.get("language") else several[0] if len(several) == 1 else None
+    several = [whisper.code_for(one) for one in body.get("languages") or ()]
+    one = whisper.code_for(body["language"]) if body.get("language") else several[0] if len(several) == 1 else None
     if one is not None:
         return {"language": one}
     if several and manner.languages:
@@ -118,11 +118,6 @@ def _language(manner: Manner, body: Mapping[str, Any], unsaid: str | None, losse
     if several:
         losses.append("languages: this model takes one, so it looks for the language itself")
     return {"language": unsaid} if unsaid else {}
-
-
-def _code(language: str) -> str:
-    """The language alone: regions are refused here (en-US → en)."""
-    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def _speakers(manner: Manner, body: Mapping[str, Any], losses: list[str]) -> dict[str, Any]:

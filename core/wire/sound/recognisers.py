@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeVar
-from unicodedata import east_asian_width
 
 from core.errors import Malformed, ParameterRefused, RequestRefused, TargetError
 from core.types.audio import Segment, Transcript, Word
 from core.types.usage import Usage
+from core.wire.scripts import space_between
 
 NOBODY = "no speech was recognised"
 # What every adapter reads, what is for others, and what changes nothing.
@@ -115,18 +115,9 @@ def joined(texts: Iterable[str]) -> str:
     whole = ""
     for text in map(str.strip, texts):
         if whole and text:
-            whole += "" if _is_wide(whole[-1]) or _is_wide(text[0]) else " "
+            whole += space_between(whole, text)
         whole += text
     return whole
-
-
-def _is_wide(letter: str) -> bool:
-    return east_asian_width(letter) in {"W", "F"} and not "\uac00" <= letter <= "\ud7a3"  # Hangul is spaced
-
-
-def base_of(language: str) -> str:
-    """The language alone, as de of de-AT: most recognisers know no countries."""
-    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def refusing_files(read_error: Callable[..., TargetError]) -> Callable[..., TargetError]:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import tag_of
 from core.types.audio import Sound
 from core.types.request import Facts
-from core.wire.languages import tag_of
 from core.wire.shapes import check_type
 from core.wire.sound import ssml
 from core.wire.tokens import tokens_in
@@ -51,8 +51,9 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
     if len(text) > MOST_CHARACTERS:
         words = f"input has {len(text)} characters, and {MOST_CHARACTERS} at most are said at once: send it in parts"
         raise BadRequest(words, param="input", code="too_long")
-    document = ssml.read(text, given.get("language", "")) if given.get("ssml", ssml.is_ssml(text)) else None
-    language = given.get("language") or (document.language if document else "")
+    language = given.get("language") or ""
+    document = ssml.read(text, language) if given.get("ssml", ssml.is_ssml(text)) else None
+    language = language or (document.language if document else "")
     voice = (document.voice if document else "") or voice  # a voice beside the document is for who names none in it
     said = document.text if document else text
     body: Body = {

@@ -8,9 +8,9 @@ import orjson
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import tag_of
 from core.types.audio import Audio
 from core.types.request import Facts
-from core.wire.languages import tag_of
 from core.wire.shapes import check_type
 from core.wire.tokens import tokens_in
 

@@ -3,30 +3,22 @@
 from collections.abc import Iterable
 from math import exp
 
+from core.languages import base_of, known_tag
 from core.types.audio import Segment
 
-_NAMES = (
-    "en:english zh:chinese de:german es:spanish ru:russian ko:korean fr:french ja:japanese pt:portuguese tr:turkish"
-    " pl:polish ca:catalan nl:dutch ar:arabic sv:swedish it:italian id:indonesian hi:hindi fi:finnish vi:vietnamese"
-    " he:hebrew uk:ukrainian el:greek ms:malay cs:czech ro:romanian da:danish hu:hungarian ta:tamil no:norwegian"
-    " th:thai ur:urdu hr:croatian bg:bulgarian lt:lithuanian la:latin mi:maori ml:malayalam cy:welsh sk:slovak"
-    " te:telugu fa:persian lv:latvian bn:bengali sr:serbian az:azerbaijani sl:slovenian kn:kannada et:estonian"
-    " mk:macedonian br:breton eu:basque is:icelandic hy:armenian ne:nepali mn:mongolian bs:bosnian kk:kazakh"
-    " sq:albanian sw:swahili gl:galician mr:marathi pa:punjabi si:sinhala km:khmer sn:shona yo:yoruba so:somali"
-    " af:afrikaans oc:occitan ka:georgian be:belarusian tg:tajik sd:sindhi gu:gujarati am:amharic yi:yiddish lo:lao"
-    " uz:uzbek fo:faroese ht:haitian_creole ps:pashto tk:turkmen nn:nynorsk mt:maltese sa:sanskrit lb:luxembourgish"
-    " my:myanmar bo:tibetan tl:tagalog mg:malagasy as:assamese tt:tatar haw:hawaiian ln:lingala ha:hausa ba:bashkir"
-    " jw:javanese su:sundanese yue:cantonese"
-)
-LANGUAGES = {name.replace("_", " "): code for code, _, name in (one.partition(":") for one in _NAMES.split())}
+# Its tags of languages that have another today; most models of others know them by these too.
+_TAGS = {"nb": "no", "fil": "tl", "jv": "jw"}
+
+
+def code_for(tag: str) -> str:
+    """The language alone: regions are refused (en-US → en)."""
+    language = base_of(tag)
+    return _TAGS.get(language, language)
 
 
 def language(said: object) -> str | None:
-    """A language by its code, whether the code or the English name was said; what is neither is as it was said."""
-    if not isinstance(said, str) or not said.strip():
-        return None
-    word = said.strip()
-    return LANGUAGES.get(word.lower(), word)
+    """A language by its tag, whether a tag or the English name was said; what is neither is as it was said."""
+    return known_tag(said.strip()) if isinstance(said, str) else None
 
 
 def confidence(average_log_probability: object) -> float | None:

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from core.errors import ContentRefused, NotTranslated
+from core.languages import find_tag, label_of
 from core.wire.structured import Wanted, unfenced
 from core.wire.translation.check import says
-from core.wire.translation.languages import code_of, name_of
 from core.wire.translation.placeholders import Masked, letters, mask, restore
 from core.wire.translation.request import glossary_for
 
@@ -77,8 +77,8 @@ def prompt_for(body: Mapping[str, Any], given: Sequence[Masked], target: str) ->
     if body.get("domain"):
         rules.append('Use the words that are usual in the field named in "domain".')
     told = _TASK.format(
-        source=f"from {name_of(source)} " if source else "",
-        target=name_of(target),
+        source=f"from {label_of(source)} " if source else "",
+        target=label_of(target),
         rules="".join(f"\n- {rule}" for rule in rules),
         count="1 text" if len(texts) == 1 else f"{len(texts)} texts",
     )
@@ -118,7 +118,7 @@ def _sources(found: Body, count: int) -> list[str | None]:
     each = said if type(said) is list else [said]
     if len(each) != count:
         return [None] * count
-    return [code_of(one) if type(one) is str else None for one in each]
+    return [find_tag(one) if type(one) is str else None for one in each]
 
 
 def _object_in(text: str) -> Body:

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from core.languages import base_of
+from core.wire.scripts import TEN_THOUSANDS, UNMARKED, is_word_apart
 from core.wire.translation.common_words import is_common
-from core.wire.translation.languages import base
 from core.wire.translation.numbers import has_numbers, numbers_fault, says_numbers
 from core.wire.translation.placeholders import LOOSE, TAGS
-from core.wire.translation.reading import DENSE, Text, read, script, weight
+from core.wire.translation.reading import Text, read, weight
 from core.wire.translation.refusals import declines
 from core.wire.translation.tongue import language_fault
 
@@ -25,9 +26,6 @@ _SPOKEN = frozenset({"title", "alt", "placeholder", "aria-label", "label", "summ
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
-# Languages that do not end sentences with a mark.
-_UNMARKED = frozenset({"th", "lo", "my", "km", "bo"})
-_EAST = frozenset({"zh", "ja", "ko"})  # which count in ten thousands
 # What a <meta> says to people; all others say something to programs.
 _META = frozenset({"description", "keywords", "author", "og:title", "og:description", "og:site_name", "og:image:alt",
                    "twitter:title", "twitter:description", "twitter:image:alt", "apple-mobile-web-app-title",
@@ -135,15 +133,15 @@ def _length_fault(given: Text, made: Text, target: str) -> str | None:
         return None
     lines, kept = _lines(given.bare), _lines(made.bare)
     short = came < 0.4 * said or (lines >= 4 and kept * 2 < lines)
-    return "it ends before the text does" if short or _is_cut(given, made, base(target), came / said) else None
+    return "it ends before the text does" if short or _is_cut(given, made, base_of(target), came / said) else None
 
 
 def _is_cut(given: Text, made: Text, language: str, share: float) -> bool:
     """Whether it lacks the end of the text, or many of its sentences."""
-    if language in _UNMARKED:
+    if language in UNMARKED:
         return False
     open_end = _TERMINAL.search(given.whole) is not None and _TERMINAL.search(made.whole) is None
-    if language in _EAST:  # which leave out the mark at the end of a list
+    if language in TEN_THOUSANDS:  # which leave out the mark at the end of a list
         return open_end and share < 0.7
     sentences, answered = len(_SENTENCE.findall(given.bare)), len(_SENTENCE.findall(made.bare))
     return open_end or (sentences >= 5 and answered * 2 < sentences)
@@ -171,13 +169,9 @@ def says(text: str, term: str) -> bool:
 
 @lru_cache(1024)
 def term_in(term: str) -> re.Pattern[str]:
-    first = r"(?<!\w)" if _is_spaced(term[:1]) else ""
-    last = r"(?!\w)" if _is_spaced(term[-1:]) else ""
+    first = r"(?<!\w)" if is_word_apart(term[:1]) else ""
+    last = r"(?!\w)" if is_word_apart(term[-1:]) else ""
     return re.compile(f"{first}{re.escape(term)}{last}", re.IGNORECASE)
-
-
-def _is_spaced(letter: str) -> bool:
-    return letter.isalnum() and script(letter) not in {*DENSE, "THAI", "LAO", "KHMER", "MYANMAR"}
 
 
 def _stem(word: str) -> str:

@@ -5,7 +5,7 @@ A text that is nothing but these has not been translated by being repeated; a na
 
 from typing import Final
 
-from core.wire.translation.function_words import words_of
+from core.wire.function_words import words_of
 
 _WORDS_TEXT: Final = (
     "about above accept access accepted account accounts across action active activity actually add added additional"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
-from core.wire.translation.languages import base
+from core.languages import base_of
 
 _CHAIN = re.compile(r"\d+(?:[.,:/'’٫٬\u00a0\u202f\u2009 ()+-]{1,2}\d+)*")
 _NUMBER = re.compile(r"\d+")
@@ -54,7 +54,7 @@ def numbers_fault(source: str, answer: str, target: str, spoken: str | None) -> 
         return None
     clock = _CLOCK.search(source) is not None or _CLOCK.search(answer) is not None
     decades = set(_DECADE.findall(source))
-    eras = {*_ERAS.get(base(target), ()), *(-one for one in _ERAS.get(base(spoken or ""), ()))}
+    eras = {*_ERAS.get(base_of(target), ()), *(-one for one in _ERAS.get(base_of(spoken or ""), ()))}
     if len(lost) * len(new) > _MOST_PAIRS:
         return "its numbers are not those of the text"
     for one, other in product([*lost], [*new]):

@@ -2,17 +2,14 @@
 
 import html as entities
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
+from core.wire.scripts import WEIGHTS, script_of
 from core.wire.translation.placeholders import Piece, pieces
 
 WORD = re.compile(r"[^\W\d_]+")
-# A character says as much as so many letters of an alphabet.
-DENSE = {"CJK": 2.4, "HIRAGANA": 1.6, "KATAKANA": 1.4, "HANGUL": 2.0}
 
 
 class Text(NamedTuple):
@@ -39,7 +36,7 @@ def read(text: str, *, html: bool) -> Text:
 def weight(text: str) -> float:
     """How much a text says, by its letters and digits."""
     return sum(
-        count * (1.0 if one.isascii() else DENSE.get(script(one), 1.0))
+        count * (1.0 if one.isascii() else WEIGHTS.get(script_of(one), 1.0))
         for one, count in Counter(text).items()
         if one.isalnum()
     )
@@ -49,13 +46,5 @@ def scripts(words: Sequence[str]) -> Counter[str]:
     """How many letters of each script."""
     found = Counter[str]()
     for letter, count in Counter("".join(words)).items():
-        found[script(letter)] += count
+        found[script_of(letter)] += count
     return found
-
-
-@lru_cache(8192)
-def script(letter: str) -> str:
-    name = unicodedata.name(letter, "").partition(" ")[0]
-    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "KATAKANA-HIRAGANA": "KATAKANA", "MODIFIER": ""}.get(
-        name, name
-    )

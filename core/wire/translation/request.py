@@ -9,11 +9,11 @@ import orjson
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import find_tag, is_known, label_of, nearest
 from core.types.request import Facts
 from core.types.translation import Translated, Translation
 from core.wire import sentences
 from core.wire.shapes import check_type
-from core.wire.translation.languages import code_of, is_known, name_of, nearest
 from core.wire.translation.placeholders import pieces
 
 Body = dict[str, Any]
@@ -163,11 +163,11 @@ def _known(given: str, name: str, *, insists: bool) -> str:
 
 def _likely(given: str) -> str:
     found = nearest(given)
-    return f"Is it one of {', '.join(map(name_of, found))}? " if found else ""
+    return f"Is it one of {', '.join(map(label_of, found))}? " if found else ""
 
 
 def _code(given: str, name: str) -> str:
-    code = code_of(given)
+    code = find_tag(given)
     if code is None:
         words = f'must be the code of a language, such as "de" or "pt-BR", or its English name. {_likely(given)}'
         raise _wrong(name, words.rstrip())

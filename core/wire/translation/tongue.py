@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from core.languages import base_of, label_of
+from core.wire.function_words import hits, languages, words_of
+from core.wire.scripts import DENSE, script_of, scripts_of
 from core.wire.translation import chinese
 from core.wire.translation.common_words import is_common
-from core.wire.translation.function_words import hits, languages, words_of
-from core.wire.translation.languages import base, name_of, scripts_of
-from core.wire.translation.reading import DENSE, WORD, Text, script, scripts
+from core.wire.translation.reading import WORD, Text, scripts
 
 _PROFILES = {"bs": "hr", "nn": "nb", "ms": "id"}
 # Whose small words are mostly those of a language that has none of its own here.
@@ -46,16 +47,16 @@ def language_fault(given: Text, made: Text, target: str, spoken: str | None) -> 
         return None
     known = set(given.words)
     new = [word for word in made.words if word not in known]
-    wrong = f"it is not in {name_of(target)}"
+    wrong = f"it is not in {label_of(target)}"
     if _has_other_script(given, made, new, target) or _is_other_chinese(given, made, target):
         return wrong
-    language = base(target)
+    language = base_of(target)
     if 5 * len(new) <= len(made.words):
         if _is_untranslated(given, made, language, spoken):
             return "it is the text itself"
     elif _is_other(new, language, spoken) or _is_strange(given, made, language):
         return wrong
-    return f"a part of it is not in {name_of(target)}" if _has_foreign_part(given, made, target) else None
+    return f"a part of it is not in {label_of(target)}" if _has_foreign_part(given, made, target) else None
 
 
 def _has_other_script(given: Text, made: Text, new: Sequence[str], target: str) -> bool:
@@ -67,7 +68,7 @@ def _has_other_script(given: Text, made: Text, new: Sequence[str], target: str) 
     total = sum(fresh.values())
     if expected and total >= 10 and 2 * sum(fresh.get(one, 0) for one in expected) < total:
         return True
-    language = base(target)
+    language = base_of(target)
     if language == "ja" and not counts["HIRAGANA"] + counts["KATAKANA"]:
         return chinese.is_chinese(made.bare) or counts["CJK"] >= 40
     return language == "zh" and counts["HIRAGANA"] >= 6 and counts["HIRAGANA"] * 5 > counts["CJK"]
@@ -90,7 +91,7 @@ def _has_foreign_part(given: Text, made: Text, target: str) -> bool:
     expected = scripts_of(target)
     if expected and not expected & {"CJK", "HIRAGANA", "HANGUL"} and _EASTERN.search(text):
         return True
-    if base(target) == "zh" and any(len(_KANA.findall(one)) >= 4 for one in _EASTERN.findall(text)):
+    if base_of(target) == "zh" and any(len(_KANA.findall(one)) >= 4 for one in _EASTERN.findall(text)):
         return True
     written = WORD.findall(text)
     words = [word.casefold() for word in written]
@@ -99,7 +100,7 @@ def _has_foreign_part(given: Text, made: Text, target: str) -> bool:
         and "LATIN" not in expected
         and any(
             _is_foreign(written[start:end], words[start:end], target)
-            for start, end in _runs([script(word[0]) == "LATIN" for word in words], _RUN)
+            for start, end in _runs([script_of(word[0]) == "LATIN" for word in words], _RUN)
         )
     )
 
@@ -126,7 +127,7 @@ def _runs(marks: Sequence[bool], least: int) -> Iterator[tuple[int, int]]:
 def _is_foreign(written: Sequence[str], words: Sequence[str], target: str) -> bool:
     """Whether these are a sentence of another language, and no name of something."""
     found = hits(_long(words))
-    own = found.get(_profile(base(target), words) or "", 0)
+    own = found.get(_profile(base_of(target), words) or "", 0)
     best = max(found, key=lambda one: found[one], default="")
     if found.get(best, 0) < 2 or found[best] < 2 * own + 1:
         return False
@@ -138,7 +139,7 @@ def _is_foreign(written: Sequence[str], words: Sequence[str], target: str) -> bo
 
 def _profile(language: str, words: Sequence[str]) -> str | None:
     """By whose small words a language is known; None when nobody wrote them down."""
-    if language == "sr" and not any(script(word[0]) == "CYRILLIC" for word in words):
+    if language == "sr" and not any(script_of(word[0]) == "CYRILLIC" for word in words):
         return "hr"
     language = _PROFILES.get(language, language)
     return language if language in languages() else None
@@ -150,7 +151,7 @@ def _is_other(words: list[str], language: str, spoken: str | None) -> bool:
     if not found:
         return False
     if profile is None:
-        own = base(spoken) if spoken else ""
+        own = base_of(spoken) if spoken else ""
         count = found.get(own, 0)
         return own not in _NEIGHBOURS.get(language, ()) and count >= 4 and count * 2 >= len(words)
     ours, best = found.get(profile, 0), max(found.values())
@@ -170,10 +171,10 @@ def _is_strange(given: Text, made: Text, language: str) -> bool:
     """Whether it is written with letters of a neighbour, more than with words of its own."""
     letters, known = set(_STRANGE.get(language, "")), set(given.words)
     words = [word for word in made.written if word.casefold() not in known]
-    if not letters or (language in {"sr", "mk"} and not any(script(word[0]) == "CYRILLIC" for word in words)):
+    if not letters or (language in {"sr", "mk"} and not any(script_of(word[0]) == "CYRILLIC" for word in words)):
         return False
     strange = sum(not letters.isdisjoint(word) and (word.islower() or bool(hits([word.casefold()]))) for word in words)
-    if script(words[0][0] if words else "a") == "CYRILLIC":
+    if script_of(words[0][0] if words else "a") == "CYRILLIC":
         strange = sum(not letters.isdisjoint(word.casefold()) for word in words)
         return strange >= 1 and strange * 6 >= len(words)
     own = hits([word.casefold() for word in words]).get(language, 0)
@@ -190,7 +191,7 @@ def _is_untranslated(given: Text, made: Text, language: str, spoken: str | None)
     if len(words) < 4 or (_profile(language, words) and hits(words).get(str(_profile(language, words)), 0)):
         return False
     plain = [word for word in given.written if len(word) > 2 and word.islower()]
-    other = spoken is not None and base(spoken) != language
+    other = spoken is not None and base_of(spoken) != language
     return other and len(plain) * 10 >= len(words) * 6 and given.words == made.words and not _is_order(given)
 
 
@@ -204,7 +205,7 @@ def _could_be_names(given: Text, made: Text) -> bool:
     if set(made.words) - set(given.words):
         return False
     words = given.written
-    if any(script(word[0]) != "LATIN" for word in words):
+    if any(script_of(word[0]) != "LATIN" for word in words):
         return False
     if _is_order(given):
         return True

@@ -8,16 +8,15 @@ from typing import Any
 import click
 import orjson
 
+from core.wire.beautify.parts import FORMATS, WHAT
 from infra.local.terminal import AS_JSON, allowing, call
 from infra.local.who import who, with_who
 
-WHAT = ("punctuation", "paragraphs", "headings", "summary", "action_items")
-FORMATS = ("markdown", "text")
 _PATH = click.Path(path_type=Path, allow_dash=True)
 
 
 @click.command()
-@click.argument("text", metavar="FILE|-", nargs=-1)
+@click.argument("file", metavar="FILE|-", default="-")
 @click.option("-w", "--what", multiple=True, metavar="LIST", help=f"Of {', '.join(WHAT)}, with commas. Repeatable.")
 @click.option("-l", "--language", help="The text's language; without it, its words tell.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By the name of the file, else markdown.")
@@ -25,7 +24,7 @@ _PATH = click.Path(path_type=Path, allow_dash=True)
 @click.option("-o", "--output", "out", type=_PATH, help="A file in place of standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Say who answered on stderr, also where it is no terminal.")
 @AS_JSON
-def beautify(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
+def beautify(file: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
     r"""Clean a text or a transcript, and invent nothing.
 
     A transcript is what `patchbay transcribe --json` prints: its speakers and times are kept.
@@ -35,14 +34,16 @@ def beautify(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # n
     patchbay beautify notes.txt --what punctuation,headings,summary -o notes.md
     patchbay diarize meeting.mp3 --json | patchbay beautify - --what punctuation,paragraphs,action_items
     """
-    from infra.local.recordings import checked_output, facts_of, tell, text_given, write_json, write_text  # noqa: PLC0415 - see chat
+    from infra.local.outputs import checked_output, write_json, write_text  # noqa: PLC0415 - see chat
+    from infra.local.receipts import facts_of, tell  # noqa: PLC0415 - see chat
+    from infra.local.texts import text_in  # noqa: PLC0415 - see chat
 
     out: Path | None = options["out"]
     checked_output(out)
     what = [one.strip() for given in options["what"] for one in given.split(",") if one.strip()]
     if unknown := [one for one in what if one not in WHAT]:
         raise click.UsageError(f"--what {unknown[0]} is not known; known: {', '.join(WHAT)}")
-    given = text_given(text)
+    given = text_in(file)
     if not given.strip():
         raise click.UsageError("there is nothing to clean")
     body = {name: options[name] for name in ("language",) if options[name] is not None}

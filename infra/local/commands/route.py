@@ -4,8 +4,22 @@ from typing import Any
 
 import click
 
+from core.http.planned import CAPABILITIES
 from infra.local import complete
 from infra.local.terminal import AS_JSON, Number, call, note, show, table, target, usd
+
+
+def _asked(capability: str, prompt: str) -> dict[str, Any]:
+    """The least that such a request says, with the prompt as its text."""
+    if capability == "chat":
+        return {"messages": [{"role": "user", "content": prompt}]}
+    if capability == "rerank":
+        return {"query": prompt, "documents": [prompt]}
+    if capability == "translate":
+        return {"text": prompt, "target_language": "en"}
+    if capability in {"embed", "speak"}:
+        return {"input": prompt}
+    return {"text": prompt} if capability == "beautify" else {}
 
 
 @click.command()
@@ -17,9 +31,7 @@ from infra.local.terminal import AS_JSON, Number, call, note, show, table, targe
     type=click.Choice(["fast", "standard", "advanced", "local"], case_sensitive=False),
     help="How able, or where.",
 )
-@click.option(
-    "--capability", type=click.Choice(["chat", "embed"]), default="chat", show_default=True, help="For what."
-)
+@click.option("--capability", type=click.Choice(CAPABILITIES), default="chat", show_default=True, help="For what.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer; what it may cost goes by it.")
 @click.option("--max-cost", type=Number(0), help="USD.")
 @click.option("--no-fallback", is_flag=True, help="Only what you name.")
@@ -32,10 +44,10 @@ def route(prompt: str, as_json: bool, no_fallback: bool, capability: str, **opti
     \b
     patchbay route
     patchbay route "Explain DNS" --tier fast --max-tokens 500 --max-cost 0.001
-    patchbay route --capability embed
+    patchbay route --capability transcribe
     """
     body: dict[str, Any] = {"capability": capability, "fallback": not no_fallback}
-    body |= {"input": prompt} if capability == "embed" else {"messages": [{"role": "user", "content": prompt}]}
+    body |= _asked(capability, prompt)
     body |= {name: value for name, value in options.items() if value is not None}
     plan = call("POST", "/api/ai/route", "candidates", body)
     if as_json:

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
+from core.config.voices import GENDERS
+from core.wire.sound.speech import KINDS
 from infra.local.terminal import AS_JSON, Number, allowing, call, told
 from infra.local.who import who, with_who
 
-FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
-GENDERS = ("female", "male", "neutral")
-_ENDINGS = {"ogg": "opus", **{one: one for one in FORMATS}}
+_ENDINGS = {"ogg": "opus", **{one: one for one in KINDS}}
 _PATH = click.Path(path_type=Path, allow_dash=True)
 _SENT = ("voice", "language", "gender", "style", "speed", "instructions")
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -23,7 +23,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("-l", "--language", help="The language of the voice, such as de.")
 @click.option("--gender", type=click.Choice(GENDERS), help="Of the voice, where none is named.")
 @click.option("--style", help="How a voice sounds, such as calm or cheerful.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="By the name of the file, else mp3.")
+@click.option("--format", "form", type=click.Choice(KINDS), help="By the name of the file, else mp3.")
 @click.option("--speed", type=Number(0.25, 4), help="1 is the voice's own.")
 @click.option("--rate", type=click.IntRange(8000, 48_000), help="Samples a second.  [default: 24000]")
 @click.option("--instructions", help="How to say it, for models that take that.")
@@ -45,8 +45,9 @@ def speak(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa
     patchbay speak news.txt --gender male --style calm -o news.wav --boundaries news.srt
     echo "Hello" | patchbay speak - --format wav | aplay
     """
-    from infra.local.recordings import checked_output, text_given, write_json  # noqa: PLC0415 - a command imports what it needs
+    from infra.local.outputs import checked_output, write_json  # noqa: PLC0415 - a command imports what it needs
     from infra.local.speech import BESIDE, ROUTE, spoken, write_words  # noqa: PLC0415 - see above
+    from infra.local.texts import text_given  # noqa: PLC0415 - see above
 
     out: Path | None = options["out"]
     if (out is None or str(out) == "-") and sys.stdout.isatty() and not as_json:
@@ -56,7 +57,7 @@ def speak(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa
         raise click.UsageError(f"--boundaries needs a file of its own whose name ends in {', '.join(BESIDE)}")
     checked_output(out)
     checked_output(beside)
-    form = options["form"] or (FORMATS[0] if as_json else _form_of(out))
+    form = options["form"] or (KINDS[0] if as_json else _form_of(out))
     said = text_given(text)
     if not said.strip():
         raise click.UsageError("there is nothing to say")
@@ -83,6 +84,6 @@ def _form_of(out: Path | None) -> str:
     """By the name of the file: sound of another kind than it says would be played by nobody."""
     ending = out.suffix[1:].lower() if out is not None else ""
     if ending and ending not in _ENDINGS:
-        known = ", ".join(f".{one}" for one in (*FORMATS, "ogg"))
+        known = ", ".join(f".{one}" for one in (*KINDS, "ogg"))
         raise click.UsageError(f"speech is not written as .{ending}: name the file {known}, or say --format")
-    return _ENDINGS.get(ending, FORMATS[0])
+    return _ENDINGS.get(ending, KINDS[0])

@@ -6,17 +6,17 @@ from typing import Any, TypeVar
 
 import click
 
+from core.wire.sound.transcripts import FORMATS
 from infra.local.terminal import AS_JSON, allowing
 from infra.local.who import who, with_who
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path, allow_dash=True)
-FORMS = ("text", "json", "srt", "vtt", "verbose_json", "diarized_json")
 _ENDINGS = {".srt": "srt", ".vtt": "vtt", ".json": "json"}
 _SENT = ("language", "prompt", "min_speakers", "max_speakers")
 OPTIONS = (
     click.option("-l", "--language", help="The language that is spoken, such as de; without it, it is detected."),
-    click.option("--format", "form", type=click.Choice(FORMS), help="By the name of -o, else text."),
+    click.option("--format", "form", type=click.Choice(FORMATS), help="By the name of -o, else text."),
     click.option("--min-speakers", type=click.IntRange(1, 64), help="At least so many people speak."),
     click.option("--max-speakers", type=click.IntRange(1, 64), help="At most so many people speak."),
     click.option("--words", is_flag=True, help="The time of each word (--format json or verbose_json)."),

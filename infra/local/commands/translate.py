@@ -7,13 +7,12 @@ from typing import Any
 import click
 import orjson
 
+from core.wire.translation.request import FORMALITIES, PROFANITIES
 from infra.local.terminal import AS_JSON, allowing, call
 from infra.local.who import who, with_who
 
 _PATH = click.Path(path_type=Path, allow_dash=True)
 _SENT = ("formality", "context", "domain", "profanity")
-FORMALITIES = ("default", "formal", "informal", "prefer_formal", "prefer_informal")
-PROFANITIES = ("keep", "mark", "remove")
 _HTML = (".html", ".htm", ".xhtml")
 _LANGUAGE = "{lang}"  # in the name of an output file
 
@@ -44,7 +43,9 @@ def translate(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # 
     patchbay translate page.html --to de,fr -o page.{lang}.html
     git log -1 --format=%B | patchbay translate - --to ja --json
     """
-    from infra.local.recordings import checked_output, facts_of, tell, text_given  # noqa: PLC0415 - see chat
+    from infra.local.outputs import checked_output  # noqa: PLC0415 - see chat
+    from infra.local.receipts import facts_of, tell  # noqa: PLC0415 - see chat
+    from infra.local.texts import text_given  # noqa: PLC0415 - see chat
 
     out: Path | None = options["out"]
     targets = [one.strip() for given in options["targets"] for one in given.split(",") if one.strip()]
@@ -77,7 +78,7 @@ def _is_html(text: tuple[str, ...], said: bool | None) -> bool:  # noqa: FBT001 
 
 
 def _write(data: dict[str, Any], out: Path | None, *, as_json: bool) -> None:
-    from infra.local.recordings import write_json, write_text  # noqa: PLC0415 - see above
+    from infra.local.outputs import write_json, write_text  # noqa: PLC0415 - see above
 
     made = {one["target_language"]: one["text"] for one in data["translations"]}
     if as_json:

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from core.languages import base_of, find_tag
+from core.wire.function_words import hits, languages, words_of
+from core.wire.scripts import scripts_of
 from core.wire.translation.chinese import TO_TRADITIONAL
-from core.wire.translation.function_words import hits, languages, words_of
-from core.wire.translation.languages import base, code_of, scripts_of
 from infra.local.simulators.vocabulary import LANGUAGES, back, into, unheard_of
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -52,8 +53,8 @@ def detect(text: str) -> tuple[str, float]:
 
 def translate(text: str, target: str, source: str | None = None, *, informal: bool = False) -> str:
     """Every word of a text; what is between tags is a text of its own, tags stay."""
-    spoken = base(source or detect(text)[0])
-    if spoken == base(target):
+    spoken = base_of(source or detect(text)[0])
+    if spoken == base_of(target):
         return text
     made, at = [], 0
     for tag in _TAG.finditer(text):
@@ -64,8 +65,8 @@ def translate(text: str, target: str, source: str | None = None, *, informal: bo
 
 def translate_html(text: str, target: str, source: str | None = None) -> str:
     """The same of HTML: what is not to be translated stays, with all tags and entities."""
-    spoken = base(source or detect(_HTML.sub(" ", text))[0])
-    if spoken == base(target):
+    spoken = base_of(source or detect(_HTML.sub(" ", text))[0])
+    if spoken == base_of(target):
         return text
     made, at = [], 0
     for kept in _HTML.finditer(text):
@@ -78,7 +79,7 @@ def _words(text: str, spoken: str, target: str, *, informal: bool = False) -> st
     def said(match: re.Match[str]) -> str:
         word = _word(match[0], spoken, target)
         if informal:
-            word = _INFORMAL.get(base(target), {}).get(word, word)
+            word = _INFORMAL.get(base_of(target), {}).get(word, word)
         return word[0].upper() + word[1:] if match[0][0].isupper() else word
 
     found = _WORD.findall(text)
@@ -90,7 +91,7 @@ def _words(text: str, spoken: str, target: str, *, informal: bool = False) -> st
 
 def _word(word: str, spoken: str, target: str) -> str:
     english = back(spoken).get(word.lower()) if spoken in LANGUAGES else None
-    wanted = base(target)
+    wanted = base_of(target)
     if wanted in LANGUAGES and english is not None:
         said = into(wanted)[english]
         return said.translate(TO_TRADITIONAL) if "hant" in target.lower() or target.lower() == "zh-tw" else said
@@ -130,7 +131,7 @@ def task_in(said: Iterable[str]) -> Task | None:
     except ValueError:
         return None
     code = _CODE.search(order[2])
-    target = code_of(code[1] if code else order[2]) or order[2]
+    target = find_tag(code[1] if code else order[2]) or order[2]
     return Task(tuple(data["texts"]), target, order[1], "reader informally" in whole, dict(data.get("glossary") or {}))
 
 

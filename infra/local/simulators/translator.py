@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from core.wire.translation.languages import NAMES, base, scripts_of
+from core.languages import NAMES, base_of
+from core.wire.scripts import scripts_of
 from infra.local.simulators.errors import refusal
 from infra.local.simulators.replies import Call, Reply, json_reply
 from infra.local.simulators.translating import detect as detected
@@ -184,7 +185,7 @@ def _check_languages(codes: list[Any], source: str | None) -> None:
     for code in codes:
         if code not in LANGUAGES:
             raise RefusedError(400036, "The target language is not valid.")
-    if source is not None and source not in LANGUAGES and base(source) not in LANGUAGES:
+    if source is not None and source not in LANGUAGES and base_of(source) not in LANGUAGES:
         raise RefusedError(400035, "The source language is not valid.")
 
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from core.config.voices import GENDERS, base_of, built_in, check, load
+from core.config.voices import GENDERS, built_in, check, load
 from core.errors import Misconfigured
+from core.languages import base_of
 from core.providers.table import TABLE
 from core.routing.voices import Cast, Wanted, cast
 from core.types.plan import Exclusion

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.wire.beautify.faithful import Source, slips
+from core.wire.beautify.faithful import slips
 from core.wire.beautify.parts import beautify_facts, joined, read_asked
 from core.wire.beautify.prompt import format_of, messages_of, read_made
+from core.wire.beautify.source import Source
 from core.wire.schemas import schema_of
 
 LETTERS = "ab1. ,;!?\n\"'`{}[]\\ÄßжЖ日本語。、ไทย\u0301\u200b"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.wire.beautify.faithful import Source, slips
+from core.wire.beautify.faithful import slips
+from core.wire.beautify.source import Source
 from core.wire.beautify.wording import LANGUAGES, UNKNOWN, language_of
 
 EN = LANGUAGES["en"]
@@ -35,6 +36,23 @@ def differs(source, cleaned, language="en"):
         ("first it is good then bad", "**First**, it is _good_; then bad."),
         ("", ""),
         ("um uh", ""),
+        ("it is it is good", "It is good."),
+        ("i think that i think that it is good", "I think that it is good."),
+        ("we can not go and he cannot either", "We cannot go, and he can not either."),
+        ("okay we go", "OK, we go."),
+        ("ok we go", "Okay, we go."),
+        ("at 5 30 pm", "At 5:30 p.m."),
+        ("at five thirty pm", "At 5:30 p.m."),
+        ("pay five dollars", "Pay 5 dollars."),
+        ("pay five dollars", "Pay $5."),
+        ("pay 5 dollars", "Pay five dollars."),
+        ("two hundred and fifty people", "250 people."),
+        ("three thousand people", "3000 people."),
+        ("the twenty fifth of june", "The 25th of June."),
+        ("on march third", "On March 3."),
+        ("five percent", "5%."),
+        ("a cafe in munchen", "A café in München."),
+        ("UM WE MET", "We met."),
     ],
 )
 def test_what_cleaning_may_do(source, cleaned):
@@ -48,7 +66,18 @@ def test_what_cleaning_may_do(source, cleaned):
         ("we agree", "We never agree.", ("", "never"), "negation"),
         ("i don't agree", "I do agree.", ("don t", "do"), "negation"),
         ("pay 50 dollars", "Pay 15 dollars.", ("50", "15"), "number"),
-        ("pay five dollars", "Pay 5 dollars.", ("five", "5"), "number"),
+        ("pay five dollars", "Pay 6 dollars.", ("five", "6"), "number"),
+        ("pay twenty five dollars", "Pay 20 dollars.", ("twenty five", "20"), "number"),
+        ("on the third we met", "On the 4th we met.", ("third", "4 th"), "number"),
+        ("the third we met", "The 3 we met.", ("third", "3"), "number"),
+        ("at 5 30 pm", "At 5:40 p.m.", ("5 30 pm", "5:40 p m"), "number"),
+        ("pay five dollars", "Pay €5.", ("five dollars", "€ 5"), "number"),
+        ("the ER was full", "The was full.", ("ER", ""), "word"),
+        ("UM graduates came", "Graduates came.", ("UM", ""), "word"),
+        ("New York New York is big", "New York is big.", ("New York", ""), "word"),
+        ("no it is no it is fine", "No it is fine.", ("no it is", ""), "negation"),
+        ("she said café", "She said cafe.", ("café", "cafe"), "word"),
+        ("the café has a resume", "The café has a résumé.", ("resume", "résumé"), "word"),
         ("it is 3.5 percent", "It is 35 percent.", ("3.5", "35"), "number"),
         ("it is 3 5 percent", "It is 3.5 percent.", ("3 5", "3.5"), "number"),
         ("it is -5 degrees", "It is 5 degrees.", ("-5", "5"), "number"),
@@ -113,12 +142,23 @@ def test_languages_differ(language, source, cleaned, faithful):
 )
 def test_a_language_is_known_by_its_words(text, code):
     assert language_of(None, text) is LANGUAGES[code]
-    assert language_of(f"{code}-XX", "") is language_of("english", text) is LANGUAGES[code]
+    assert language_of(f"{code}-XX", "") is language_of(code, "the and of") is LANGUAGES[code]
 
 
 def test_what_no_table_has_is_taken_for_no_other_language():
     assert language_of("sw", "the and of to is that") is UNKNOWN
     assert language_of(None, "jambo rafiki") is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("source", "cleaned", "faithful"),
+    [
+        ("ten ten ten", "Ten.", False), ("nein nein", "Nein.", False), ("five percent", "5%", True),
+        ("cinq pour cent", "5 %", True), ("six percent", "5%", False), ("elf elf", "Elf.", False),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_too_short_to_tell_its_language_is_held_to_all(source, cleaned, faithful):
+    assert (not slips(source, cleaned, language_of(None, source))) is faithful
 
 
 SAID = "anna said we will ship the report on friday and pay twenty five dollars to müller corp for 3 boxes"
@@ -132,6 +172,10 @@ SAID = "anna said we will ship the report on friday and pay twenty five dollars 
         "Shipping is on Friday; three boxes.",
         "Anna's report costs twenty-five dollars.",
         "Payment was agreed. I think it is due.",
+        "Delays to the website were noted.",
+        "Responsibility for each box is clear. Cut costs. Compile a list.",
+        "- Compile the list\n- Cut costs",
+        "Reach anna at müller.corp.",
         "",
     ],
 )
@@ -142,7 +186,12 @@ def test_a_summary_may_say_it_otherwise(summary):
 @pytest.mark.parametrize(
     ("summary", "names", "found"),
     [
-        ("Robert will ship.", [], "Robert"),
+        ("Robert will ship.", ["Robert"], "Robert"),
+        ("NATO will ship.", [], "NATO"),
+        ("See https://evil.example/pay.", [], "https://evil.example/pay"),
+        ("write to bob@evil.example", [], "bob@evil.example"),
+        ("go to www.evil.example today", [], "www.evil.example"),
+        ("all is on evil.example", [], "evil.example"),
         ("It was shipped by Robert.", [], "Robert"),
         ("they agreed", ["Robert"], "Robert"),
         ("They pay 26 dollars.", [], "26"),
@@ -170,6 +219,34 @@ def test_a_summary_invents_nothing(summary, names, found):
 def test_in_other_languages(language, text, said, names, found):
     invented = Source(text, LANGUAGES[language]).invented(said, names)
     assert set(found) <= set(invented) and (bool(found) or not invented)
+
+
+DATED = "um so on the third of march bob at example dot com meets anna at 5 30 pm and pays five percent"
+
+
+def test_numbers_and_addresses_may_be_written_as_they_are_not_spoken():
+    source = Source(DATED, EN)
+    assert source.invented("On March 3 they meet; 5% is paid; write to bob@example.com.") == []
+    assert source.invented("On March 4 they meet.") == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Anna", True), ("the 3rd of March", True), ("5:30 p.m.", True), ("5 percent", True), ("", True),
+        ("march 3", False), ("next week", False), ("bob anna", False), ("ann", False), ("5:40 pm", False),
+    ],
+)  # fmt: skip
+def test_who_and_when_are_words_of_the_text_one_after_the_other(words, said):
+    assert Source(DATED, EN).says(words) is said
+
+
+def test_what_is_to_be_done_has_to_do_with_the_text():
+    source = Source(SAID, EN)
+    for task in ("Send the shipping report", "Pay Müller Corp", "Prepare the boxes"):
+        assert source.is_about(task)
+    for task in ("Fire the accountant", "Call the lawyers"):
+        assert not source.is_about(task)
 
 
 def test_headings_in_title_case_are_held_to_numbers_and_days():
@@ -233,7 +310,8 @@ def test_a_long_text_takes_time_by_its_length():
                 calls += 1
                 return str.__eq__(self, other)
 
-        from core.wire.beautify.faithful import _Comparison, atoms
+        from core.wire.beautify.atoms import atoms
+        from core.wire.beautify.faithful import _Comparison
 
         had = [one._replace(text=Counting(one.text)) for one in atoms(original, EN)]
         has = atoms(text.replace("um ", ""), EN, cleaned=True)

@@ -6,9 +6,9 @@ import pytest
 
 from core.capabilities import Feature
 from core.errors import BadRequest
+from core.languages import known_tag, name_of, tag_of
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.usage import Usage
-from core.wire.languages import known_tag, name_of, tag_of
 from core.wire.sound import transcript_answers
 from core.wire.sound.transcripts import MOST_PHRASES, Wanted, canonical, from_form, transcript_facts, with_vocabulary
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.languages import base_of, find_tag, label_of
+from core.wire.function_words import languages, words_of
+from core.wire.scripts import scripts_of
 from core.wire.translation.check import fault
-from core.wire.translation.function_words import languages, words_of
-from core.wire.translation.languages import base, code_of, name_of, scripts_of
 from infra.local.simulators.translating import translate
 from tests.core.fakes import examples
 
@@ -336,9 +337,9 @@ def test_no_text_breaks_it(source, answer, target, html):
 
 
 def test_languages_have_names_codes_and_scripts():
-    assert [code_of(one) for one in ("German", "de", "PT-br", "zh_hant", "deutsch", "no such", "??")] == [
+    assert [find_tag(one) for one in ("German", "de", "PT-br", "zh_hant", "deutsch", "no such", "??")] == [
         "de", "de", "pt-BR", "zh-Hant", "de", None, None,
     ]  # fmt: skip
-    assert (name_of("pt-BR"), name_of("xx")) == ("Brazilian Portuguese (pt-BR)", "xx")
-    assert (base("iw"), base("zh-CHT"), base("pt-BR")) == ("he", "zh", "pt")
+    assert (label_of("pt-BR"), label_of("xx")) == ("Brazilian Portuguese (pt-BR)", "xx")
+    assert (base_of("iw"), base_of("zh-CHT"), base_of("pt-BR")) == ("he", "zh", "pt")
     assert [*scripts_of("sr-Latn"), *scripts_of("ru"), *scripts_of("de")] == ["LATIN", "CYRILLIC", "LATIN"]
