@@ -196,7 +196,11 @@ class _Run(Generic[T]):
             return self._unready[0]  # which the caller can mend
         if self._refused:
             return NoTarget(self._refused)
-        return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
+        late = DeadlinePassed(
+            "the deadline passed before an attempt could start; allow more time", code="deadline_passed"
+        )
+        late.fault = "caller" if self._deadline.by_caller else late.fault
+        return late
 
 
 def _bare(error: TargetError) -> TargetError:

@@ -116,12 +116,14 @@ class SpeechEndpoint(Endpoint[Spoken]):
                 if leaving.left:
                     raise
                 error = _stopped()
+                await live.stop()
             except TargetError as failed:
                 error = failed
                 await live.broken(failed)
             except Exception:
                 log.exception("speech failed inside the gateway")
                 error = InternalError("The gateway failed. Its log says why; please report it.")
+                await live.stop()
             error = error or live.error
             leaving.over()
             last = face.error(error, live.receipt) if error else face.end(live.receipt, live.words)

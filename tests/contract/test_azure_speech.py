@@ -567,6 +567,32 @@ def test_a_failure_goes_on_to_the_next_provider(tmp_path):
     assert body["attempts"][0]["error"] == "ServerFault"
 
 
+def test_a_deadline_in_the_middle_of_what_is_heard_live_is_said(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            environ = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure")}
+            await fleet.fault("azure", "stream_stall@1")
+            async with room(Registry(), tmp_path, environ) as here:
+                answer = await here.http.post(
+                    "/api/ai/transcribe",
+                    files={"file": ("a.wav", recording(TALK))},
+                    data={"model": f"azure/{LIVE}", "stream": "true", "fallback": "false"},
+                    headers={"x-patchbay-timeout-ms": "1500"},
+                )
+                decision = answer.headers["x-patchbay-decision"]
+                return answer, (await here.http.get(f"/api/ai/decisions/{decision}")).json()
+        finally:
+            await fleet.stop()
+
+    answer, receipt = asyncio.run(scenario())
+    first, *_, last = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert first["delta"] == FIRST
+    assert (last["error"]["class"], last["error"]["fault"]) == ("AttemptTimeout", "caller")
+    assert receipt["outcome"] == "cut" and receipt["error"] == "AttemptTimeout"
+
+
 def test_a_session_that_says_nothing_is_given_up_by_our_own_clock():
     """The SDK itself would wait for 70 seconds."""
 

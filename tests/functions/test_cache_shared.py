@@ -161,7 +161,7 @@ def test_a_stream_that_a_stopping_server_gives_up_ends_in_an_error(tmp_path):
         begun = []
 
         def read():
-            with httpx.stream("POST", one.url + CHAT, json={**BODY, "model": "auto", "fallback": True, "stream": True},
+            with httpx.stream("POST", one.url + "/api/ai/chat", json={**BODY, "model": "auto", "fallback": True, "stream": True},
                               timeout=20, trust_env=False) as answer:  # fmt: skip
                 lines = []
                 for line in answer.iter_lines():
@@ -176,6 +176,8 @@ def test_a_stream_that_a_stopping_server_gives_up_ends_in_an_error(tmp_path):
         events = sse(asked.result())
         assert events[-1]["error"]["type"] == "stopping"
         assert all("error" not in event for event in events[:-1])
+        (attempt,) = events[-1]["attempts"]
+        assert attempt["outcome"] == "cancelled" and events[-1]["usage"]["source"] == "estimated"
 
 
 def blob(seconds):
