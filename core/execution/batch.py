@@ -131,7 +131,7 @@ class Batch:
             error.param = f"input[{longest}]"
 
 
-async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]]) -> None:
+async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]], at_once: int = _AT_ONCE) -> None:
     """A few at once. After a failure none is begun, and those under way may end: they are paid for."""
     waiting, failures = iter(parts), list[TargetError]()
 
@@ -144,7 +144,7 @@ async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]
             except TargetError as error:
                 failures.append(error)
 
-    await asyncio.gather(*(worker() for _ in range(min(_AT_ONCE, len(parts)))))
+    await asyncio.gather(*(worker() for _ in range(min(at_once, len(parts)))))
     if failures:
         raise failures[0]
 

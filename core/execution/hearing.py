@@ -54,6 +54,10 @@ class Hearing:
         usage, self._usage = self._usage, UNKNOWN_USAGE
         return usage
 
+    def interrupted(self, usage: Usage) -> None:
+        """A request that was given up had used so much."""
+        self._usage = added(self._usage, usage)
+
     def fits(self, hears: Hears) -> bool:
         """Whether it can be sent as it came."""
         audio = self._audio
@@ -83,7 +87,7 @@ class Hearing:
             await self._part(part, hears, send, billed)
             self._done.add(part.start)
 
-        await side_by_side(missing, hear)
+        await side_by_side(missing, hear, hears.at_once)
         self._told[f"{target} heard it in {len(self._heard)} parts, cut at pauses"] = None
         value = joined([(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000)
         return Reply(value, self._usage, self._request_id, tuple(self._told))

@@ -142,9 +142,11 @@ class Native:
 class Session:
     """One native session in its place among all: `begin`, then `mail` until Done, then `close`."""
 
-    def __init__(self, sessions: Sessions, secrets: tuple[str, ...]) -> None:
+    def __init__(self, sessions: Sessions, secrets: tuple[str, ...], *, sends: bool = False) -> None:
+        """`sends`: so much that it takes a while, for which there is a third thread."""
         self.mail = Mail()
         self._sessions = sessions
+        self._threads = 3 if sends else 2
         self._secrets = secrets
         self._starting: Future[Native] | None = None
         self._entered = False
@@ -152,7 +154,7 @@ class Session:
         self.request_id: str | None = None  # by which the vendor knows it; set from a native thread
 
     async def begin(self, make: Callable[[Mail], Native]) -> Native:
-        await self._sessions.enter()
+        await self._sessions.enter(self._threads)
         self._entered = True
         self._starting = self._sessions.submit(lambda: self._made(make))
         try:
@@ -186,10 +188,10 @@ class Session:
         if starting is not None:
             self._entered = False
             finished = self.finished
-            self._sessions.end(lambda: _end(starting, finished=finished))
+            self._sessions.end(lambda: _end(starting, finished=finished), self._threads)
         elif self._entered:
             self._entered = False
-            self._sessions.leave()
+            self._sessions.leave(self._threads)
 
     def _made(self, make: Callable[[Mail], Native]) -> Native:
         try:

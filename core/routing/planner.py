@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # loaded when somebody asks for speech
     from core.config.voices import Voices
 
 POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
+_HEARS = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE})
 _LOCAL_TIER = "local"
 # Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
 _SURELY_TOO_LONG = 0.6
@@ -113,7 +115,7 @@ class Planner:
             self._images.around(facts) if facts.images else None,
             (
                 facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
-                facts.language, *_manner(request),
+                facts.language, *_manner(request), *self._haste(request),
             ),
             request.purpose,
         )  # fmt: skip
@@ -161,7 +163,25 @@ class Planner:
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
+        if request.capability in _HEARS:
+            chosen, late = sound.in_time(chosen, partial(self._known, request), request, self._times(request))
+            excluded |= {one.target: one for one in late}
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
+
+    def _known(self, request: Request, candidate: Candidate) -> tuple[Row, Model | None]:
+        target = candidate.target
+        row = self._registry.row(target.provider, target.account, candidate.asks or request.capability)
+        return row, self._catalog.find(target.provider, target.model)
+
+    def _times(self, request: Request) -> sound.Times:
+        allowed = self._settings.total_timeout
+        if request.allowed is not None:
+            allowed = min(allowed, request.allowed)
+        asked = request.timeout or allowed
+        return sound.Times(min(allowed, asked), self._settings.answer_timeout, by_caller=asked < allowed)
+
+    def _haste(self, request: Request) -> tuple[object, ...]:
+        return sound.manner(request, self._times(request)) if request.capability in _HEARS else ()
 
     def dropped(
         self,

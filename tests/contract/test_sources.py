@@ -29,7 +29,6 @@ TEXT = "Good morning everybody. " * 20
 MODELS = {("azure", Capability.TRANSCRIBE): "azure-stt", ("openai", Capability.TRANSCRIBE): "gpt-4o-transcribe"}
 # Whose speech is there before the first piece of it goes out, and whose models hear whole files alone.
 WHOLE = {("replicate", Capability.SPEAK), ("groq", Capability.TRANSCRIBE), ("together", Capability.TRANSCRIBE)}
-ACCOUNT = {"azure": {"speech_key": Secret(KEY)}}
 
 
 def rows() -> Iterator[Any]:
@@ -47,13 +46,14 @@ def rows() -> Iterator[Any]:
 
 
 def _account(row: Row, url: str) -> Account:
-    field = {"speech_url": url} if row.name == "azure" else {"base_url": f"{url}{urlsplit(row.base_url or '').path}"}
-    return Account(**{"key": Secret(KEY), **ACCOUNT.get(row.name, {}), **field})
+    if row.name == "azure":
+        return Account(speech_key=Secret(KEY), speech_url=url)
+    return Account(key=Secret(KEY), base_url=f"{url}{urlsplit(row.base_url or '').path}")
 
 
 def _call(row: Row, what: Capability, more: dict[str, Any]) -> Call:
     model = MODELS.get((row.name, what)) or row.default_models[what]
-    body = {"audio": audio(TEXT), "language": "en", "timestamps": ()}
+    body: dict[str, Any] = {"audio": audio(TEXT), "language": "en", "timestamps": ()}
     if what is Capability.SPEAK:
         kind = "pcm" if "pcm" in row.says else row.says[0]
         body = {"input": TEXT[: row.most_characters or None], "sound": Sound(kind, RATE), "voice": None, **more}
