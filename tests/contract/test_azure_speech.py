@@ -608,6 +608,21 @@ def test_silence_of_any_length_is_no_silence_of_the_service(monkeypatch):
     assert (nothing.text, nothing.reason) == ("", "no speech was recognised")
 
 
+def test_the_id_that_comes_with_the_first_sound_is_in_the_attempt(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            async with room(Registry(), tmp_path, live_alone(fleet)) as here:
+                asked = {"input": FIRST, "boundaries": True}
+                answer = await here.http.post("/api/ai/speak", json=asked, headers={"accept": "application/json"})
+                return answer.json()["attempts"][0]["request_id"]
+        finally:
+            await fleet.stop()
+
+    assert asyncio.run(scenario())
+
+
 def live_alone(fleet, **environ):
     return {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure"), "AZURE_STT_MODEL": LIVE, **environ}
 
