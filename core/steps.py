@@ -128,12 +128,7 @@ class Steps:
         except BaseException:
             await self._settle(receipt, "cancelled")
             raise
-        receipt.warnings += self.told(won.candidate, request, won.candidate.warnings)
-        if request.native is not None:
-            self._tell_of_native(receipt, won.candidate, request.native)
-        substitution = self._substitution(request, won.candidate, plan.named)
-        receipt.substituted = bool(substitution)
-        receipt.warnings += substitution
+        self._tell(receipt, won.candidate, plan.named)
         return receipt, won
 
     async def finish(
@@ -154,7 +149,8 @@ class Steps:
             ended: Outcome = "ok" if outcome == "ok" else "cancelled"
             attempt = Attempt(
                 won.number, target, ended, won.started_at, ms,
-                first_ms=first_ms, request_id=request_id, usage=usage, cost=cost,
+                first_ms=first_ms, request_id=request_id, billed=ended == "cancelled" and cost.nano is None,
+                usage=usage, cost=cost,
             )  # fmt: skip
         else:
             attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
@@ -222,6 +218,16 @@ class Steps:
         if candidate.drop.isdisjoint(native.body):
             return native
         return native._replace(body={name: one for name, one in native.body.items() if name not in candidate.drop})
+
+    def _tell(self, receipt: Receipt, candidate: Candidate, named: Place | None) -> None:
+        """What the caller should know of who won."""
+        request = receipt.request
+        receipt.warnings += self.told(candidate, request, candidate.warnings)
+        if request.native is not None:
+            self._tell_of_native(receipt, candidate, request.native)
+        substitution = self._substitution(request, candidate, named)
+        receipt.substituted = bool(substitution)
+        receipt.warnings += substitution
 
     def _tell_of_native(self, receipt: Receipt, candidate: Candidate, native: Native) -> None:
         """What became of a body in another dialect: its translation's losses, or that its answer is not kept."""
@@ -306,7 +312,9 @@ class Steps:
 def _total(attempts: list[Attempt]) -> Cost:
     """What is owed as far as providers said what was used; unknown when that says nothing of what is owed."""
     known = [one.cost.nano for one in attempts if one.cost.nano is not None]
-    unpriced = any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts)
+    unpriced = any(
+        one.cost.nano is None and (one.outcome == "ok" or one.usage.source != "unknown") for one in attempts
+    )
     if unpriced or (not known and any(one.billed for one in attempts)):
         return UNKNOWN_COST
     return Cost(sum(known))

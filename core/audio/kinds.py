@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from core.errors import BadAudio
+from core.types.audio import begins
 
 # kind → who takes it apart. Nobody else is let near it: libav also knows playlists that lead to other files.
 DEMUXERS = {
@@ -19,8 +20,6 @@ TAKEN = "wav, mp3, m4a, mp4, ogg (opus, vorbis), flac, webm and aac"
 HEAD = 1 << 16  # bytes that say what it is, after its tags
 
 _ID3 = 10  # bytes of a tag's header
-_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
-_SOUND_BRANDS = {b"M4A ", b"M4B "}
 _FRAMES = 3  # that follow each other are no accident
 
 # MPEG audio: kbit/s by (first version?, layer), then samples per second by version.
@@ -40,17 +39,8 @@ _ADTS_HEAD = 7
 
 def sniff(head: bytes) -> str | None:
     """The kind of what begins so, or None; tags before it are to be taken off with `tagged`."""
-    if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
-        return "wav"
-    if head[:4] == b"OggS":
-        return "ogg"
-    if head[:4] == b"fLaC":
-        return "flac"
-    if head[:4] == b"\x1aE\xdf\xa3":
-        return "webm"
-    if head[4:8] in _BOXES:
-        return "m4a" if head[8:12] in _SOUND_BRANDS else "mp4"
-    return _framed(head)
+    kind = begins(head)
+    return _framed(head) if kind in {None, "mp3", "aac"} else kind  # one frame may be an accident
 
 
 def tagged(head: bytes) -> int:

@@ -1,26 +1,23 @@
 """Any number of inputs at targets that take a few at once: split, sent side by side, joined in order."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from core.config.catalog import Model
-from core.errors import ContextTooLong, Malformed, TargetError, TooManyInputs
+from core.errors import ContextTooLong, Malformed, TargetError
+from core.execution.parts import NOTHING, Spending, is_too_large, side_by_side
 from core.providers.contract import Reply
 from core.providers.row import Row
 from core.types.plan import Candidate
 from core.types.target import Target
-from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire import embeddings
 from core.wire.embeddings import Embeddings, Limits, Vector
 
-_AT_ONCE = 4  # requests to one target
-_TOO_LARGE = 413
 _ERROR = 2  # estimates of tokens err by as much
 _NAMED = re.compile(r"\binput\[(\d+)\]")  # an input, as a refusal calls it
 
-T = TypeVar("T")
 Send = Callable[[Any], Awaitable[Reply[Embeddings]]]  # from the `input` of one request
 
 
@@ -39,10 +36,11 @@ def room_at(row: Row, model: Model | None, asked: int | None, max_bytes: int) ->
     return Room(dimensions, Limits(min(most, fitting), row.max_request_tokens // _ERROR))
 
 
-class Batch:
+class Batch(Spending):
     """The inputs of one request. What one target has made is kept for the next while their vectors are comparable."""
 
     def __init__(self, given: str | list[Any]) -> None:
+        super().__init__()
         self._given = given
         self._items = embeddings.items(given)
         self._sizes = [embeddings.size_of(item) for item in self._items]
@@ -50,14 +48,6 @@ class Batch:
         self._vectors: dict[int, Vector] = {}
         self._dimensions: int | None = None
         self._makers: dict[Target, int] = {}
-        self._told: dict[str, None] = {}  # what adapters warn of, each once
-        self._usage = UNKNOWN_USAGE
-        self._request_id: str | None = None
-
-    def spent(self) -> Usage:
-        """What the latest attempt has finished, once; unknown when that is nothing."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     @property
     def warnings(self) -> list[str]:
@@ -78,7 +68,7 @@ class Batch:
         self._usage, self._request_id = UNKNOWN_USAGE, None
         missing = [place for place in range(len(self._items)) if place not in self._vectors]
         if not missing:
-            self._usage = Usage("reported")  # the last part came just as the time of who made it ran out
+            self._usage = NOTHING
         parts = list(embeddings.split(missing, self._sizes, room.limits))
         if len(parts) == 1:
             whole = await self._part(parts[0], target, send)
@@ -109,9 +99,7 @@ class Batch:
         found, usage = reply.value, reply.usage
         if usage.source == "unknown":
             usage = Usage("estimated", input=sum(self._sizes[place] for place in places))
-        self._usage = added(self._usage, usage)
-        self._request_id = self._request_id or reply.request_id
-        self._told |= dict.fromkeys(reply.warnings)
+        self._count(reply, usage)
         if self._dimensions is not None and found.dimensions != self._dimensions:
             raise Malformed(
                 f"the answer has vectors of {found.dimensions} dimensions, not {self._dimensions}",
@@ -129,29 +117,6 @@ class Batch:
             which = "input[{}]" if len(places) == 1 else "the longest text it was sent is input[{}]"
             error.message = f"{error.message.rstrip('. ')} ({which.format(longest)})"
             error.param = f"input[{longest}]"
-
-
-async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]], at_once: int = _AT_ONCE) -> None:
-    """A few at once. After a failure none is begun, and those under way may end: they are paid for."""
-    waiting, failures = iter(parts), list[TargetError]()
-
-    async def worker() -> None:
-        for part in waiting:
-            if failures:
-                return
-            try:
-                await work(part)
-            except TargetError as error:
-                failures.append(error)
-
-    await asyncio.gather(*(worker() for _ in range(min(at_once, len(parts)))))
-    if failures:
-        raise failures[0]
-
-
-def is_too_large(error: TargetError) -> bool:
-    """Whether half of it may be taken where all of it was not."""
-    return isinstance(error, TooManyInputs) or error.provider_status == _TOO_LARGE
 
 
 def _name_as_caller(error: TargetError, places: Sequence[int]) -> None:

@@ -1,6 +1,5 @@
 """A text in parts at target after target: each part cleaned, held to its words, and mended once where it is wrong."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,17 +7,18 @@ from typing import Any
 import orjson
 
 from core.errors import ContentRefused, CutShort, SchemaMissed, TargetError, Unfaithful
-from core.execution.batch import side_by_side
+from core.execution.parts import NOTHING, Spending, beside, side_by_side
 from core.execution.structured import Affords, Send, Structured
 from core.providers.contract import Call, Reply
 from core.types.plan import Candidate
 from core.types.target import Target
-from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.beautify.faithful import Source
-from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined, size_of
+from core.wire.beautify.parts import PASSED, Asked, Beautified, Body, Item, Made, joined
 from core.wire.beautify.prompt import format_of, messages_of, read_made, read_summary, summing, summing_format
 from core.wire.schemas import Miss
 from core.wire.structured import content_of, is_cut, wanted_in
+from core.wire.tokens import estimated, tokens_of
 
 _LONG = 50_000  # characters, whose words are looked up beside the loop
 
@@ -62,25 +62,20 @@ class _Part(Structured):
         return Unfaithful(_counted(misses), request_id=request_id)
 
 
-class Beautifying:
+class Beautifying(Spending):
     """The parts of one request. What one target has made well is kept for the next."""
 
     def __init__(self, asked: Asked, affords: Affords) -> None:
+        super().__init__()
         self._asked = asked
+        self._heavy = sum(len(one.text) for one in asked.pieces) > _LONG
         self._items = asked.parts()
         self._affords = affords
         self._before: list[tuple[Target, Usage]] = []  # what failed attempts have used
         self._source: Source | None = None
         self._parts: list[_Part] = []
         self._last: _Part | None = None  # makes one summary of all
-        self._usage = UNKNOWN_USAGE
-        self._request_id: str | None = None
         self._made: dict[Target, int] = {}
-
-    def spent(self) -> Usage:
-        """What the latest attempt has used, once."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Beautified]:
         """Ask a target for all that is missing."""
@@ -92,16 +87,16 @@ class Beautifying:
         await self._all(missing, candidate, call, send)
         summary = await self._summary(candidate, call, send)
         if self._usage.source == "unknown":
-            self._usage = Usage("reported")  # the last part came just as the time of who made it ran out
+            self._usage = NOTHING
         made = [one.made for one in parts if one.made is not None]
         told = dict.fromkeys(words for one in (*parts, *filter(None, [self._last])) for words in one.warnings)
-        value = await self._beside(lambda: joined(self._asked, self._items, made, summary))
+        value = await beside(lambda: joined(self._asked, self._items, made, summary), heavy=self._heavy)
         return Reply(value, self._usage, self._request_id, (*told, *self._shares()))
 
     async def _ready(self) -> list[_Part]:
         if not self._parts:
             asked = self._asked
-            source = self._source = await self._beside(lambda: Source(asked.whole, asked.language))
+            source = self._source = await beside(lambda: Source(asked.whole, asked.language), heavy=self._heavy)
             self._parts = [self._part(items, source) for items in self._items]
         return self._parts
 
@@ -136,8 +131,7 @@ class Beautifying:
         async def counted(call: Call) -> Reply[Any]:
             reply = await send(call)
             usage = reply.usage if reply.usage.source != "unknown" else _estimated(call, reply)
-            self._usage = added(self._usage, usage)
-            self._request_id = self._request_id or reply.request_id
+            self._count(reply, usage)
             return reply
 
         return counted
@@ -159,10 +153,6 @@ class Beautifying:
     def _may(self, candidate: Candidate, _: object) -> bool:
         """Whether the cap allows one more attempt, after all that failed of all parts."""
         return self._affords(candidate, self._before)
-
-    async def _beside(self, work: Callable[[], Any]) -> Any:
-        long = sum(len(one.text) for one in self._asked.pieces) > _LONG
-        return await asyncio.to_thread(work) if long else work()
 
     def _shares(self) -> list[str]:
         if len(self._made) < 2:
@@ -186,6 +176,5 @@ def _empty(body: Any, request_id: str | None) -> TargetError:
 
 def _estimated(call: Call, reply: Reply[Any]) -> Usage:
     """Where the provider did not say."""
-    given = sum(size_of(one["content"]) for one in call.body["messages"] if isinstance(one["content"], str))
-    text = content_of(reply.value.body["choices"][0]) or ""
-    return Usage("estimated", input=given, output=size_of(text), run_ms=reply.usage.run_ms)
+    text = content_of(reply.value.body["choices"][0])
+    return estimated(tokens_of(call.body["messages"]), text, reply.usage.run_ms)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from core.errors import ContextTooLong, TargetError
-from core.execution.batch import is_too_large, side_by_side
+from core.execution.parts import NOTHING, Spending, is_too_large, side_by_side
 from core.providers.contract import Reply
 from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
@@ -17,13 +17,8 @@ from core.wire.languages import space_in
 Send = Callable[[Audio], Awaitable[Reply[Transcript]]]  # of one request
 Billed = Callable[[int], int]  # milliseconds of one request → those that are paid for
 
-_KINDS = (
-    "flac",
-    "wav",
-    "mp3",
-    "m4a",
-    "ogg",
-)  # what parts are made of, the best first: nothing is lost in the first two
+# What parts are made of, the best first: nothing is lost in the first two.
+_KINDS = ("flac", "wav", "mp3", "m4a", "ogg")
 _SMALL = ("ogg", "m4a", "mp3", "flac", "wav")  # the same where it is bytes that are too many
 _LONG = 3_600_000  # milliseconds from which on all parts at once would take too much memory without loss
 _SHORTEST = 20_000  # milliseconds; a part that is refused as too large is not cut any further
@@ -35,24 +30,18 @@ class _Part(NamedTuple):
     audio: Audio
 
 
-class Hearing:
+class Hearing(Spending):
     """The audio of one request. Parts that a target has heard are kept while it is asked again."""
 
-    def __init__(self, audio: Audio, *, whole: bool) -> None:
+    def __init__(self, audio: Audio, *, whole: bool, language: str | None = None) -> None:
+        super().__init__()
         self._audio = audio
+        self._language = language  # that is spoken, as the caller says
         self._whole = whole  # who spoke is only known where all of it is heard at once
         self._cut: dict[Hears, list[_Part]] = {}
         self._target: Target | None = None
         self._heard: dict[float, Transcript] = {}  # by the second at which it begins
         self._done: set[float] = set()  # where parts begin that are heard to their end
-        self._usage = UNKNOWN_USAGE
-        self._request_id: str | None = None
-        self._told: dict[str, None] = {}
-
-    def spent(self) -> Usage:
-        """What the latest attempt has finished, once; unknown when that is nothing."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     def interrupted(self, usage: Usage) -> None:
         """A request that was given up had used so much."""
@@ -81,7 +70,7 @@ class Hearing:
             parts = await self._halves(parts[0], hears)
         missing = [one for one in parts if one.start not in self._done]
         if not missing:
-            self._usage = Usage("reported")  # the last part came just as the time of who heard it ran out
+            self._usage = NOTHING
 
         async def hear(part: _Part) -> None:
             await self._part(part, hears, send, billed)
@@ -89,7 +78,9 @@ class Hearing:
 
         await side_by_side(missing, hear, hears.at_once)
         self._told[f"{target} heard it in {len(self._heard)} parts, cut at pauses"] = None
-        value = joined([(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000)
+        value = joined(
+            [(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000, self._language
+        )
         return Reply(value, self._usage, self._request_id, tuple(self._told))
 
     async def parts(self, hears: Hears) -> list[_Part]:
@@ -121,9 +112,7 @@ class Hearing:
         usage = reply.usage
         if usage.audio_ms:  # of each request the least that is sold, and whole steps
             usage = usage._replace(audio_ms=billed(usage.audio_ms))
-        self._usage = added(self._usage, usage)
-        self._request_id = self._request_id or reply.request_id
-        self._told |= dict.fromkeys(reply.warnings)
+        self._count(reply, usage)
         self._heard[part.start] = reply.value
 
     async def _halves(self, part: _Part, hears: Hears) -> list[_Part]:
@@ -154,7 +143,7 @@ def _too_long(audio: Audio, hears: Hears) -> str:
     return f"speakers are told apart where all {audio.ms / 1000:.0f} s are heard at once, and here {most} are"
 
 
-def joined(parts: Sequence[tuple[float, Transcript]], duration: float) -> Transcript:
+def joined(parts: Sequence[tuple[float, Transcript]], duration: float, spoken: str | None = None) -> Transcript:
     """Transcripts of parts, each with the second at which it begins, as one with times of the whole."""
     if len(parts) == 1 and parts[0][0] == 0:
         return parts[0][1]
@@ -166,13 +155,15 @@ def joined(parts: Sequence[tuple[float, Transcript]], duration: float) -> Transc
     language = languages.most_common(1)[0][0] if languages else next((one.language for _, one in parts), None)
     sure = [(one.confidence, len(one.text)) for _, one in said if one.confidence is not None]
     return Transcript(
-        text=space_in(language).join(one.text.strip() for _, one in said),
+        text=space_in(language or spoken).join(one.text.strip() for _, one in said),
         language=language,
         duration=duration,
         segments=tuple(_later(segment, start) for start, one in parts for segment in one.segments),
         words=tuple(_word_later(word, start) for start, one in parts for word in one.words),
         confidence=sum(each * size for each, size in sure) / sum(size for _, size in sure) if sure else None,
         reason=None if said else next((one.reason for _, one in parts if one.reason), None),
+        logprobs=tuple(token for _, one in said for token in one.logprobs),
+        told=tuple(dict.fromkeys(words for _, one in parts for words in one.told)),
     )
 
 

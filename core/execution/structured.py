@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.errors import NoRoomToMend, RequestRefused, SchemaMissed, SchemaUnmet, TargetError
+from core.execution.parts import Spending
 from core.providers.contract import Call, Reply, lost
 from core.types.frame import Frame, Kind
 from core.types.plan import Candidate, Means
@@ -65,22 +66,17 @@ class Free:
 FREE = Free()
 
 
-class Structured:
+class Structured(Spending):
     """One request for JSON. What a target got wrong is told to it when it is asked again."""
 
     def __init__(self, wanted: Wanted, affords: Affords) -> None:
+        super().__init__()
         self._wanted = wanted
         self._affords = affords
         self._schema = None if wanted.schema is None else schema_of(wanted.schema)
         self._wrong: _Wrong | None = None
         self._before: list[tuple[Target, Usage]] = []
-        self._usage = UNKNOWN_USAGE
         self.unmet = False  # the answer is none that should be given again
-
-    def spent(self) -> Usage:
-        """What the latest answer used that was of no use, once."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     async def at(self, candidate: Candidate, call: Call, send: Send) -> Reply[Completion]:
         """Ask a target; SchemaMissed when its answer is not what was asked for."""

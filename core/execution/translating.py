@@ -3,16 +3,15 @@
 A text in one language is one target's work: what it has done well is kept, and only the rest is asked of the next.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from core.errors import ContextTooLong, NotTranslated, ParameterRefused, TargetError
-from core.execution.batch import is_too_large, side_by_side
+from core.execution.parts import NOTHING, Spending, beside, is_too_large, side_by_side
 from core.providers.contract import Reply
 from core.types.target import Target
 from core.types.translation import Translated, Translation
-from core.types.usage import UNKNOWN_USAGE, Usage, added
+from core.types.usage import UNKNOWN_USAGE, added
 from core.wire.translation.check import fault
 from core.wire.translation.placeholders import pieces
 from core.wire.translation.request import glossary_for, parts_of
@@ -21,7 +20,6 @@ _HEAVY = 10_000  # characters; to check them takes about 10 ms
 _SHORT = 500  # characters; that so few are too many is no matter of their size
 _MOST_WRONG = 3  # requests of which nothing came of what they were for; then nothing more is asked of who was asked
 
-T = TypeVar("T")
 Place = tuple[int, str]  # which text, in which language
 Send = Callable[[Sequence[str], Sequence[str]], Awaitable[Reply[Translation]]]  # texts and languages of one request
 
@@ -45,27 +43,21 @@ class _Part(NamedTuple):
     after: str
 
 
-class Translating:
+class Translating(Spending):
     """One request: what is there of it, and what is still missing."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__()
         self._body = body
         self._texts: list[str] = body["texts"]
         self._languages: list[str] = body["targets"]
         self._done: dict[Place, tuple[str, Target]] = {}
         self._sources: dict[int, tuple[str | None, float | None]] = {}
-        self._told: dict[str, None] = {}
+        self._heavy = sum(map(len, self._texts)) * len(self._languages) > _HEAVY
         # Of the latest attempt.
-        self._usage = UNKNOWN_USAGE
-        self._request_id: str | None = None
         self._counts: dict[Place, int] = {}
         self._made: dict[Place, list[tuple[_Part, str]]] = {}
         self._failures: list[TargetError] = []
-
-    def spent(self) -> Usage:
-        """What the latest attempt has used, once; unknown when that is nothing."""
-        usage, self._usage = self._usage, UNKNOWN_USAGE
-        return usage
 
     @property
     def warnings(self) -> list[str]:
@@ -84,25 +76,21 @@ class Translating:
         self._counts, self._made, self._failures = {}, {}, []
         missing = self._missing()
         if not missing:
-            self._usage = Usage("reported")  # the last one came just as the time of who made it ran out
+            self._usage = NOTHING
         wanted = [one for one in self._languages if any(language == one for _, language in missing)]
         groups = [wanted[start : start + room.languages] for start in range(0, len(wanted), room.languages)]
-        asked = await self._beside(
-            lambda: [(parts, group) for group in groups for parts in self._requests(missing, group, room)]
+        asked = await beside(
+            lambda: [(parts, group) for group in groups for parts in self._requests(missing, group, room)],
+            heavy=self._heavy,
         )
         try:
             await side_by_side(asked, lambda one: self._ask(*one, send))
         except TargetError as error:
             self._failures.insert(0, error)
-        await self._beside(lambda: self._settle(target))
+        await beside(lambda: self._settle(target), heavy=self._heavy)
         if self._failures:
             raise self._failures[0]
         return Reply(self._whole(target), self._usage, self._request_id)
-
-    async def _beside(self, work: Callable[[], T]) -> T:
-        """Long texts are looked at beside the loop, which others wait for."""
-        heavy = sum(map(len, self._texts)) * len(self._languages) > _HEAVY
-        return await asyncio.to_thread(work) if heavy else work()
 
     def _missing(self) -> list[Place]:
         return [
@@ -160,9 +148,7 @@ class Translating:
             await self._again(parts, languages, send, error)
             return
         if reply is not None:
-            self._usage = added(self._usage, reply.usage)
-            self._request_id = self._request_id or reply.request_id
-            self._told |= dict.fromkeys(reply.warnings)
+            self._count(reply, reply.usage)
         found = iter(reply.value.results if reply else ())
         for part in parts:
             one = next(found) if part.core else Translated(dict.fromkeys(languages, ""))

@@ -4,10 +4,8 @@ import orjson
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import PatchbayError
 from core.http import options
-from core.http.problems import Problem, problem
-from core.http.surfaces import Body, summary, summary_or_none
+from core.http.surfaces import Body, Face, summary
 from core.types.request import Request
 from core.wire.beautify.parts import Beautified, beautify_facts, read_asked
 
@@ -15,8 +13,10 @@ PURPOSE = "beautify"
 _DEFAULTS = (("temperature", 0),)
 
 
-class BeautifyFace:
+class BeautifyFace(Face):
     """/api/ai/beautify: what was asked for and its receipt in one flat object."""
+
+    shows_receipt = True
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         return beautify_request(body, route, timeout)
@@ -24,12 +24,6 @@ class BeautifyFace:
     def answer(self, answer: Answer[Beautified]) -> bytes:
         made = {name: value for name, value in answer.value._asdict().items() if value is not None}
         return orjson.dumps({**made, **summary(answer.receipt)})
-
-    def pieces(self, answer: Answer[Beautified]) -> None:  # noqa: ARG002 - the contract; a text is not large
-        return None
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
 
 def beautify_request(body: Body, route: str, timeout: float | None = None) -> Request:

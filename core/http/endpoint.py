@@ -28,12 +28,8 @@ log = logging.getLogger("patchbay")
 
 _WATCH_AFTER = 0.1  # seconds
 _GRACE_SECONDS = 10  # to take what is left of an answer after its deadline
-_SSE = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
-
+_UNBUFFERED = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+EVENTS = b"text/event-stream; charset=utf-8"
 
 Verb = Callable[[Gateway, Caller, Request], Awaitable[Answer[T]]]
 
@@ -142,9 +138,10 @@ class ChatEndpoint(Endpoint[Completion]):
         await forward(live, self._chat.stream(live.receipt, live.dialect), leaving, send)
 
 
-async def forward(live: OpenStream, face: StreamFace, leaving: "Leaving", send: Send) -> None:
+async def forward(live: OpenStream, face: StreamFace, leaving: "Leaving", send: Send, kind: bytes = EVENTS) -> None:
     """Forward frames until the end or an error; whichever it is, it is settled before the last byte."""
-    headers = [*_SSE, *receipt_headers(live.receipt, simulated=live.receipt.simulated)]
+    headers = [(b"content-type", kind), *_UNBUFFERED]
+    headers += receipt_headers(live.receipt, simulated=live.receipt.simulated)
     error: PatchbayError | None = None
     async with live:
         try:
@@ -167,7 +164,8 @@ async def forward(live: OpenStream, face: StreamFace, leaving: "Leaving", send: 
         leaving.over()
         error = error or live.error
         last = face.error(error, live.receipt) if error else face.end(live.receipt)
-        await send({"type": "http.response.body", "body": last})
+        if last is not None:  # else the body ends without its end, which is how HTTP says that it is not whole
+            await send({"type": "http.response.body", "body": last})
 
 
 class Leaving:

@@ -6,14 +6,14 @@ from core.answers import Answer
 from core.capabilities import Capability
 from core.errors import BadRequest, Malformed, PatchbayError
 from core.http import options
-from core.http.problems import stream_error_object
-from core.http.surfaces import Body, OpenAIChat, StreamFace, summary
+from core.http.surfaces import Body, OpenAIChat, StreamFace, error_event, summary
 from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire import sse
-from core.wire.chat import chat_facts, check_type
+from core.wire.chat import chat_facts
 from core.wire.openai import Completion
+from core.wire.shapes import check_type
 
 _DEFAULTS = (("max_tokens", 4000), ("temperature", 0.7))
 _BESIDE_CONTENT = ("tool_calls", "refusal", "reasoning_content")
@@ -68,7 +68,7 @@ class LLMStream:
         return sse.event(orjson.dumps(whole)) + sse.DONE
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **llm_response("", receipt, {})}))
+        return error_event(error, receipt, llm_response("", receipt, {}))
 
     def _piece(self, data: bytes) -> Body:
         try:

@@ -26,19 +26,20 @@ from core.http.endpoint import ChatEndpoint, Leaving
 from core.http.headers import Headers, named, receipt_headers
 from core.http.problems import Problem, error_object, problem_headers, stream_error_object
 from core.http.replies import send_json
-from core.http.surfaces import Body, StreamFace, marked
+from core.http.surfaces import Body, Face, StreamFace, marked
 from core.types.caller import Caller
 from core.types.frame import Frame
 from core.types.receipt import Receipt
 from core.types.request import Native, Request
-from core.wire.chat import chat_facts, check_type
+from core.wire.chat import chat_facts
 from core.wire.messages import errors as wire
 from core.wire.openai import Completion
+from core.wire.shapes import check_type
 
 _PASSED = tuple((name, name.encode()) for name in wire.HEADERS)
 
 
-class Messages:
+class Messages(Face):
     """/v1/messages: the bytes of a provider whose own dialect it is, else a translation."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
@@ -58,9 +59,6 @@ class Messages:
             # What an answer used is never missing here; where nobody said it, it is the receipt's estimate.
             raw = orjson.dumps({**completion_to(answer.value.body), "usage": usage_to(answer.receipt.usage)})
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
-
-    def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
-        return None
 
     def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
         if isinstance(error, MediaUnavailable):

@@ -6,7 +6,7 @@ from typing import Any
 from core.errors import BadRequest, CallsItself
 from core.providers.contract import HOP
 from core.types.request import Options
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 
 FIELDS: dict[str, tuple[type, ...]] = {
     "provider": (str,), "fallback": (bool,), "models": (list,), "strategy": (str,), "cache": (str, bool),

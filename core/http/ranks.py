@@ -7,16 +7,14 @@ import orjson
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import PatchbayError
 from core.http import options
-from core.http.problems import Problem, problem
-from core.http.surfaces import Body, summary, summary_or_none
+from core.http.surfaces import Body, Face, marks, summary
 from core.types.request import Request
 from core.wire import rerank
 from core.wire.rerank import Ranking
 
 
-class PlainRerank:
+class PlainRerank(Face):
     """/v1/rerank: as clients of most reranking APIs read it."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
@@ -24,24 +22,16 @@ class PlainRerank:
 
     def answer(self, answer: Answer[Ranking]) -> bytes:
         said = rerank.answer_of(answer.value, _returned(answer))
-        marked = {"simulated": True} if answer.receipt.simulated else {}
-        return orjson.dumps({"id": answer.receipt.id, "object": "rerank", **said, **marked})
-
-    def pieces(self, answer: Answer[Ranking]) -> None:  # noqa: ARG002 - the contract; ranks are not large
-        return None
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated)
+        return orjson.dumps({"id": answer.receipt.id, "object": "rerank", **said, **marks(answer.receipt)})
 
 
 class NativeRerank(PlainRerank):
     """/api/ai/rerank: the ranks and their receipt in one flat object."""
 
+    shows_receipt = True
+
     def answer(self, answer: Answer[Ranking]) -> bytes:
         return orjson.dumps({"results": rerank.results_of(answer.value, _returned(answer)), **summary(answer.receipt)})
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
 
 def rerank_request(body: Body, route: str, timeout: float | None = None) -> Request:

@@ -1,7 +1,5 @@
 """The faces of speech: its bytes, OpenAI's events with it, or one JSON object with it and its receipt."""
 
-import asyncio
-import logging
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,14 +9,14 @@ from starlette.types import Send
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import BadRequest, InternalError, PatchbayError, Stopping, TargetError
+from core.errors import BadRequest, PatchbayError
 from core.gateway import Gateway
 from core.http import options
-from core.http.endpoint import Endpoint, Leaving
-from core.http.headers import Headers, receipt_headers
-from core.http.problems import Problem, problem, stream_error_object
+from core.http.endpoint import EVENTS, Endpoint, Leaving, forward
+from core.http.headers import receipt_headers
+from core.http.problems import stream_error_object
 from core.http.replies import send_json
-from core.http.surfaces import Body, summary, summary_or_none
+from core.http.surfaces import Body, Face, marks, summary
 from core.types.audio import MIMES, Sound, Word
 from core.types.caller import Caller
 from core.types.frame import Frame
@@ -28,21 +26,15 @@ from core.verbs.speak import LiveSpeech, Spoken
 from core.wire import sse
 from core.wire.sound.speech import speech_of
 
-log = logging.getLogger("patchbay")
-
 Delivery = Literal["bytes", "events", "json"]
 
 _JSON = b"application/json"
 _BYTES = b"application/octet-stream"
-_EVENTS = b"text/event-stream; charset=utf-8"
-_UNBUFFERED = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _OTHER_NAMES = {"text": "input", "format": "response_format"}  # as other APIs call it
 
 
-class OpenAISpeech:
+class OpenAISpeech(Face):
     """/v1/audio/speech."""
-
-    shows_receipt = False  # at the end of events
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         return speech_request(body, route, timeout, b"")
@@ -61,20 +53,11 @@ class OpenAISpeech:
         }
         return orjson.dumps(said)
 
-    def pieces(self, answer: Answer[Spoken]) -> None:  # noqa: ARG002 - the contract
-        return None
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated)
-
 
 class NativeSpeech(OpenAISpeech):
     """/api/ai/speak: the same, with the receipt also in events and errors."""
 
     shows_receipt = True
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
 
 class SpeechEndpoint(Endpoint[Spoken]):
@@ -94,45 +77,16 @@ class SpeechEndpoint(Endpoint[Spoken]):
             answer = await gateway.speak_whole(caller, request._replace(stream=False))
             leaving.over()
             fields = receipt_headers(answer.receipt, simulated=answer.receipt.simulated)
-            face = self._face(request, answer.receipt)
-            body = face.sound(answer.value.data) + face.end(answer.receipt, answer.value.words)
-            await send_json(send, body, fields, kind=face.kind)
+            face = self._face(request, answer.value)
+            await send_json(send, face.sound(answer.value.data) + face.end(answer.receipt), fields, kind=face.kind)
         else:
-            await self._stream(await gateway.speak(caller, request), request, leaving, send)
+            live = await gateway.speak(caller, request)
+            face = self._face(request, live)
+            await forward(live, face, leaving, send, face.kind)
 
-    async def _stream(self, live: LiveSpeech, request: Request, leaving: Leaving, send: Send) -> None:
-        """What breaks it after its first byte must not look like its end."""
-        face = self._face(request, live.receipt)
-        error: PatchbayError | None = None
-        fields: Headers = [(b"content-type", face.kind), *_UNBUFFERED]
-        fields += receipt_headers(live.receipt, simulated=live.receipt.simulated)
-        async with live:
-            try:
-                await send({"type": "http.response.start", "status": 200, "headers": fields})
-                async for batch in live.frames():
-                    if raw := face.frames(batch):
-                        await send({"type": "http.response.body", "body": raw, "more_body": True})
-            except asyncio.CancelledError:
-                if leaving.left:
-                    raise
-                error = _stopped()
-                await live.stop()
-            except TargetError as failed:
-                error = failed
-                await live.broken(failed)
-            except Exception:
-                log.exception("speech failed inside the gateway")
-                error = InternalError("The gateway failed. Its log says why; please report it.")
-                await live.stop()
-            error = error or live.error
-            leaving.over()
-            last = face.error(error, live.receipt) if error else face.end(live.receipt, live.words)
-            if last is not None:  # else the body ends without its end, which is how HTTP says that it is not whole
-                await send({"type": "http.response.body", "body": last})
-
-    def _face(self, request: Request, receipt: Receipt) -> "_Sound | _Events":
+    def _face(self, request: Request, said: LiveSpeech | Spoken) -> "_Sound | _Events":
         sound: Sound = request.body["sound"]
-        return _Events(receipt, shows=self._shows_receipt) if request.context == "events" else _Sound(sound)
+        return _Events(said, shows=self._shows_receipt) if request.context == "events" else _Sound(sound)
 
 
 class _Sound:
@@ -149,7 +103,7 @@ class _Sound:
     def sound(self, data: bytes) -> bytes:
         return data
 
-    def end(self, receipt: Receipt, words: tuple[Word, ...]) -> bytes:  # noqa: ARG002 - events show them
+    def end(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - events show it
         return b""
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes | None:  # noqa: ARG002 - as above
@@ -159,10 +113,10 @@ class _Sound:
 class _Events:
     """In OpenAI's events, in base64."""
 
-    kind = _EVENTS
+    kind = EVENTS
 
-    def __init__(self, receipt: Receipt, *, shows: bool) -> None:
-        self._simulated = {"simulated": True} if receipt.simulated else {}
+    def __init__(self, said: LiveSpeech | Spoken, *, shows: bool) -> None:
+        self._said = said  # whose words are known at its end
         self._shows = shows
 
     def frames(self, batch: list[Frame]) -> bytes:
@@ -173,8 +127,8 @@ class _Events:
             return b""
         return b'data: {"type":"speech.audio.delta","audio":"%b"}\n\n' % b64encode(data)
 
-    def end(self, receipt: Receipt, words: tuple[Word, ...]) -> bytes:
-        usage = receipt.usage
+    def end(self, receipt: Receipt) -> bytes:
+        usage, words = receipt.usage, self._said.words
         said = {
             "type": "speech.audio.done",
             "usage": {
@@ -184,17 +138,22 @@ class _Events:
             },
             **({"words": words_of(words)} if words else {}),
             **({"receipt": summary(receipt)} if self._shows else {}),
-            **self._simulated,
+            **marks(receipt),
         }
         return sse.event(orjson.dumps(said))
 
-    def error(self, error: PatchbayError, receipt: Receipt) -> bytes | None:
-        said = {"type": "error", "error": stream_error_object(error, receipt), **self._simulated}
+    def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
+        said = {"type": "error", "error": stream_error_object(error, receipt), **marks(receipt)}
         return sse.event(orjson.dumps(said))
 
 
 def speech_request(body: Body, route: str, timeout: float | None, accept: bytes) -> Request:
-    body = {_OTHER_NAMES.get(name, name): value for name, value in body.items() if value is not None}
+    body = {name: value for name, value in body.items() if value is not None}
+    for other, name in _OTHER_NAMES.items():
+        if other in body and body.setdefault(name, body[other]) != body[other]:
+            words = f"{other} is another name of {name}: send one of them"
+            raise BadRequest(words, param=other, code="invalid_value")
+        body.pop(other, None)
     chosen = options.take(body)
     body.pop("model", None)
     asked = speech_of(body)
@@ -206,14 +165,6 @@ def speech_request(body: Body, route: str, timeout: float | None, accept: bytes)
         Capability.SPEAK, asked.body, chosen, asked.facts, delivery != "json", route=route, timeout=timeout,
         context=delivery,
     )  # fmt: skip
-
-
-def _stopped() -> Stopping:
-    """In place of a cancellation by a server that ends, as in endpoint.py."""
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
-    return Stopping()
 
 
 def words_of(words: tuple[Word, ...]) -> list[Body]:

@@ -46,7 +46,9 @@ class StreamFace(Protocol):
 
     def frames(self, batch: list[Frame]) -> bytes: ...
     def end(self, receipt: Receipt) -> bytes: ...
-    def error(self, error: PatchbayError, receipt: Receipt) -> bytes: ...
+    def error(self, error: PatchbayError, receipt: Receipt) -> bytes | None:
+        """None where nothing can be said: what breaks it must not look like its end."""
+        ...
 
 
 class ChatSurface(Surface[Completion], Protocol):
@@ -55,7 +57,20 @@ class ChatSurface(Surface[Completion], Protocol):
         ...
 
 
-class OpenAIChat:
+class Face:
+    """What most faces have in common: answers written at once, and errors as OpenAI says them."""
+
+    shows_receipt = False  # also beside errors
+
+    def pieces(self, answer: Answer[Any]) -> Iterator[bytes] | None:  # noqa: ARG002 - for those whose are large
+        return None
+
+    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
+        extra = summary_or_none(error.receipt) if self.shows_receipt else {}
+        return problem(error, simulated=simulated, extra=extra)
+
+
+class OpenAIChat(Face):
     """/v1/chat/completions: a provider's bytes pass through as they are; a simulator's are marked."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
@@ -65,18 +80,14 @@ class OpenAIChat:
         raw = answer.value.raw
         return marked(raw.rstrip()) if answer.receipt.simulated else raw
 
-    def pieces(self, answer: Answer[Completion]) -> None:  # noqa: ARG002 - the contract; a chat is not large
-        return None
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated)
-
     def stream(self, receipt: Receipt, dialect: str) -> StreamFace:  # noqa: ARG002 - the contract; it has no other
         return PassingStream(receipt.simulated)
 
 
 class NativeChat(OpenAIChat):
     """/api/ai/chat: the answer's text and its receipt in one flat object; streams end with the receipt."""
+
+    shows_receipt = True
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
         return chat_request(body, route, timeout, wants_usage=False)
@@ -96,9 +107,6 @@ class NativeChat(OpenAIChat):
             }
         )
 
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
-
     def stream(self, receipt: Receipt, dialect: str) -> StreamFace:  # noqa: ARG002 - the contract; it has no other
         return NativeStream(receipt.simulated)
 
@@ -117,7 +125,7 @@ class PassingStream:
         return sse.DONE
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), "simulated": receipt.simulated}))
+        return error_event(error, receipt, {"simulated": receipt.simulated})
 
 
 class NativeStream(PassingStream):
@@ -129,7 +137,16 @@ class NativeStream(PassingStream):
         return sse.event(orjson.dumps(chunk)) + sse.DONE
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **summary(receipt)}))
+        return error_event(error, receipt, summary(receipt))
+
+
+def error_event(error: PatchbayError, receipt: Receipt, more: Body) -> bytes:
+    return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **more}))
+
+
+def marks(receipt: Receipt) -> Body:
+    """What says of a simulator's answer what it is; nothing elsewhere."""
+    return {"simulated": True} if receipt.simulated else {}
 
 
 def marked(raw: bytes) -> bytes:

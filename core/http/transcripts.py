@@ -11,9 +11,8 @@ from core.errors import BodyTooLarge, PatchbayError
 from core.gateway import Gateway
 from core.http import options
 from core.http.endpoint import Endpoint, Leaving, forward
-from core.http.problems import Problem, problem, stream_error_object
 from core.http.sources import Sources
-from core.http.surfaces import Body, summary, summary_or_none
+from core.http.surfaces import Body, Face, error_event, marks, summary
 from core.types.audio import Audio, Transcript
 from core.types.caller import Caller
 from core.types.frame import Frame
@@ -21,7 +20,7 @@ from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.target import Target
 from core.wire import sse
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 from core.wire.sound import transcript_answers, transcripts
 from core.wire.sound.transcripts import Wanted
 
@@ -32,24 +31,18 @@ _SAID: tuple[tuple[str, tuple[type, ...], Any], ...] = (
 _ELSEWHERE = " In JSON audio grows by a third: send it as a form, or its address (audio_url, audio_s3)."
 
 
-class OpenAITranscripts:
+class OpenAITranscripts(Face):
     """/v1/audio/transcriptions, and /v1/audio/translations, whose text is English."""
 
     def __init__(self, task: str = "transcribe") -> None:
         self._task = task
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
-        return transcript_request(body, route, timeout, task=self._task)
+        return transcript_request(body, route, timeout, task=self._task, shows_all=False)
 
     def answer(self, answer: Answer[Transcript]) -> bytes:
         receipt = answer.receipt
-        return transcript_answers.rendered(answer.value, wanted_of(receipt), receipt.usage, **_marks(receipt))
-
-    def pieces(self, answer: Answer[Transcript]) -> None:  # noqa: ARG002 - the contract; a transcript is not large
-        return None
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated)
+        return transcript_answers.rendered(answer.value, wanted_of(receipt), receipt.usage, **marks(receipt))
 
     def kind(self, answer: Answer[Transcript]) -> bytes:
         return transcript_answers.KINDS.get(wanted_of(answer.receipt).format, b"")
@@ -60,6 +53,8 @@ class OpenAITranscripts:
 
 class NativeTranscripts(OpenAITranscripts):
     """/api/ai/transcribe and /api/ai/diarize: all there is to a transcript, and its receipt, in one flat object."""
+
+    shows_receipt = True
 
     def __init__(self, *, diarize: bool = False) -> None:
         super().__init__()
@@ -73,9 +68,6 @@ class NativeTranscripts(OpenAITranscripts):
         if form in transcript_answers.KINDS:
             return super().answer(answer)
         return orjson.dumps(native_of(answer.value, answer.receipt))
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
     def stream(self, live: Any) -> "EventStream":
         return NativeEventStream(live)
@@ -93,13 +85,13 @@ class EventStream:
         return b"".join([sse.event(frame.raw[:-1] + mark) for frame in batch if frame.raw])
 
     def end(self, receipt: Receipt) -> bytes:
-        found, more = self._live.transcript, _marks(receipt)
+        found, more = self._live.transcript, marks(receipt)
         if wanted_of(receipt).words:
             more["words"] = transcript_answers.native(found)["words"]
         return sse.event(transcript_answers.done(found, receipt.usage, **more))
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **_marks(receipt)}))
+        return error_event(error, receipt, marks(receipt))
 
 
 class NativeEventStream(EventStream):
@@ -109,7 +101,7 @@ class NativeEventStream(EventStream):
         return sse.event(orjson.dumps({"type": transcript_answers.DONE, **native_of(self._live.transcript, receipt)}))
 
     def error(self, error: PatchbayError, receipt: Receipt) -> bytes:
-        return sse.event(orjson.dumps({"error": stream_error_object(error, receipt), **summary(receipt)}))
+        return error_event(error, receipt, summary(receipt))
 
 
 class TranscriptEndpoint(Endpoint[Transcript]):
@@ -142,17 +134,23 @@ class TranscriptEndpoint(Endpoint[Transcript]):
 
 
 def transcript_request(
-    body: Body, route: str, timeout: float | None = None, *, task: str = "transcribe", diarize: bool = False
+    body: Body,
+    route: str,
+    timeout: float | None = None,
+    *,
+    task: str = "transcribe",
+    diarize: bool = False,
+    shows_all: bool = True,
 ) -> Request:
     """From fields among which the audio is `audio`, measured."""
     told = body.pop(transcripts.TOLD, ())
     chosen = options.take(body)
-    made, wanted = transcripts.canonical(body, task=task, diarize=diarize)
+    made, wanted = transcripts.canonical(body, task=task, diarize=diarize, shows_all=shows_all)
     facts = transcripts.transcript_facts(made)
     capability = Capability.DIARIZE if made["diarize"] else Capability.TRANSCRIBE
     return Request(
         capability, made, chosen, facts, bool(body.get("stream")), route=route, timeout=timeout, context=wanted,
-        warnings=told,
+        warnings=(*told, *wanted.told),
     )  # fmt: skip
 
 
@@ -182,7 +180,3 @@ def method_of(target: Target | None) -> str | None:
 def wanted_of(receipt: Receipt) -> Wanted:
     found: Wanted = receipt.request.context
     return found
-
-
-def _marks(receipt: Receipt) -> Body:
-    return {"simulated": True} if receipt.simulated else {}

@@ -6,10 +6,9 @@ import orjson
 
 from core.answers import Answer
 from core.capabilities import Capability
-from core.errors import BadRequest, PatchbayError
+from core.errors import BadRequest
 from core.http import options
-from core.http.problems import Problem, problem
-from core.http.surfaces import Body, marked, summary, summary_or_none
+from core.http.surfaces import Body, Face, marked, summary
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire import embeddings
@@ -19,7 +18,7 @@ _LARGE = 50_000  # numbers to write, which takes milliseconds
 _TEXTS = ("texts", "text")  # other names of `input`
 
 
-class OpenAIEmbeddings:
+class OpenAIEmbeddings(Face):
     """/v1/embeddings: a provider's bytes where they are what the caller wants."""
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
@@ -36,12 +35,11 @@ class OpenAIEmbeddings:
         found = embeddings.pieces_of(answer.value, _encoding(answer.receipt))
         return _marked(found) if answer.receipt.simulated else found
 
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated)
-
 
 class NativeEmbeddings(OpenAIEmbeddings):
     """/api/ai/embed: the vectors and their receipt in one flat object."""
+
+    shows_receipt = True
 
     def _pieces(self, answer: Answer[Embeddings]) -> Iterator[bytes]:
         found, encoding = answer.value, _encoding(answer.receipt)
@@ -49,9 +47,6 @@ class NativeEmbeddings(OpenAIEmbeddings):
         yield b'{"embeddings":['
         yield from embeddings.joined(embeddings.written(found.vectors, encoding), found.dimensions, encoding)
         yield b"]," + orjson.dumps(facts)[1:]
-
-    def problem(self, error: PatchbayError, *, simulated: bool) -> Problem:
-        return problem(error, simulated=simulated, extra=summary_or_none(error.receipt))
 
 
 def embed_request(body: Body, route: str, timeout: float | None = None) -> Request:

@@ -18,6 +18,7 @@ from core.wire.chat import CHAT_PARAMS
 from core.wire.embeddings import items
 
 _TALK = frozenset({Feature.STREAM})
+_TIMES = frozenset({Feature.SEGMENTS})
 _CONVERSATION = _TALK | {Feature.VISION, Feature.TOOLS, Feature.JSON_MODE, Feature.JSON_SCHEMA}
 _NOT_PASSED = frozenset({"model", "messages", "stream", "stream_options"})
 _REQUEST_FIELDS = frozenset({"temperature", "max_tokens"})
@@ -78,7 +79,9 @@ class Own:
             adapter=lambda *_: OwnAdapter(self),
             capabilities=frozenset(one for one, verb in self._does.items() if verb is not None),
             features=(_CONVERSATION if self._everything and not self._prompts else _TALK)
-            | ({Feature.SEGMENTS} if self.hears_files else set()),
+            | (
+                {Feature.SEGMENTS} if self.hears or self.hears_files else set()
+            ),  # its answer shows whether it has them
             default_models={
                 **dict.fromkeys((Capability.TRANSCRIBE, Capability.SPEAK, Capability.TRANSLATE), name),
                 Capability.CHAT: str(default),
@@ -102,7 +105,7 @@ class Own:
                 "tier": str(one.tier),
                 "skills": list(one.capabilities),
                 "context": one.context_window or None,
-                "features": sorted(row.features) if one.capability == Capability.CHAT else [],
+                "features": sorted(row.features if one.capability == Capability.CHAT else row.features & _TIMES),
                 **_price(one),
             }
             for one in self.models

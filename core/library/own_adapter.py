@@ -78,7 +78,11 @@ class OwnAdapter:
 
         found = await self._done(call, work)
         if "segment" in call.body["timestamps"] and found.text.strip() and not found.segments:
-            raise _own(Malformed(f"{call.target.provider} was asked for times and returned no segments"))
+            words = (
+                f"{call.target.provider} was asked for times and returned no segments:"
+                " return an object with segments, each with text, start and end"
+            )
+            raise _own(Malformed(words))
         return Reply(found, Usage("reported", audio_ms=audio.ms))
 
     async def speak(self, call: Call) -> OneSound:
@@ -176,8 +180,10 @@ def _completion(model: str, text: str, usage: Usage) -> wire.Completion:
 
 
 def _own(error: TargetError) -> TargetError:
-    """What is to be done about it is in the program, not at an address."""
+    """What is to be done about it is in the program, not at an address; what it returns it would return again."""
     error.advice = OwnCodeFailed.advice
+    if isinstance(error, Malformed):
+        error.again = False
     return error
 
 

@@ -26,7 +26,7 @@ _TRANSLATED = ("formality", "glossary", "context", "domain")
 async def heard(verb: Verb, call: Call, *, by_request: bool) -> Any:
     """`speech_to_text(audio_data, audio_format, …)`, or `transcribe(request)` of a file that is there for so long."""
     body, audio = call.body, call.body["audio"]
-    more = {name: body.get(name) for name in _HEARD}
+    more = {**{name: body.get(name) for name in _HEARD}, "enable_timestamps": bool(body["timestamps"])}
     if not by_request:
         return await _asked(verb, (bytes(audio.data),), {"audio_format": audio.kind, "format": audio.kind, **more})
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ def transcript_of(said: Any, audio: Audio) -> Transcript:
     """A text, or an object that has one, with what else it tells."""
     text = said if isinstance(said, str) else _field(said, "text")
     if not isinstance(text, str):
-        raise Malformed(f"it returned {type(said).__name__} without any text")
+        raise _empty(said, "text")
     language = _field(said, "detected_language") or _field(said, "language")
     confidence = _field(said, "confidence")
     listed = _field(said, "segments")
@@ -77,7 +77,7 @@ async def spoken(verb: Verb, call: Call) -> tuple[bytes, Sound]:
         said = b"".join([piece async for piece in pieces])
     data = said if isinstance(said, bytes | bytearray) else _first(said, ("audio_data", "audio", "content"))
     if not isinstance(data, bytes | bytearray) or not data:
-        raise Malformed(f"it returned {type(said).__name__} without any sound")
+        raise _empty(said, "audio_data")
     named = _first(said, ("audio_format", "format"))
     return bytes(data), _sound(bytes(data), named, body["sound"])
 
@@ -122,7 +122,7 @@ async def translated(verb: Verb, call: Call) -> Translation:
             said = await _asked(verb, (text, target), more)
             words = said if isinstance(said, str) else _first(said, ("translated_text", "text", "translation"))
             if not isinstance(words, str):
-                raise Malformed(f"it returned {type(said).__name__} without any text")
+                raise _empty(said, "translated_text")
             found[target] = words
             source = source or _first(said, ("source_language", "detected_language"))
         results.append(Translated(found, source if isinstance(source, str) else None))
@@ -130,18 +130,27 @@ async def translated(verb: Verb, call: Call) -> Translation:
 
 
 async def _asked(verb: Verb, given: Iterable[Any], offered: Mapping[str, Any]) -> Any:
-    """Its own code, with what of the rest it takes by name."""
+    """Its own code, with what of the rest it takes; what it cannot do without, and nobody said, is None."""
     takes = inspect.signature(verb).parameters
     everything = any(one.kind is one.VAR_KEYWORD for one in takes.values())
-    first = tuple(given)
-    taken = set(list(takes)[: len(first)])
+    first = list(given)
+    rest = [one for one in list(takes.values())[len(first) :] if one.name in offered]
+    first += [offered[one.name] for one in rest if one.kind is one.POSITIONAL_ONLY]
+    named = {one.name: offered[one.name] for one in rest if one.kind is not one.POSITIONAL_ONLY}
     more = {
-        name: value
-        for name, value in offered.items()
-        if value is not None and name not in taken and (everything or name in takes)
+        name: value for name, value in named.items() if value is not None or takes[name].default is takes[name].empty
     }
+    if everything:
+        more |= {name: value for name, value in offered.items() if value is not None and name not in takes}
     said = verb(*first, **more)
     return await said if inspect.isawaitable(said) else said
+
+
+def _empty(said: Any, field: str) -> Malformed:
+    """None above all, which is what a method without `return` gives."""
+    what = repr(said) if said is None or said in ("", b"") else f"{type(said).__name__} without any {field}"
+    kind = "bytes" if field == "audio_data" else "a str"
+    return Malformed(f"it returned {what}: return {kind}, or an object with {field}")
 
 
 def _first(said: Any, names: Iterable[str]) -> Any:

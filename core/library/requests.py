@@ -51,7 +51,7 @@ class VisionRequest:
     prompt: str
     image_url: str | None = None
     image_path: str | Path | None = None
-    image_data: bytes | None = None
+    image_data: bytes | None = field(default=None, repr=False)
     media_type: str | None = None
     model: str | None = None
     temperature: float | None = None

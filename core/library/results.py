@@ -135,7 +135,7 @@ class LLMResponse:
 
 @dataclass(frozen=True)
 class EmbeddingResponse:
-    embeddings: list[list[float]]
+    embeddings: list[list[float]] = field(repr=False)
     provider: str | None = None
     model: str | None = None
     usage: dict[str, int] = field(default_factory=dict)

@@ -54,7 +54,7 @@ class TranscriptionResponse:
 
 @dataclass(frozen=True)
 class TTSResult:
-    audio_data: bytes
+    audio_data: bytes = field(repr=False)
     audio_format: str
     voice: str | None = None  # the provider's own name of it
     duration_ms: float | None = None  # that it took
@@ -65,7 +65,8 @@ class TTSResult:
     def of(cls, answer: Answer[Spoken]) -> Self:
         found, receipt = answer
         words = [{"text": one.text, "start": one.start, "end": one.end} for one in found.words]
-        facts = {**({"words": words} if words else {}), **summary(receipt)}
+        told = {"audio_ms": found.ms, "characters": receipt.request.facts.characters}
+        facts = {**told, **({"words": words} if words else {}), **summary(receipt)}
         return cls(
             found.data, found.sound.kind, receipt.voice, round(receipt.ms, 1), _method(receipt, "speech"), facts
         )

@@ -15,7 +15,7 @@ from core.types.audio import Audio, Segment, Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.azure.speech import Live, phrase_from, transcript_of
-from core.wire.sound.heard import joined
+from core.wire.sound.recognisers import joined
 
 _RATE = 16_000
 _BYTES = 2 * _RATE  # in a second
@@ -25,7 +25,7 @@ _AT_ONCE, _AHEAD, _PACE = 5.0, 15.0, 2.5
 _ALIVE = None  # something came that says nothing
 
 
-class LiveTranscript:
+class Phrases:
     """What is heard, phrase by phrase."""
 
     def __init__(
@@ -42,7 +42,7 @@ class LiveTranscript:
         self._answered = False  # something came, so that it is at work
         self._pushed = 0.0  # seconds of the audio
 
-    async def open(self) -> "LiveTranscript":
+    async def open(self) -> "Phrases":
         audio: Audio = self._call.body["audio"]
         native = await self._session.begin(partial(_recogniser, self._place, self._live, audio, self._session))
         self._pushed = _AHEAD

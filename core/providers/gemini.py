@@ -35,7 +35,7 @@ class Gemini:
     async def chat(self, call: Call) -> Reply[Completion]:
         body, losses = wire.request_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        theirs, answer = await self._api.post_json(self._url(call, "generateContent"), body, call)
+        theirs, answer = await self._api.post_json(address(self._api, call, "generateContent"), body, call)
         try:
             made, left = answers.completion_from(theirs, call.target.model, int(time.time()))
         except TargetError as error:
@@ -47,13 +47,13 @@ class Gemini:
     async def chat_stream(self, call: Call) -> Frames:
         body, losses = wire.request_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        answer = await self._api.post(self._url(call, "streamGenerateContent?alt=sse"), body, call)
+        answer = await self._api.post(address(self._api, call, "streamGenerateContent?alt=sse"), body, call)
         return self._api.frames(answer, GeminiStream, call, warnings)
 
     async def embed(self, call: Call) -> Reply[Embeddings]:
         texts, model = items(call.body["input"]), call.target.model
         body = wire.embed_to(call.body, texts, model)
-        theirs, answer = await self._api.post_json(self._url(call, "batchEmbedContents"), body, call)
+        theirs, answer = await self._api.post_json(address(self._api, call, "batchEmbedContents"), body, call)
         try:
             if len(texts) * (call.body.get("dimensions") or 3072) > _HEAVY:
                 found = await asyncio.to_thread(answers.read_embeddings, theirs, len(texts), model)
@@ -84,7 +84,7 @@ class Gemini:
     async def count_tokens(self, call: Call) -> int:
         body, _ = wire.request_to(call.body, call.target.model)
         asked: Mapping[str, Any] = {"generateContentRequest": {"model": f"models/{call.target.model}", **body}}
-        theirs, answer = await self._api.post_json(self._url(call, "countTokens"), asked, call)
+        theirs, answer = await self._api.post_json(address(self._api, call, "countTokens"), asked, call)
         counted = theirs.get("totalTokens") if type(theirs) is dict else None
         if type(counted) is not int:
             error = Malformed("the answer has no number of tokens")
@@ -92,8 +92,9 @@ class Gemini:
             raise error
         return counted
 
-    def _url(self, call: Call, verb: str) -> URL:
-        return self._api.url(f"/models/{quote(call.target.model.removeprefix('models/'), safe='')}:{verb}")
+
+def address(api: Api, call: Call, verb: str) -> URL:
+    return api.url(f"/models/{quote(call.target.model.removeprefix('models/'), safe='')}:{verb}")
 
 
 def rooted(root: str) -> str:

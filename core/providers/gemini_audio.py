@@ -1,9 +1,6 @@
 """Gemini's ears and voice: generateContent with audio in what is said, or in the answer."""
 
 from typing import Any
-from urllib.parse import quote
-
-from yarl import URL
 
 from core.config.settings import Account
 from core.errors import TargetError
@@ -11,15 +8,15 @@ from core.net.transport import Incoming, Transport
 from core.providers.api import Api, checked
 from core.providers.contract import Call, Reply
 from core.providers.frames import Frames
-from core.providers.gemini import rooted
+from core.providers.gemini import address, rooted
 from core.providers.row import Row
 from core.types.audio import Sound, Transcript
 from core.types.frame import Frame
 from core.types.usage import Usage
-from core.wire.gemini import audio as hearing
+from core.wire.gemini import audio as wire
 from core.wire.gemini.answers import read_error
 from core.wire.gemini.speech import GeminiSpeech, said_to
-from core.wire.sound.heard import refusing_files
+from core.wire.sound.recognisers import refusing_files
 
 
 class GeminiAudio:
@@ -28,24 +25,24 @@ class GeminiAudio:
         self._api.root = rooted(self._api.root)
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
-        body, losses = hearing.heard_to(call.body, call.target.model)
+        body, losses = wire.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        url = self._url(call, "generateContent")
+        url = address(self._api, call, "generateContent")
         theirs, answer = await self._api.post_file(url, body, "application/json", call)
         try:
-            made, usage = hearing.transcript_from(theirs, call.body, self._api.secrets)
+            made, usage = wire.transcript_from(theirs, call.body, self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise
         return Reply(made, usage, self._api.said(answer.request_id), warnings)
 
     async def transcribe_stream(self, call: Call) -> "Listening":
-        body, losses = hearing.heard_to(call.body, call.target.model)
+        body, losses = wire.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        url = self._url(call, "streamGenerateContent?alt=sse")
+        url = address(self._api, call, "streamGenerateContent?alt=sse")
         answer = await self._api.send_file(url, body, "application/json", call)
         self._api.must_stream(answer)
-        reader = hearing.GeminiHearing(
+        reader = wire.GeminiHearing(
             body=call.body, model=call.target.model, limit=call.max_bytes, secrets=self._api.secrets
         )
         return Listening(answer, reader, self._api.said(answer.request_id), warnings)
@@ -53,7 +50,7 @@ class GeminiAudio:
     async def speak(self, call: Call) -> "Speech":
         body, losses = said_to(call.body, call.target.model)
         warnings = checked(losses, call)
-        answer = await self._api.post(self._url(call, "streamGenerateContent?alt=sse"), body, call)
+        answer = await self._api.post(address(self._api, call, "streamGenerateContent?alt=sse"), body, call)
         self._api.must_stream(answer)
         reader = GeminiSpeech(
             characters=len(call.body["input"]),
@@ -68,16 +65,13 @@ class GeminiAudio:
             source.close()
             raise
 
-    def _url(self, call: Call, verb: str) -> URL:
-        return self._api.url(f"/models/{quote(call.target.model.removeprefix('models/'), safe='')}:{verb}")
-
 
 class Listening(Frames):
     """A transcript while it is written."""
 
     __slots__ = ("_hearing",)
 
-    def __init__(self, answer: Incoming, reader: hearing.GeminiHearing, *more: Any) -> None:
+    def __init__(self, answer: Incoming, reader: wire.GeminiHearing, *more: Any) -> None:
         super().__init__(answer, reader, *more)
         self._hearing = reader
 

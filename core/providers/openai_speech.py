@@ -43,7 +43,7 @@ class OpenAISpeech:
         usage = Usage("unknown" if by_tokens else "reported", characters=len(call.body["input"]))
         kind = self._api.said(answer.header("content-type")) or "no content type"
         if may_tell and kind.startswith("text/event-stream"):
-            return wire.SoundEvents(limit=call.max_bytes, usage=usage, secrets=self._api.secrets)
+            return wire.SpeechEvents(limit=call.max_bytes, usage=usage, secrets=self._api.secrets)
         if not kind.startswith(_SOUNDS):
             answer.close()
             raise Malformed(f"the answer is no sound ({kind})", request_id=self._api.said(answer.request_id))

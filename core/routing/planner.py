@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
-from core.config.catalog import SAMPLING_PARAMS, TIERS, Catalog, Model
-from core.config.prices import DAY, day_of
+from core.config.catalog import SAMPLING_PARAMS, Catalog, Model
+from core.config.prices import DAY
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.row import Row
-from core.routing import means, sound, thoughts
+from core.routing import ageing, means, sound, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
-from core.routing.images import Limits, beyond
-from core.routing.spaces import Space, foreign, unreturnable, unshortened
+from core.routing.exclusions import Exclusions, surely
+from core.routing.images import Limits
+from core.routing.params import Params
+from core.routing.spaces import Space
 from core.routing.strategies import BY_COST, STRATEGIES
 from core.routing.wishes import Wish, Wishes
 from core.types.plan import Candidate, Exclusion, Plan
@@ -27,12 +29,10 @@ from core.types.target import Place, Target
 
 if TYPE_CHECKING:  # loaded when somebody asks for speech
     from core.config.voices import Voices
+    from core.routing.casting import Casting
 
-POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
+POLICY = "3"  # rises when the same request, settings and snapshot may give another plan
 _HEARS = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE})
-_LOCAL_TIER = "local"
-# Estimates of tokens err; a request is only refused for its length when it is far beyond a context.
-_SURELY_TOO_LONG = 0.6
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
@@ -82,6 +82,8 @@ class Planner:
         rows = [one for row in registry.rows.values() for one in (row, row.by_command, *row.services.values()) if one]
         self._delicate = SAMPLING_PARAMS.union(*(row.lacks_params for row in rows))
         self.costs = Costs(registry, catalog, settings)
+        self.params = Params(registry, catalog)
+        self._exclusions = Exclusions(registry, settings, self.costs, self.params)
         self._plans: dict[_Question, Plan] = {}
         self._voices: Voices | None = None  # until somebody asks for speech
 
@@ -89,7 +91,7 @@ class Planner:
         """Who is to be tried that day, in order; raises when the caller named what is not there."""
         options, facts, native, day = request.options, request.facts, request.native, int(at // DAY)
         by_cost = self.costs.cap(options) is not None or (options.strategy or self._settings.strategy) in BY_COST
-        length = bisect_left(self._contexts, int(_longest(facts) * _SURELY_TOO_LONG))
+        length = bisect_left(self._contexts, surely(facts))
         most, encoding = request.most_bytes, request.body.get("encoding_format")
         question = _Question(
             request.capability,
@@ -131,6 +133,7 @@ class Planner:
         strategy = self._strategy(options.strategy, request.capability)
         candidates: dict[Target, Candidate] = {}
         excluded: dict[Target, Exclusion] = {}
+        seen: dict[Any, Target] = {}  # whoever shares another's key and address would fail with him
         falls_back = self._falls_back(options)
         named = None if options.models else self._wishes.place_of(options)
         chain = self._places(request, strategy, at, named)
@@ -146,12 +149,15 @@ class Planner:
                 self._check_named(wish, choice, request)
                 if target in candidates or target in excluded:
                     continue
-                unready = self._unready(row, account, target, request.capability, way)
+                unready = self._exclusions.unready(row, account, target, request.capability, way)
                 if space is None and self._decides(request, wish, choice, unready):
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
-                refusal = unready or self._refusal(row, choice, request, at, space, way)
-                spoken = None if refusal is not None else self._spoken(target, account, wish, request)
+                refusal = unready or self._exclusions.refusal(row, choice, request, at, space, way)
+                same = row.identity(account, target.model)
+                if refusal is None and same in seen:
+                    refusal = Exclusion(target, "same", f"has the key and the address of {seen[same]}")
+                spoken = None if refusal is not None else self._spoken(target, account, wish, request, row)
                 if refusal is not None:
                     excluded[target] = refusal
                 elif isinstance(spoken, Exclusion):
@@ -159,6 +165,7 @@ class Planner:
                 else:
                     made = self._candidate(choice, wish, request, at, way)
                     candidates[target] = made if spoken is None else _voiced(made, spoken)
+                    seen |= {} if same is None else {same: target}
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
@@ -183,55 +190,25 @@ class Planner:
     def _haste(self, request: Request) -> tuple[object, ...]:
         return sound.manner(request, self._times(request)) if request.capability in _HEARS else ()
 
-    def dropped(
-        self,
-        target: Target,
-        facts: Facts,
-        body_effort: object,
-        compatibility: str = "warn",
-        capability: Capability = Capability.CHAT,
-    ) -> frozenset[str]:
-        """The parameters that this target does not take; of who is permissive only those that are known for it."""
-        row = self._registry.row(target.provider, target.account, capability)
-        drop = facts.params & self._lacks(target, body_effort, capability)
-        if compatibility != "permissive":
-            drop |= facts.unknown_params - row.extra_params
-        return frozenset(drop)
-
-    def _lacks(self, target: Target, body_effort: object, capability: Capability = Capability.CHAT) -> frozenset[str]:
-        """The dialect's parameters that it does not have, or not while it thinks."""
-        lacks = self._registry.row(target.provider, target.account, capability).lacks_params
-        model = self._catalog.find(target.provider, target.model)
-        if model is not None and not model.sampling and body_effort != "none":
-            return lacks | SAMPLING_PARAMS
-        return lacks
-
-    def _dropped(self, target: Target, request: Request, way: Capability) -> frozenset[str]:
-        """The same of a request; where its native body is taken, all that this does not name is said."""
-        effort, compatibility = request.body.get("reasoning_effort"), request.options.compatibility
-        dropped = self.dropped(target, request.facts, effort, compatibility, way)
-        native = request.native
-        if native is not None and self._registry.takes(target.place, native.dialect):
-            dropped &= native.body.keys()
-        thought = self._thought(target, request)
-        return dropped - {thoughts.NAME} if thought is not None and not thought.lost else dropped
-
-    def _thought(self, target: Target, request: Request) -> thoughts.Thought | None:
-        """What becomes of `thinking` where it has to be said otherwise."""
-        if request.options.compatibility == "permissive" or not request.body.get(thoughts.NAME):
-            return None
-        row, model = self._registry.row(target.provider, target.account), self._catalog.find(*target[::2])
-        return thoughts.thought_at(row, model, target, request.body)
-
-    def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
+    def chain(self, capability: Capability, strategy: str | None = None, purpose: str = "") -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
-        places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy, capability), 0.0)
-        return [
-            place
-            for place in places
-            for one in self._registry.accounts(place.provider)
-            if one.name == place.account and self._registry.is_ready(place.provider, one, capability)
-        ]
+        request = Request(capability, {}, facts=_LIKELY, purpose=purpose)
+        places = self._places(request, self._strategy(strategy, capability), 0.0)
+        found: list[Place] = []
+        seen: set[Any] = set()
+        for place in places:
+            for one in self._registry.accounts(place.provider):
+                offers = self._offers(place, one, capability) if one.name == place.account else set()
+                if not offers <= seen:
+                    found.append(place)
+                seen |= offers
+        return found
+
+    def _offers(self, place: Place, account: Account, capability: Capability) -> set[Any]:
+        """What it could be asked as; equal for accounts that share a service."""
+        row, ready = self._registry.rows[place.provider], self._registry.is_ready
+        ways = [one for one in row.ways(capability) if ready(place.provider, account, one, alone=True)]
+        return {(way, row.of(account, way).identity(account, account.model_for(way)) or place) for way in ways}
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
@@ -247,9 +224,10 @@ class Planner:
         options = self._preset(request)
         by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
         whose = vectors if by_chain and named is None else None
-        return self._chains.order(
+        order = self._chains.order(
             request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
         )
+        return self._owners_first(request, order)
 
     def _ways_of(self, wish: Wish, capability: Capability) -> Iterator[tuple[Account, Capability]]:
         """Whose accounts are asked, and as what: for a translation the service that is made for it before a chat."""
@@ -262,19 +240,40 @@ class Planner:
                 yield account, way
 
     def _spoken(
-        self, target: Target, account: Account, wish: Wish, request: Request
-    ) -> "tuple[str | None, str] | Exclusion | None":
+        self, target: Target, account: Account, wish: Wish, request: Request, row: Row
+    ) -> "Casting | Exclusion | None":
         """Whose voice says it there, and what should be known of that; None where nothing is said."""
         if request.capability is not Capability.SPEAK:
             return None
-        from core.config import voices  # noqa: PLC0415 - few requests are for speech
-        from core.routing.voices import cast, wanted_in  # noqa: PLC0415 - as above
+        from core.routing.casting import casting  # noqa: PLC0415 - few requests are for speech
 
-        self._voices = self._voices or voices.load(self._settings.voices)
-        return cast(
-            self._voices, target, wanted_in(request), usual=account.voice, named=wish.named,
-            strict=request.options.strict,
-        )  # fmt: skip
+        return casting(self.voices, target, request, row, usual=account.voice, named=wish.named)
+
+    @property
+    def voices(self) -> "Voices":
+        if self._voices is None:
+            from core.config import voices  # noqa: PLC0415 - few requests are for speech
+
+            self._voices = voices.load(self._settings.voices)
+        return self._voices
+
+    def _owners_first(self, request: Request, places: list[Place]) -> list[Place]:
+        """Who has a voice of his own that is wanted by its name, where neither caller nor operator says who speaks."""
+        options, names = request.options, (request.facts.voice, *request.facts.voices)
+        asked = options.provider or options.models or options.strategy or options.model not in {None, AUTO}
+        chosen = self._settings.chain_for(Capability.SPEAK) or self._settings.chosen_for(Capability.SPEAK)
+        name = next(filter(None, names), "")
+        if request.capability is not Capability.SPEAK or not name or asked or chosen:
+            return places
+        from core.routing.casting import is_owner  # noqa: PLC0415 - as above
+
+        def is_its(place: Place) -> bool:
+            account = next(one for one in self._registry.accounts(place.provider) if place.account in {None, one.name})
+            row = self._registry.rows[place.provider].of(account, Capability.SPEAK)
+            choice = self._choices.of(row, account, request, _ANY, 0.0, None)
+            return is_owner(self.voices, place.provider, choice.target.model, name)
+
+        return sorted(places, key=lambda place: not is_its(place))
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -343,90 +342,9 @@ class Planner:
     def _falls_back(self, options: Options) -> bool:
         return options.fallback and self._settings.enable_fallback
 
-    def _unready(
-        self, row: Row, account: Account, target: Target, capability: Capability, way: Capability
-    ) -> Exclusion | None:
-        """What the operator must mend before this target can answer anything, or None."""
-        if capability not in row.capabilities and capability not in self._registry.rows[row.name].services:
-            return Exclusion(
-                target, "capability", f"{row.title} has no {NOUNS[capability]} in this version", by_request=True
-            )
-        if not account.enabled:
-            origin = self._settings.origin(row.name, account.name, "enabled")
-            return Exclusion(target, "disabled", f"switched off by {origin}" if origin else "switched off")
-        missing = self._registry.missing(self._registry.rows[row.name], account, way)
-        if missing:
-            return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
-        if not target.model:
-            fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
-            names = (
-                self._registry.rows[row.name].declared().names.get(fields.get(capability, f"models.{capability}"), ())
-            )
-            wanted = " or ".join([*(f"set {name}" for name in names[:1]), "name one"])
-            return Exclusion(target, "no_model", f"no default model: {wanted}")
-        return None
-
-    def _refusal(
-        self, row: Row, choice: Choice, request: Request, at: float, space: Space | None, way: Capability
-    ) -> Exclusion | None:
-        """Why this target may not answer this request, or None."""
-        target = choice.target
-        if space is not None and (other := foreign(target, choice.space, space)):
-            return other
-        return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at, way)
-
-    @staticmethod
-    def _unusable(choice: Choice, request: Request, at: float) -> Exclusion | None:
-        target, model = choice.target, choice.model
-        if model is None:
-            return None
-        if model.is_retired(at):
-            other = request.capability is Capability.EMBED and model.successor
-            alone = f"{other} has other vectors" if other else "nobody succeeds it"
-            reason = f"is retired and {alone}; name another model"
-            return Exclusion(target, "retired", reason, by_request=True, param="model")
-        if not serves(model, request.capability):
-            reason = f"is a model for {model.capability}, not for {request.capability}"
-            return Exclusion(target, "capability", reason, by_request=True, param="model")
-        return None
-
-    def _unfit(
-        self, row: Row, target: Target, model: Model | None, request: Request, at: float, way: Capability
-    ) -> Exclusion | None:
-        facts, options = request.facts, request.options
-        if unmet := means.unmet(row, target, model, request):
-            return Exclusion(target, "features", unmet, by_request=True)
-        if model and model.context and int(_longest(facts) * _SURELY_TOO_LONG) > model.context:
-            what, param = _too_long(facts)
-            reason = f"{what} not fit its context of {model.context} tokens"
-            return Exclusion(target, "context", reason, by_request=True, param=param)
-        if request.capability is Capability.EMBED and (
-            unfit := unshortened(target, model, dimensions_of(request)) or unreturnable(target, model, request)
-        ):
-            return unfit
-        if options.tier == _LOCAL_TIER and not row.local:
-            return Exclusion(target, "tier", "does not run on your own machines", by_request=True, param="tier")
-        if options.tier in TIERS and (model is None or model.level != options.tier):
-            return Exclusion(
-                target, "tier", f"is not known to be of tier {options.tier}", by_request=True, param="tier"
-            )
-        native = request.native
-        if native is not None and native.bound and not self._registry.takes(target.place, native.dialect):
-            reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
-            param = native.bound[0].partition(" ")[0]
-            return Exclusion(target, "dialect", reason, by_request=True, param=param)
-        if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, request):
-            return too_many
-        if options.strict:
-            dropped = self._dropped(target, request, way)
-            if dropped:
-                reason = f"does not take {', '.join(sorted(dropped))} (strict)"
-                return Exclusion(target, "parameters", reason, by_request=True, param=min(dropped))
-        return self.costs.too_dear(target, request, at)
-
     def _candidate(self, choice: Choice, wish: Wish, request: Request, at: float, way: Capability) -> Candidate:
         target, room = choice.target, self.costs.room(choice.target, request, at)
-        dropped, thought = self._dropped(target, request, way), self._thought(target, request)
+        dropped, thought = self.params.dropped_of(target, request, way), self.params.thought(target, request)
         unsaid = dropped - {thoughts.NAME} if thought else dropped
         warnings = tuple(f"{name} was not sent: {target} does not take it" for name in sorted(unsaid))
         if thought is not None:
@@ -437,9 +355,9 @@ class Planner:
         row = self._registry.row(target.provider, target.account, way)
         chosen = means.means_at(row, target, choice.model, request)
         warnings += means.warnings(chosen, target, request)
-        dropped |= request.facts.idle_params & self._lacks(target, request.body.get("reasoning_effort"))
+        dropped |= request.facts.idle_params & self.params.lacks(target, request.body.get("reasoning_effort"))
         if chosen == "tool":
-            dropped |= self.dropped(target, means.A_FUNCTION, None)
+            dropped |= self.params.dropped(target, means.A_FUNCTION, None)
         instead_of = None if choice.retired is None else choice.retired.id
         space = ""
         if request.capability is Capability.EMBED:
@@ -451,7 +369,7 @@ class Planner:
             target,
             (wish.reason, *means.reasons(chosen), *blind),
             dropped,
-            (*_ageing(choice), *warnings),
+            (*ageing.told(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room) + _effort(thought),
             space=space,
@@ -472,7 +390,7 @@ class Planner:
         length = given.get("max_tokens") if room is None else room
         given["max_tokens"] = min(length, most) if length and most else length
         facts = Facts(params=frozenset(name for name, value in given.items() if value is not None))
-        refused = self.dropped(target, facts, request.body.get("reasoning_effort"))
+        refused = self.params.dropped(target, facts, request.body.get("reasoning_effort"))
         return tuple((name, given[name]) for name in sorted(facts.params - refused))
 
     def _warnings(self, request: Request) -> tuple[str, ...]:
@@ -493,12 +411,12 @@ def _manner(request: Request) -> tuple[Any, ...]:
     """How something is to be said."""
     if request.capability is not Capability.SPEAK:
         return ()
-    return request.body.get("gender"), request.body.get("style")
+    facts = request.facts
+    return request.body.get("gender"), request.body.get("style"), facts.voices, facts.own_voice
 
 
-def _voiced(made: Candidate, spoken: tuple[str | None, str]) -> Candidate:
-    voice, warning = spoken
-    return made._replace(voice=voice, warnings=(*made.warnings, *([warning] if warning else [])))
+def _voiced(made: Candidate, spoken: "Casting") -> Candidate:
+    return made._replace(voice=spoken.voice, voices=spoken.voices, warnings=(*made.warnings, *spoken.warnings))
 
 
 def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:
@@ -513,35 +431,7 @@ def _effort(thought: thoughts.Thought | None) -> tuple[tuple[str, Any], ...]:
     return (("reasoning_effort", thought.effort),) if thought and thought.effort else ()
 
 
-def _longest(facts: Facts) -> int:
-    """Tokens that have to fit into one context."""
-    return facts.input_tokens if facts.longest is None else facts.longest
-
-
-def _too_long(facts: Facts) -> tuple[str, str]:
-    """What of a request does not fit, in words and as its name."""
-    if facts.longest is None:
-        return "the messages do", "messages"
-    if not facts.inputs:
-        return "the longest part of the text does", "text"
-    name = "input" if facts.inputs == 1 else f"input[{facts.longest_at}]"
-    return f"{name} does", name
-
-
 def _set(account: Account) -> dict[str, Any]:
     """What an account sets for chats that do not name it themselves."""
     values = {"max_tokens": account.max_tokens, "temperature": account.temperature}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _ageing(choice: Choice) -> tuple[str, ...]:
-    """What the caller must know of a model that goes or has gone."""
-    model, retired = choice.model, choice.retired
-    words = []
-    if model is not None and retired is not None:
-        words.append(f"model {retired.id} is retired; using {model.id}")
-    if model is not None and model.lifecycle == "deprecated":
-        when = "" if model.retires is None else f" and ends on {day_of(model.retires)}"
-        then = f"; {model.successor} succeeds it" if model.successor else ""
-        words.append(f"model {model.id} is deprecated{when}{then}")
-    return tuple(words)

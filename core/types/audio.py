@@ -1,6 +1,6 @@
 """What is heard and what is said: audio as it came, transcripts in one form for all, the sound that is wanted."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MIMES = {
     "wav": "audio/wav",
@@ -14,6 +14,10 @@ MIMES = {
     "aac": "audio/aac",
     "pcm": "audio/pcm",
 }
+
+_BEGINNINGS = ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"\x1aE\xdf\xa3", "webm"), (b"ID3", "mp3"))
+_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
+_SOUND_BRANDS = {b"M4A ", b"M4B "}
 
 
 class Audio(NamedTuple):
@@ -65,6 +69,9 @@ class Transcript(NamedTuple):
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     reason: str | None = None  # why there is no text
+    locale: str | None = None  # the language with where it is spoken, where that was heard, too
+    logprobs: tuple[Any, ...] = ()  # of each token, as OpenAI tells them
+    told: tuple[str, ...] = ()  # what is odd about it, though it can be used
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -82,3 +89,20 @@ class Sound(NamedTuple):
     @property
     def mime(self) -> str:
         return MIMES[self.kind]
+
+
+def begins(head: bytes) -> str | None:
+    """The kind of a file of sound that begins so, or None; frames without a header are taken by their first one."""
+    if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
+        return "wav"
+    for beginning, kind in _BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if head[4:8] in _BOXES:
+        return "m4a" if head[8:12] in _SOUND_BRANDS else "mp4"
+    if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        if head[1] & 0xF6 == 0xF0:
+            return "aac"  # its layer is 0, which no layer of MPEG audio is
+        if head[1] & 0x06 and head[2] & 0xF0 != 0xF0:  # a known rate
+            return "mp3"
+    return None

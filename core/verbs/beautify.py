@@ -5,39 +5,20 @@ from functools import partial
 import orjson
 
 from core.answers import Answer
+from core.cache.memory import Stored
 from core.execution.beautifying import Beautifying
 from core.execution.deadline import Deadline
 from core.providers.contract import Call, Chats, Reply
-from core.steps import Steps
 from core.types.caller import Caller
 from core.types.plan import Candidate
 from core.types.request import Request
+from core.verbs.kept import Kept
 from core.wire.beautify.parts import Beautified
 from core.wire.openai import Completion
 
 
-class Beautify:
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    async def answer(self, caller: Caller, request: Request) -> Answer[Beautified]:
-        deadline = self._steps.deadline(request)
-        ticket = self._steps.ticket(caller, request, deadline)
-        if ticket is None:
-            return await self._answer(caller, request, deadline)
-        async with ticket:
-            stored = await ticket.read()
-            if stored is not None:
-                found = Beautified(**orjson.loads(stored.raw))
-                return Answer(found, await self._steps.again(caller, request, stored))
-            answer = await self._answer(caller, request, deadline, "miss")
-            if ticket.writes and not answer.receipt.substituted:
-                await ticket.write(orjson.dumps(answer.value._asdict()), answer.receipt)
-            return answer
-
-    async def _answer(
-        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
-    ) -> Answer[Beautified]:
+class Beautify(Kept[Beautified]):
+    async def _answer(self, caller: Caller, request: Request, deadline: Deadline, cache: str) -> Answer[Beautified]:
         work = Beautifying(request.context, partial(self._steps.affords, request))
 
         async def attempt(candidate: Candidate) -> Reply[Beautified]:
@@ -52,3 +33,9 @@ class Beautify:
         receipt.warnings += won.value.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
+
+    async def _read(self, request: Request, stored: Stored) -> Beautified:  # noqa: ARG002 - it says all of itself
+        return Beautified(**orjson.loads(stored.raw))
+
+    async def _written(self, value: Beautified) -> bytes:
+        return orjson.dumps(value._asdict())

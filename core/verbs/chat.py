@@ -20,9 +20,9 @@ from core.types.caller import Caller
 from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
-from core.types.usage import Usage
 from core.wire.assembly import completion_of
 from core.wire.openai import Completion, read_completion
+from core.wire.tokens import estimated
 
 _COUNTING = 10.0  # seconds that counting tokens may take before an estimate does
 _LONG = 256 * 1024  # bytes of a stream; to add up more would hold up everybody else on this loop
@@ -128,7 +128,8 @@ class Chat:
         reply = await self._chats(candidate).chat(call)
         if reply.usage.source != "unknown":
             return reply
-        return reply._replace(usage=_estimated(request, reply.value)._replace(run_ms=reply.usage.run_ms))
+        said = reply.value.message.get("content")
+        return reply._replace(usage=estimated(request.facts.input_tokens, said, reply.usage.run_ms))
 
     def _media(self, request: Request, deadline: Deadline) -> Media:
         """Half of the time that is there, or of what one answer may take, is left for who answers."""
@@ -172,13 +173,6 @@ class Chat:
     def _chats(self, candidate: Candidate) -> Chats:
         adapter: Chats = self._steps.registry.adapter(candidate.target.provider, candidate.target.account)
         return adapter
-
-
-def _estimated(request: Request, completion: Completion) -> Usage:
-    """Four characters to a token, where the provider did not say."""
-    text = completion.message.get("content")
-    output = len(text) // 4 if isinstance(text, str) else 0
-    return Usage("estimated", input=request.facts.input_tokens, output=output)
 
 
 def _is_whole(choice: Any) -> bool:

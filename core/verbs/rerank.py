@@ -3,41 +3,20 @@
 import orjson
 
 from core.answers import Answer
+from core.cache.memory import Stored
 from core.execution.deadline import Deadline
 from core.execution.ranking import Ranks
 from core.providers.contract import Reply, Reranks
-from core.steps import Steps
 from core.types.caller import Caller
 from core.types.plan import Candidate
 from core.types.request import Request
+from core.verbs.kept import Kept
 from core.wire import rerank
 from core.wire.rerank import Ranking, asked_of
 
 
-class Rerank:
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    async def answer(self, caller: Caller, request: Request) -> Answer[Ranking]:
-        deadline = self._steps.deadline(request)
-        ticket = self._steps.ticket(caller, request, deadline)
-        if ticket is None:
-            return await self._answer(caller, request, deadline)
-        async with ticket:
-            stored = await ticket.read()
-            if stored is not None:
-                count = request.facts.inputs
-                found = rerank.read_ranking(stored.raw, count, request.body.get("top_n") or count)
-                found = found._replace(usage=stored.usage)
-                return Answer(found, await self._steps.again(caller, request, stored))
-            answer = await self._answer(caller, request, deadline, "miss")
-            if ticket.writes and not answer.receipt.substituted:
-                await ticket.write(orjson.dumps(rerank.answer_of(answer.value)), answer.receipt)
-            return answer
-
-    async def _answer(
-        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
-    ) -> Answer[Ranking]:
+class Rerank(Kept[Ranking]):
+    async def _answer(self, caller: Caller, request: Request, deadline: Deadline, cache: str) -> Answer[Ranking]:
         ranks = Ranks(request.body)
 
         async def attempt(candidate: Candidate) -> Reply[Ranking]:
@@ -58,3 +37,11 @@ class Rerank:
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         value = won.value.value
         return Answer(value if value.model else value._replace(model=target.model), receipt)
+
+    async def _read(self, request: Request, stored: Stored) -> Ranking:
+        count = request.facts.inputs
+        found = rerank.read_ranking(stored.raw, count, request.body.get("top_n") or count)
+        return found._replace(usage=stored.usage)
+
+    async def _written(self, value: Ranking) -> bytes:
+        return orjson.dumps(rerank.answer_of(value))

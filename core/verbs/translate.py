@@ -1,9 +1,10 @@
 """Translation: texts in other languages, by a translator or by language models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from core.answers import Answer
+from core.cache.memory import Stored
 from core.capabilities import Capability, Feature
 from core.errors import TargetError
 from core.execution.deadline import Deadline
@@ -11,16 +12,14 @@ from core.execution.translating import Room, Translating
 from core.providers.contract import Call, Chats, Reply, Translates
 from core.providers.row import Row
 from core.routing.means import means_at
-from core.steps import Steps
 from core.types.caller import Caller
 from core.types.plan import Candidate, Means
 from core.types.request import Facts, Request
 from core.types.translation import Translated, Translation
-from core.types.usage import Usage
+from core.verbs.kept import Kept
 from core.wire.chat import without
-from core.wire.embeddings import size_of
-from core.wire.openai import Completion
 from core.wire.structured import asking, settled
+from core.wire.tokens import estimated, tokens_of
 from core.wire.translation import by_llm as llm
 from core.wire.translation.request import read_translation, write_translation
 
@@ -30,27 +29,8 @@ _AROUND = 80  # characters; the words by which a translator is told what must no
 _FACTS = Facts(features=frozenset({Feature.JSON_SCHEMA}), params=frozenset({"temperature", "response_format"}))
 
 
-class Translate:
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    async def answer(self, caller: Caller, request: Request) -> Answer[Translation]:
-        deadline = self._steps.deadline(request)
-        ticket = self._steps.ticket(caller, request, deadline)
-        if ticket is None:
-            return await self._answer(caller, request, deadline)
-        async with ticket:
-            stored = await ticket.read()
-            if stored is not None:
-                return Answer(read_translation(stored.raw), await self._steps.again(caller, request, stored))
-            answer = await self._answer(caller, request, deadline, "miss")
-            if ticket.writes and not answer.receipt.substituted:
-                await ticket.write(write_translation(answer.value), answer.receipt)
-            return answer
-
-    async def _answer(
-        self, caller: Caller, request: Request, deadline: Deadline, cache: str = "off"
-    ) -> Answer[Translation]:
+class Translate(Kept[Translation]):
+    async def _answer(self, caller: Caller, request: Request, deadline: Deadline, cache: str) -> Answer[Translation]:
         work = Translating(request.body)
 
         async def attempt(candidate: Candidate) -> Reply[Translation]:
@@ -66,6 +46,12 @@ class Translate:
         receipt.warnings += work.warnings
         await self._steps.finish(receipt, won, "ok", won.value.usage, won.value.request_id)
         return Answer(won.value.value, receipt)
+
+    async def _read(self, request: Request, stored: Stored) -> Translation:  # noqa: ARG002 - it says all of itself
+        return read_translation(stored.raw)
+
+    async def _written(self, value: Translation) -> bytes:
+        return write_translation(value)
 
     def _room(self, candidate: Candidate, request: Request) -> Room:
         if candidate.asks is Capability.CHAT:
@@ -95,14 +81,19 @@ class Translate:
         body, means = self._told(candidate, asked)
         adapter: Chats = self._steps.registry.adapter(target.provider, target.account)
         reply = await adapter.chat(call._replace(body=body, strict=False))
-        usage = reply.usage if reply.usage.source != "unknown" else _estimated(asked, reply)
+        usage = reply.usage
+        if usage.source == "unknown":
+            usage = estimated(tokens_of(asked["messages"]), reply.value.message.get("content"), usage.run_ms)
         found = settled(reply.value.body, llm.WANTED, means)[0] if means else reply.value.body
         try:
-            texts, source = llm.answer_from(found["choices"][0], given)
+            texts, sources = llm.answer_from(found["choices"][0], given)
         except TargetError as error:
             error.usage, error.request_id = usage, reply.request_id
             raise
-        results = tuple(Translated({language: text}, call.body.get("source") or source) for text in texts)
+        said = call.body.get("source")
+        results = tuple(
+            Translated({language: text}, said or source) for text, source in zip(texts, sources, strict=True)
+        )
         return Reply(Translation(results, target.model), usage, reply.request_id)
 
     def _told(self, candidate: Candidate, asked: dict[str, Any]) -> tuple[dict[str, Any], Means | None]:
@@ -111,12 +102,6 @@ class Translate:
         means = means_at(
             self._row(candidate), target, steps.model(target), Request(Capability.CHAT, asked, facts=_FACTS)
         )
-        drop = steps.planner.dropped(target, _FACTS, None)
+        drop = steps.planner.params.dropped(target, _FACTS, None)
         body = asking(asked, llm.WANTED, means, drop) if means else without(asked, {"response_format"})
         return without(body, drop - {"response_format"}), means
-
-
-def _estimated(asked: Mapping[str, Any], reply: Reply[Completion]) -> Usage:
-    said = sum(size_of(one["content"]) for one in asked["messages"])
-    output = size_of(str(reply.value.message.get("content") or ""))
-    return Usage("estimated", input=said, output=output, run_ms=reply.usage.run_ms)

@@ -9,9 +9,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.media import check_address, read_data_url, scheme_of
-from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools
-from core.wire.shapes import check_type as check_type  # noqa: PLC0414 - who reads other bodies has it from here
+from core.wire.shapes import check_call, check_choice, check_details, check_thinking, check_tools, check_type
 from core.wire.structured import Wanted, check_format, wanted_in
+from core.wire.tokens import BYTES_PER_TOKEN, weight_of
 
 _TEXT = (str,)
 _NUMBER = (int, float)
@@ -76,7 +76,6 @@ LINKS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _LONGEST_NAME = 300
 _IMAGE_TOKENS = 800  # an image is billed as tokens; this is the middle of what vendors count
-_BYTES_PER_TOKEN = 4
 
 
 class _Seen:
@@ -130,7 +129,7 @@ def chat_facts(body: Mapping[str, Any]) -> Facts:
         params=params,
         unknown_params=frozenset(unknown),
         idle_params=frozenset(idle),
-        input_tokens=seen.size // _BYTES_PER_TOKEN + seen.images * _IMAGE_TOKENS + 4 * len(messages),
+        input_tokens=seen.size // BYTES_PER_TOKEN + seen.images * _IMAGE_TOKENS + 4 * len(messages),
         max_output=body.get("max_completion_tokens") or body.get("max_tokens"),
         messages=len(messages),
         answers=body.get("n") or 1,
@@ -257,7 +256,7 @@ def _read_message(message: Any, where: str, seen: _Seen) -> None:
         words = f"{where}.role must be one of {', '.join(sorted(ROLES))}"
         raise BadRequest(words, param=f"{where}.role", code="invalid_value")
     if type(content) is str:
-        seen.size += _length(content)
+        seen.size += weight_of(content)
     elif type(content) is list:
         for index, part in enumerate(content):
             _read_part(part, f"{where}.content[{index}]", seen)
@@ -301,7 +300,7 @@ def _read_part(part: Any, where: str, seen: _Seen) -> None:
         seen.extras.add(CACHE_CONTROL)
     if kind == "text":
         check_type(f"{where}.text", part.get("text"), _TEXT)
-        seen.size += _length(part["text"])
+        seen.size += weight_of(part["text"])
     elif kind == "refusal":
         check_type(f"{where}.refusal", part.get("refusal"), _TEXT)
     elif kind == "image_url":
@@ -345,8 +344,3 @@ def _read_address(given: dict[str, Any], name: str, where: str) -> str:
     if not url.startswith(scheme):
         given[name] = scheme + url[len(scheme) :]
     return scheme
-
-
-def _length(text: str) -> int:
-    """In bytes, which other scripts than ours need more of, as they need more tokens."""
-    return len(text) if text.isascii() else len(text.encode())

@@ -10,8 +10,8 @@ from core.errors import BadRequest, Malformed
 from core.types.usage import Usage, added
 from core.wire import sse
 from core.wire.assembly import usage_body
-from core.wire.chat import check_type
 from core.wire.openai import read_usage
+from core.wire.shapes import check_type
 
 Body = dict[str, Any]
 

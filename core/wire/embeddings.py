@@ -14,8 +14,9 @@ from core.capabilities import Feature
 from core.errors import BadRequest, Malformed, ServerFault
 from core.types.request import Facts
 from core.types.usage import Usage
-from core.wire.chat import check_type
 from core.wire.openai import read_error, read_json, read_usage
+from core.wire.shapes import check_type
+from core.wire.tokens import tokens_in
 
 # What the embeddings API takes, and as which JSON types.
 EMBED_PARAMS: dict[str, tuple[type, ...]] = {
@@ -28,7 +29,6 @@ INPUT_TYPES = ("query", "document", "classification", "clustering")
 TRUNCATIONS = ("none", "start", "end")
 _MOST_DIMENSIONS = 100_000
 _LONGEST_NAME = 300
-_BYTES_PER_TOKEN = 4
 _FLOAT_BYTES = 22  # of a number in JSON, with its comma, at most
 _ITEM_BYTES = 100  # of what stands around a vector
 _NO_NUMBERS = "the answer has an embedding that is no list of numbers"
@@ -145,9 +145,7 @@ def is_tokens(given: str | list[Any]) -> bool:
 
 def size_of(item: Item) -> int:
     """An estimate in tokens."""
-    if not isinstance(item, str):
-        return len(item)
-    return (len(item) if item.isascii() else len(item.encode())) // _BYTES_PER_TOKEN + 1
+    return tokens_in(item) if isinstance(item, str) else len(item)
 
 
 def split(places: Sequence[int], sizes: Sequence[int], limits: Limits) -> Iterator[list[int]]:

@@ -5,6 +5,7 @@ from binascii import Error, a2b_base64
 from typing import NamedTuple
 
 from core.errors import BadRequest
+from core.types.audio import MIMES, begins
 
 HEAD = 64  # bytes that say what a file is
 _LONGEST_HEADER = 200
@@ -17,12 +18,8 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"%PDF-", "application/pdf"),
-    (b"ID3", "audio/mpeg"),
-    (b"OggS", "audio/ogg"),
-    (b"fLaC", "audio/flac"),
-    (b"\x1aE\xdf\xa3", "video/webm"),
 )
-_IN_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+_SOUNDS = {**{kind: MIMES[kind] for kind in ("wav", "mp3", "ogg", "flac")}, "webm": "video/webm"}
 # Files of boxes (ISO 14496-12) by their major brand; any other brand is a film.
 _BRANDS = {
     b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"heim": "image/heic",
@@ -30,7 +27,9 @@ _BRANDS = {
     b"M4A ": "audio/mp4", b"M4B ": "audio/mp4",
 }  # fmt: skip
 # Of what is declared as one of these the first bytes are known; anything else may be what it says it is.
-_MARKED = frozenset({"image/jpg", *(kind for _, kind in _BEGINNINGS), *_IN_RIFF.values(), *_BRANDS.values()})
+_MARKED = frozenset({
+    "image/jpg", "image/webp", *(kind for _, kind in _BEGINNINGS), *_SOUNDS.values(), *_BRANDS.values(),
+})  # fmt: skip
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,19}):", re.IGNORECASE)
 # Where a file may be named: here, on the web, and in a store that a provider reads by itself (Images.own).
 SCHEMES = frozenset({"data", "http", "https", "gs"})
@@ -54,14 +53,11 @@ def _kind_of(head: bytes) -> str | None:
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
-    if head.startswith(b"RIFF"):
-        return _IN_RIFF.get(head[8:12])
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "video/mp4")
-    # A frame of MPEG audio without tags: eleven bits set, a layer (AAC has none), a known rate.
-    if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 and head[2] & 0xF0 != 0xF0:
-        return "audio/mpeg"
-    return None
+    return _SOUNDS.get(begins(head) or "")
 
 
 def kind_within(encoded: str, family: str = "") -> str | None:

@@ -9,9 +9,9 @@ import orjson
 from core.errors import BadRequest, Malformed, ServerFault
 from core.types.request import Facts
 from core.types.usage import Usage
-from core.wire.chat import check_type
-from core.wire.embeddings import size_of
 from core.wire.openai import read_error, read_json, read_usage
+from core.wire.shapes import check_type
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -54,7 +54,7 @@ def rerank_facts(body: Mapping[str, Any]) -> Facts:
     if not body.get("query"):
         raise BadRequest("query must be a text", param="query", code="missing")
     texts = texts_of(body)
-    query, sizes = size_of(body["query"]), [size_of(text) for text in texts]
+    query, sizes = tokens_in(body["query"]), [tokens_in(text) for text in texts]
     return Facts(
         params=frozenset(body) - _OURS,
         unknown_params=frozenset(unknown),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from core.errors import BadRequest, NotFound
 from core.http.replies import read_json
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 from infra.local.simulators.fleet import Fleet
 
 _BODY_LIMIT = 64 * 1024

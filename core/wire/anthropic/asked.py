@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple
 from core.errors import BadRequest
 from core.wire.anthropic.blocks import Body, listed, marked, part_from
 from core.wire.anthropic.turns import turn_from
-from core.wire.chat import check_type
-from core.wire.shapes import texts_and_files
+from core.wire.shapes import check_type, texts_and_files
 
 # What both sides call alike and mean alike.
 _SAME: Final = ("model", "stream", "temperature", "top_p", "top_k", "thinking", "cache_control")

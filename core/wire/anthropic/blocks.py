@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from core.errors import BadRequest
-from core.wire.chat import check_type
 from core.wire.media import kind_within
+from core.wire.shapes import check_type
 
 Body = dict[str, Any]
 

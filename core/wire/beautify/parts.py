@@ -8,7 +8,8 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.request import Facts
 from core.wire.beautify.wording import Language, language_of
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
+from core.wire.tokens import tokens_in
 
 Body = dict[str, Any]
 
@@ -175,7 +176,7 @@ def _segments(transcript: Mapping[str, Any]) -> list[Piece]:
 
 def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
     """What routing must know. Each part has to fit by itself; costs are those of all."""
-    sizes = [sum(size_of(item.text) for item in part) for part in asked.parts()]
+    sizes = [sum(tokens_in(item.text) for item in part) for part in asked.parts()]
     answer = 100 + (max(sizes) if asked.cleans else 0)
     return Facts(
         features=frozenset({Feature.JSON_SCHEMA}),
@@ -184,11 +185,6 @@ def beautify_facts(body: Mapping[str, Any], asked: Asked) -> Facts:
         max_output=2 * (sum(sizes) if asked.cleans else 0) + _PROMPT * len(sizes),
         longest=max(sizes) + _PROMPT + answer,
     )
-
-
-def size_of(text: str) -> int:
-    """An estimate in tokens."""
-    return len(text.encode()) // 4 + 1
 
 
 def _cut(text: str) -> Iterator[tuple[str, str]]:

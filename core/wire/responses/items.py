@@ -7,9 +7,8 @@ from typing import Any
 import orjson
 
 from core.errors import BadRequest
-from core.wire.chat import check_type
 from core.wire.responses.tools import arguments_of, text_of
-from core.wire.shapes import texts_and_files
+from core.wire.shapes import check_type, texts_and_files
 
 Body = dict[str, Any]
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.errors import BadRequest
-from core.wire.chat import CHAT_PARAMS, check_type
+from core.wire.chat import CHAT_PARAMS
 from core.wire.responses.items import Conversation, own_items
 from core.wire.responses.names import Names
 from core.wire.responses.tools import tools_from
+from core.wire.shapes import check_type
 
 Body = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.errors import BadRequest
-from core.wire.chat import check_type
+from core.wire.shapes import check_type
 
 Body = dict[str, Any]
 

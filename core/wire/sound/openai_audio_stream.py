@@ -3,84 +3,37 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import Malformed, StreamCut, TargetError
+from core.errors import Malformed, StreamCut
 from core.types.audio import Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
-from core.wire import openai, sse
-from core.wire.sound.openai_audio import checked, read_usage, transcript_of
+from core.wire.sound.openai_audio import read_usage, transcript_of
+from core.wire.sound.openai_events import SoundEvents
+from core.wire.sound.recognisers import complete
 
 
-class TranscriptStream:
-    """Bytes in, frames out: each is the JSON of one event, as it came."""
+class TranscriptStream(SoundEvents):
+    """Each frame is the JSON of one event, as it came."""
 
-    __slots__ = (
-        "_body", "_failure", "_model", "_secrets", "_segments", "_splitter", "_usage", "ended", "outputs",
-        "transcript",
-    )  # fmt: skip
+    __slots__ = ("_body", "_model", "_segments", "transcript")
+
+    what = "the stream of the transcript"
 
     def __init__(self, *, model: str, body: Mapping[str, Any], limit: int, secrets: tuple[str, ...] = ()) -> None:
-        self._splitter = sse.Splitter(limit)
+        super().__init__(limit=limit, usage=Usage(), secrets=secrets)
         self._model = model
         self._body = body
-        self._secrets = secrets
         self._segments: list[Mapping[str, Any]] = []
-        self._usage = Usage()
-        self._failure: TargetError | None = None
-        self.ended = False
-        self.outputs = 0
         self.transcript: Transcript | None = None
-
-    @property
-    def failed(self) -> bool:
-        return self._failure is not None
 
     @property
     def complete(self) -> bool:
         return self.ended
 
-    @property
-    def usage(self) -> Usage:
-        return self._usage
+    def _done(self) -> Frame:
+        raise StreamCut("the stream of the transcript ended without its last event")
 
-    def feed(self, part: bytes) -> list[Frame]:
-        if self._failure:
-            raise self._failure
-        frames: list[Frame] = []
-        for event in sse.events(self._splitter.feed(part)):
-            try:
-                frame = self._event(event)
-            except TargetError as error:
-                if not frames:
-                    raise
-                self._failure = error
-                break
-            if frame is not None:
-                frames.append(frame)
-            if self.ended:
-                break
-        return frames
-
-    def finish(self) -> list[Frame]:
-        if self._failure:
-            raise self._failure
-        rest = self._splitter.flush()
-        frames = [frame for event in sse.events(rest) if (frame := self._event(event)) is not None]
-        if not self.ended:
-            raise StreamCut("the stream of the transcript ended without its end")
-        return frames
-
-    def _event(self, event: bytes) -> Frame | None:
-        data = sse.data_of(event)
-        if data is None:
-            return None
-        if data == b"[DONE]":
-            raise StreamCut("the stream of the transcript ended without its last event")
-        said = openai.read_json(data)
-        if type(said) is not dict:
-            raise Malformed("a stream event is not an object")
-        if said.get("error") or said.get("type") == "error":
-            raise openai.read_error(None, data, secrets=self._secrets)
+    def _event(self, said: dict[str, Any], data: bytes) -> Frame | None:
         match said.get("type"):
             case "transcript.text.delta":
                 self.outputs += 1
@@ -98,7 +51,7 @@ class TranscriptStream:
         text = said.get("text")
         if type(text) is not str:
             raise Malformed("the last event of the transcript has no text")
-        self._usage = read_usage(said.get("usage"), self._model, self._body["audio"], text)
+        self.usage = read_usage(said.get("usage"), self._model, self._body["audio"], text)
         found = transcript_of({**said, "segments": self._segments}, text, self._body)
-        self.transcript = checked(found, self._model, self._body, self._usage)
+        self.transcript = complete(found, self._model, self._body, self.usage)
         self.ended = True

@@ -4,11 +4,11 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.errors import Malformed, StreamCut, TargetError
-from core.types.audio import Sound
+from core.errors import Malformed, StreamCut
+from core.types.audio import Sound, begins
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
-from core.wire import openai, sse
+from core.wire.sound.openai_events import SoundEvents
 
 PATH = "/audio/speech"
 _RATE = 24_000  # of all that they say
@@ -27,7 +27,7 @@ _VOICES = {
 _VOICE = "alloy"
 _EVENTS = "gpt-"  # models that give sound in events, with what was used at their end
 _DEAF = ("tts-1",)  # which overlook instructions
-_LOOK = 8  # bytes by which a kind of sound is known, and the length of a WAV
+_LOOK = 12  # bytes by which a kind of sound is known, and the length of a WAV
 _ENDLESS = 0x7FFFFFFF - 1024  # from here on a WAV says that it was begun before it was made
 
 
@@ -112,67 +112,23 @@ class SoundStream:
         return [Frame(b"", Kind.END)]
 
 
-class SoundEvents:
+class SpeechEvents(SoundEvents):
     """Sound in events, in base64. They end with what was used, or with the end marker that streams of text have."""
 
-    __slots__ = ("_failure", "_limit", "_secrets", "_size", "_splitter", "ended", "outputs", "usage")
+    __slots__ = ("_limit", "_size")
 
+    what = "the sound"
     complete = False
 
     def __init__(self, *, limit: int, usage: Usage, secrets: tuple[str, ...] = ()) -> None:
-        self._splitter = sse.Splitter(limit)
+        super().__init__(limit=limit, usage=usage, secrets=secrets)
         self._limit = limit
-        self._secrets = secrets
         self._size = 0
-        self._failure: TargetError | None = None
-        self.ended = False
-        self.outputs = 0
-        self.usage = usage
 
-    @property
-    def failed(self) -> bool:
-        return self._failure is not None
-
-    def feed(self, part: bytes) -> list[Frame]:
-        if self._failure:
-            raise self._failure
-        frames: list[Frame] = []
-        for event in sse.events(self._splitter.feed(part)):
-            try:
-                frame = self._event(event)
-            except TargetError as error:
-                if not frames:
-                    raise
-                self._failure = error
-                break
-            if frame is not None:
-                frames.append(frame)
-            if self.ended:
-                break
-        return frames
-
-    def finish(self) -> list[Frame]:
-        if self._failure:
-            raise self._failure
-        frames = [frame for event in sse.events(self._splitter.flush()) if (frame := self._event(event)) is not None]
-        if not self.ended:
-            raise StreamCut("the sound ended without its end")
-        return frames
-
-    def _event(self, event: bytes) -> Frame | None:
-        data = sse.data_of(event)
-        if data is None:
-            return None
-        if data == b"[DONE]":
-            return self._end()
-        said = openai.read_json(data)
-        if type(said) is not dict:
-            raise Malformed("a stream event is not an object")
-        if said.get("error") or said.get("type") == "error":
-            raise openai.read_error(None, data, secrets=self._secrets)
+    def _event(self, said: dict[str, Any], data: bytes) -> Frame | None:  # noqa: ARG002 - others hand it on
         if said.get("type") == "speech.audio.done":
             self._count(said.get("usage"))
-            return self._end()
+            return self._done()
         packed = next((said[name] for name in ("audio", "b64", "delta") if said.get(name)), None)
         return None if packed is None else self._sound(packed)
 
@@ -187,7 +143,7 @@ class SoundEvents:
         self.outputs += 1
         return Frame(sound, Kind.OUTPUT)
 
-    def _end(self) -> Frame:
+    def _done(self) -> Frame:
         if not self._size:
             raise Malformed("the answer is no sound: it ended before any came")
         self.ended = True
@@ -207,12 +163,7 @@ def _due(head: bytes) -> int:
 
 def _check(head: bytes, sound: Sound) -> None:
     """What begins is the sound that was asked for, and not somebody's page or another kind."""
-    fits = {
-        "wav": head.startswith(b"RIFF"),
-        "opus": head.startswith(b"OggS"),
-        "flac": head.startswith(b"fLaC"),
-        "mp3": head.startswith(b"ID3") or (head[0] == 0xFF and head[1] & 0xE0 == 0xE0),
-        "aac": head.startswith(b"ID3") or (head[0] == 0xFF and head[1] & 0xF6 == 0xF0),
-    }
-    if not fits.get(sound.kind, True):
+    if sound.kind == "pcm" or (sound.kind == "aac" and head.startswith(b"ID3")):
+        return
+    if begins(head) != ("ogg" if sound.kind == "opus" else sound.kind):
         raise Malformed(f"the answer is not the {sound.kind} that was asked for")

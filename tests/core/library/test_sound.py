@@ -8,6 +8,7 @@ from core.errors import AllTargetsFailed, BadAudio, BadRequest, NoTarget
 from core.library import (
     AIProvider,
     GroqProvider,
+    LLMProvider,
     OpenAIProvider,
     Orchestrator,
     ProviderManager,
@@ -214,6 +215,53 @@ def test_an_own_voice_that_says_nothing_is_an_error(house, gives):
     with pytest.raises(AllTargetsFailed) as raised:
         run(orchestrating(Mouth()).text_to_speech("Good morning"))
     assert type(raised.value.errors[0]).__name__ == "Malformed"
+
+
+def test_what_own_code_cannot_do_without_is_none_where_nobody_says_it(house):
+    class Mouth:
+        def text_to_speech(self, text, voice, /, language, speed=2):
+            assert (voice, language, speed) == (None, None, 2)
+            return recording("Good morning", "mp3")
+
+    class Words:
+        def translate_text(self, text, target_language, source_language):
+            return f"{text} {target_language} {source_language}"
+
+    assert heard(run(orchestrating(Mouth()).text_to_speech("Good morning")).audio_data) == "Good morning"
+    run(orchestrating(Ear(lambda: "x")).speech_to_text(recording(HELLO)))
+    said = run(orchestrating(Words()).translate_text("Patchbay", "de"))
+    assert said.translated_text == "Patchbay de None"
+
+
+def test_own_code_that_returns_nothing_is_asked_once(house):
+    ear = Ear(lambda: None)
+    with pytest.raises(AllTargetsFailed, match="it returned None: return a str, or an object with text"):
+        run(orchestrating(ear).speech_to_text(recording(HELLO)))
+    assert len(ear.asked) == 1
+
+
+@pytest.mark.parametrize("base", [object, AIProvider, LLMProvider])
+def test_times_of_own_code_are_what_it_returns(house, tmp_path, base):
+    class Mine(base):  # type: ignore[valid-type, misc] # a parameter
+        async def chat_completion(self, request):
+            return "hello"
+
+        def speech_to_text(self, audio_data, audio_format, *, enable_timestamps=False):
+            assert enable_timestamps
+            return {"text": "one", "segments": [{"text": "one", "start": 0, "end": 0.5}]}
+
+    manager = ProviderManager()
+    manager.register_provider(Mine)
+    path = tmp_path / "talk.wav"
+    path.write_bytes(recording(HELLO))
+    found = run(manager.transcribe(TranscriptionRequest(path, enable_timestamps=True)))
+    assert found.provider == "mine" and found.segments[0]["end"] == 0.5
+
+
+def test_results_are_shown_without_their_sound(house):
+    said = run(OpenAIProvider().text_to_speech("Good morning.", response_format="wav"))
+    assert len(repr(said)) < 3000 and "RIFF" not in repr(said)
+    assert said.metadata["audio_ms"] > 500 and said.metadata["characters"] == 13
 
 
 def test_who_has_no_method_of_its_own_joins_nothing(house):

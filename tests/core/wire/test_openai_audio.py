@@ -14,7 +14,7 @@ from core.types.usage import Usage
 from core.wire.sound import whisper
 from core.wire.sound.openai_audio import form_for, read_transcript, read_usage
 from core.wire.sound.openai_audio_stream import TranscriptStream
-from core.wire.sound.openai_speech import SoundEvents, SoundStream, request_for
+from core.wire.sound.openai_speech import SoundStream, SpeechEvents, request_for
 from core.wire.sound.openai_speech import given as asked_for
 from tests.core.wire.mutations import changed
 
@@ -170,11 +170,11 @@ def test_sound_is_looked_at_and_measured():
     with pytest.raises(Malformed, match="larger than 1000"):
         read(speech(), b"\xff\xfb" + bytes(1000), 64)
     with pytest.raises(StreamCut, match="after 92 of 108"):
-        read(speech("wav"), b"RIFF" + (100).to_bytes(4, "little") + bytes(84), 10)
+        read(speech("wav"), b"RIFF" + (100).to_bytes(4, "little") + b"WAVE" + bytes(80), 10)
 
 
 def sounds(source="unknown"):
-    return SoundEvents(limit=1000, usage=Usage(source, characters=5))
+    return SpeechEvents(limit=1000, usage=Usage(source, characters=5))
 
 
 def packed(data=b"sound", name="audio"):
