@@ -73,7 +73,7 @@ class LiveAnswer:
         source = self._won.value.source
         try:
             if self.receipt.outcome == "pending":
-                await self._finish("cancelled")
+                await self.stop()
             elif self.receipt.outcome == "ok":
                 await source.next()  # reads the provider's goodbye, so that the connection can be used again
         finally:
@@ -89,6 +89,11 @@ class LiveAnswer:
         if self.receipt.outcome == "pending":
             self.error = error
             await self._finish("cut")
+
+    async def stop(self) -> None:
+        """Nobody reads on: settled with what it has come to."""
+        if self.receipt.outcome == "pending":
+            await self._finish("cancelled")
 
     async def frames(self) -> AsyncIterator[list[Frame]]:
         """Frames as they come, without the end marker. The last ones are settled before they are handed out."""
@@ -162,6 +167,9 @@ class ReplayedAnswer:
 
     async def broken(self, error: TargetError) -> None:
         """It is settled: whoever was asked for it was paid."""
+
+    async def stop(self) -> None:
+        """It is settled."""
 
     async def frames(self) -> AsyncIterator[list[Frame]]:
         frames = frames_of(self._body, wants_usage=self.receipt.request.wants_usage)

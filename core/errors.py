@@ -27,6 +27,7 @@ PatchbayError
     ├── ConnectTimeout
     ├── FirstTokenTimeout                 no output in time
     ├── IdleTimeout                       output stopped coming
+    │   └── Unacknowledged                what was sent was not taken for so long that no more can be sent
     ├── AttemptTimeout                    its share of the deadline is used up
     ├── Dropped                           the connection broke while an answer was due
     ├── Malformed                         the answer is not what the dialect says
@@ -283,6 +284,13 @@ class FirstTokenTimeout(TargetError):
 class IdleTimeout(TargetError):
     billed = True
     status = 504
+
+
+class Unacknowledged(IdleTimeout):
+    """The same would be sent again, and be met by the same silence."""
+
+    again = False
+    advice = "Let another provider answer, or ask for the whole answer by another model."
 
 
 class AttemptTimeout(TargetError):

@@ -11,7 +11,7 @@ from core.providers.contract import Reply
 from core.providers.row import Hears
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.target import Target
-from core.types.usage import UNKNOWN_USAGE
+from core.types.usage import UNKNOWN_USAGE, Usage, added
 from core.wire.scripts import space_in
 
 Send = Callable[[Audio], Awaitable[Reply[Transcript]]]  # of one request
@@ -43,6 +43,10 @@ class Hearing(Spending):
         self._heard: dict[float, Transcript] = {}  # by the second at which it begins
         self._done: set[float] = set()  # where parts begin that are heard to their end
 
+    def interrupted(self, usage: Usage) -> None:
+        """A request that was given up had used so much."""
+        self._usage = added(self._usage, usage)
+
     def fits(self, hears: Hears) -> bool:
         """Whether it can be sent as it came."""
         audio = self._audio
@@ -72,7 +76,7 @@ class Hearing(Spending):
             await self._part(part, hears, send, billed)
             self._done.add(part.start)
 
-        await side_by_side(missing, hear)
+        await side_by_side(missing, hear, hears.at_once)
         self._told[f"{target} heard it in {len(self._heard)} parts, cut at pauses"] = None
         value = joined(
             [(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000, self._language

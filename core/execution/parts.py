@@ -35,7 +35,7 @@ class Spending:
         self._told |= dict.fromkeys(reply.warnings)
 
 
-async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]]) -> None:
+async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]], at_once: int = _AT_ONCE) -> None:
     """A few at once. After a failure none is begun, and those under way may end: they are paid for."""
     waiting, failures = iter(parts), list[TargetError]()
 
@@ -48,7 +48,7 @@ async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[object]
             except TargetError as error:
                 failures.append(error)
 
-    await asyncio.gather(*(worker() for _ in range(min(_AT_ONCE, len(parts)))))
+    await asyncio.gather(*(worker() for _ in range(min(at_once, len(parts)))))
     if failures:
         raise failures[0]
 

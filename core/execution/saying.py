@@ -38,7 +38,6 @@ class Saying:
     ) -> None:
         """`pause` is how long to wait after an error; `counted`: what is counted here is what is sold."""
         self.sound = wanted
-        self.request_id: str | None = None
         self.boundaries: list[Word] = []
         self._parts = [_Part(ask, text, pause, counted=counted) for text in texts]
         self._at = 0
@@ -49,8 +48,13 @@ class Saying:
 
     async def open(self) -> "Saying":
         """The first request; until it is answered nobody can say whether anything will come of it."""
-        self.request_id = await self._parts[0].open()
+        await self._parts[0].open()
         return self
+
+    @property
+    def request_id(self) -> str | None:
+        """The first that there is: some say it with the first sound."""
+        return next((part.source.request_id for part in self._parts if part.source and part.source.request_id), None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -218,10 +222,8 @@ class _Part:
         found: Sequence[str] = getattr(self.source, name, ())
         return found
 
-    async def open(self) -> str | None:
-        """Its request's id."""
+    async def open(self) -> None:
         self.source = await self._ask(self._text)
-        return self.source.request_id
 
     def ahead(self) -> None:
         """Begin now, whoever reads it later."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from core.errors import FirstTokenTimeout, Malformed, TargetError
+from core.net.sessions import WAITED
 from core.providers.contract import CANONICAL, FrameSource
 from core.types.frame import Frame, Kind
 
@@ -53,6 +54,9 @@ async def commit(opening: Awaitable[FrameSource], first_token: float) -> Committ
                     break
     except TimeoutError as error:
         _abandon(source)
+        waited = WAITED.get()
+        if waited and (full := waited.full(asyncio.get_running_loop().time(), first_token)):
+            raise full from error
         late = FirstTokenTimeout(f"no output within {first_token:g} s")
         _tell(late, source, held)
         raise late from error

@@ -21,6 +21,7 @@ from core.errors import (
 from core.execution.deadline import Deadline, span
 from core.execution.gate import Gate, Permit, PermitOutcome, Refused
 from core.execution.retry import Retry, Step
+from core.net.sessions import WAITED, Waited
 from core.types.attempt import Attempt
 from core.types.plan import Candidate, Exclusion, Plan
 from core.types.target import Target
@@ -147,12 +148,16 @@ class _Run(Generic[T]):
 
     async def _answer(self, candidate: Candidate, share: float) -> tuple[T | None, TargetError | None]:
         """The answer or what went wrong, never both."""
+        waited = Waited()
+        here = WAITED.set(waited)
         try:
             async with asyncio.timeout(share):
                 return await self._attempt(candidate), None
         except TargetError as error:
             return None, error
         except TimeoutError:
+            if full := waited.full(asyncio.get_running_loop().time(), share):
+                return None, full
             late = AttemptTimeout(f"no answer within {span(share)}, its share of the deadline")
             late.fault = self._deadline.fault
             return None, late
@@ -160,6 +165,8 @@ class _Run(Generic[T]):
             # An adapter's bug, most likely a plug-in's, must not take the whole chain down with it.
             log.exception("the adapter of %s failed", candidate.target)
             return None, AdapterBroken(f"the adapter failed ({type(bug).__name__}); the gateway's log has the trace")
+        finally:
+            WAITED.reset(here)
 
     def _fail(
         self,
@@ -196,7 +203,11 @@ class _Run(Generic[T]):
             return self._unready[0]  # which the caller can mend
         if self._refused:
             return NoTarget(self._refused)
-        return DeadlinePassed("the deadline passed before an attempt could start; allow more time")
+        late = DeadlinePassed(
+            "the deadline passed before an attempt could start; allow more time", code="deadline_passed"
+        )
+        late.fault = "caller" if self._deadline.by_caller else late.fault
+        return late
 
 
 def _bare(error: TargetError) -> TargetError:

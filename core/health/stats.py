@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.errors import SchemaMissed
+from core.errors import SchemaMissed, SessionsFull
 from core.types.attempt import Attempt
 from core.types.target import Target
 
@@ -10,6 +10,7 @@ _MAX_TARGETS = 2000
 _WEIGHT = 0.2  # of the newest sample in the moving averages
 # A failure of these kinds says nothing about the provider's health.
 _CALLERS_OWN = "caller"
+_NOT_ASKED = {SessionsFull.__name__}  # there was no place here to ask from
 _NO_ILLNESS = {SchemaMissed.__name__}  # who misses a schema is up and answers; a schema may be beyond everybody
 
 
@@ -36,7 +37,7 @@ class Stats:
         self.targets: dict[Target, TargetStats] = {}
 
     def observe(self, attempt: Attempt) -> None:
-        if attempt.outcome == "cancelled" or attempt.fault == _CALLERS_OWN:
+        if attempt.outcome == "cancelled" or attempt.fault == _CALLERS_OWN or attempt.error in _NOT_ASKED:
             return
         stats = self.targets.pop(attempt.target, None) or TargetStats()
         if len(self.targets) >= _MAX_TARGETS:

@@ -200,6 +200,10 @@ class Several:
         if self._live is not None:
             await self._live.broken(error)
 
+    async def stop(self) -> None:
+        if self._live is not None:
+            await self._live.stop()
+
     async def frames(self) -> AsyncIterator[list[Frame]]:
         live = self._live
         while live is not None:

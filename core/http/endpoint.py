@@ -113,6 +113,7 @@ class OpenStream(Protocol):
     def error(self) -> PatchbayError | None: ...
     def frames(self) -> AsyncIterator[list[Frame]]: ...
     async def broken(self, error: TargetError) -> None: ...
+    async def stop(self) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *details: object) -> None: ...
 
@@ -152,12 +153,14 @@ async def forward(live: OpenStream, face: StreamFace, leaving: "Leaving", send: 
             if leaving.left:
                 raise
             error = _stopped()
+            await live.stop()
         except TargetError as failed:
             error = failed  # what it sent could not be read when it was to be translated
             await live.broken(failed)
         except Exception:
             log.exception("a stream failed inside the gateway")
             error = _broken()
+            await live.stop()
         leaving.over()
         error = error or live.error
         last = face.error(error, live.receipt) if error else face.end(live.receipt)

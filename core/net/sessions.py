@@ -9,47 +9,92 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from functools import partial
 from typing import TypeVar
 
 from core.errors import SessionsFull, Stopping
 
 T = TypeVar("T")
 
+
+class Waited:
+    """What of an attempt's time went on waiting for a place here, which is nothing that its provider did."""
+
+    def __init__(self) -> None:
+        self.began = False  # a place was got
+        self._longest = 0.0  # seconds
+        self._since: dict[object, float] = {}  # who still waits
+        self._most = 0
+
+    def full(self, now: float, seconds: float) -> SessionsFull | None:
+        """Why so many seconds were not enough, if it was for want of a place."""
+        longest = max([self._longest, *(now - since for since in self._since.values())])
+        if not self._since and longest < seconds / 2:
+            return None
+        words = f"{longest:.1f} s went on waiting for one of the {self._most} live sessions of this gateway"
+        error = SessionsFull(f"{words} (PATCHBAY_SPEECH_SESSIONS)")
+        error.advice = "Raise PATCHBAY_SPEECH_SESSIONS, allow more time, or let another provider answer."
+        error.billed = self.began
+        return error
+
+    def waits(self, turn: object, now: float, most: int) -> None:
+        self._since[turn], self._most = now, most
+
+    def got(self, turn: object, now: float) -> None:
+        self._longest = max(self._longest, now - self._since.pop(turn, now))
+
+
+# Of the attempt that is under way.
+WAITED: ContextVar[Waited | None] = ContextVar("waited", default=None)
+
 # Starting takes milliseconds. Ending takes up to a second after a failure, so many may end at once.
 _STARTING, _ENDING = 4, 16
 _CLOSE_SECONDS = 5.0
+_THREADS = 2.6  # of the library, for each session that may run: 260 for 100, so that all of ours are below 300
 
 
 class Sessions:
-    """`most` may run; the next one waits for its turn or, by `overflow`, is refused."""
+    """`most` may run; the next one waits for its turn or, by `overflow`, is refused.
+
+    A session has threads of the library's own, which are bounded, too: of those that send long there are fewer.
+    """
 
     def __init__(self, most: int = 100, overflow: str = "wait") -> None:
         self.most = most
         self.overflow = overflow
         self.running = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._busy = 0  # threads of those that run
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self._pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
         self._process = 0
         self._ending: set[asyncio.Future[None]] = set()
 
-    async def enter(self) -> None:
-        """Take a place, which `leave` or `end` gives back."""
-        if self.running < self.most and not self._waiting:
-            self.running += 1
+    async def enter(self, threads: int = 2) -> None:
+        """Take a place for a session of so many threads, which `leave` or `end` gives back."""
+        waited = WAITED.get() or Waited()
+        if not self._waiting and self._has_room(threads):
+            self._take(threads)
+            waited.began = True
             return
         if self.overflow == "refuse":
-            raise SessionsFull(f"all {self.most} live sessions of this gateway are in use")
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+            raise SessionsFull(f"all {self.most} live sessions of this gateway are in use (PATCHBAY_SPEECH_SESSIONS)")
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((turn, threads))
+        waited.waits(turn, loop.time(), self.most)
         try:
             await turn
+            waited.got(turn, loop.time())
+            waited.began = True
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.leave()  # its turn came as it left
+                self.leave(threads)  # its turn came as it left
             raise
 
-    def leave(self) -> None:
+    def leave(self, threads: int = 2) -> None:
         self.running -= 1
+        self._busy -= threads
         self._admit()
 
     def adjust(self, most: int, overflow: str) -> None:
@@ -61,16 +106,16 @@ class Sessions:
         """Run what starts or feeds a session, in one of a few threads."""
         return self._threads()[0].submit(work)
 
-    def end(self, work: Callable[[], None]) -> None:
+    def end(self, work: Callable[[], None], threads: int = 2) -> None:
         """Run what ends a session, in other threads, and give its place back."""
         ending = asyncio.wrap_future(self._threads()[1].submit(work))
         self._ending.add(ending)
-        ending.add_done_callback(self._ended)
+        ending.add_done_callback(partial(self._ended, threads))
 
     async def close(self) -> None:
         """Nobody waits any longer, and what is ending has some seconds for that."""
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn, _ = self._waiting.popleft()
             if not turn.done():
                 turn.set_exception(Stopping())
         if self._ending:
@@ -81,15 +126,23 @@ class Sessions:
         self._pools = None
 
     def _admit(self) -> None:
-        while self._waiting and self.running < self.most:
-            turn = self._waiting.popleft()
+        while self._waiting and (self._waiting[0][0].done() or self._has_room(self._waiting[0][1])):
+            turn, threads = self._waiting.popleft()
             if not turn.done():
-                self.running += 1
+                self._take(threads)
                 turn.set_result(None)
 
-    def _ended(self, ending: "asyncio.Future[None]") -> None:
+    def _has_room(self, threads: int) -> bool:
+        """The first has it, whatever the bound."""
+        return self.running < self.most and (not self.running or self._busy + threads <= self.most * _THREADS)
+
+    def _take(self, threads: int) -> None:
+        self.running += 1
+        self._busy += threads
+
+    def _ended(self, threads: int, ending: "asyncio.Future[None]") -> None:
         self._ending.discard(ending)
-        self.leave()
+        self.leave(threads)
         if not ending.cancelled() and (error := ending.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a live session could not be ended", "exception": error, "future": ending}

@@ -27,8 +27,6 @@ from core.wire.forms import form
 
 FAST, LIVE = "azure-stt-fast", "azure-stt"
 _VERSION = "2025-10-15"
-# Beyond these fast transcription refuses a file.
-_MOST_MS, _MOST_BYTES = 2 * 3_600_000, 300_000_000
 _REGIONAL = re.compile(r"([a-z0-9-]+)\.(?:api\.cognitive\.microsoft|(?:stt|tts)\.speech\.microsoft)\.com")
 _KEY_HEADER = "ocp-apim-subscription-key"
 
@@ -158,11 +156,10 @@ def addresses(region: str | None, url: str | None, key: str) -> Addresses:
 
 
 def _is_live(call: Call) -> bool:
-    """By the model; what does not fit fast transcription is heard live, too."""
-    audio: Audio = call.body["audio"]
+    """By the model."""
     model = call.target.model
     if model not in {FAST, LIVE}:
         raise ModelMissing(f"{model} is none of its ways of recognition: {FAST}, {LIVE}")
     if model == FAST and call.body.get("single_utterance"):
         raise ParameterRefused(f"{FAST} hears whole files; {LIVE} ends with the first utterance")
-    return model == LIVE or audio.ms > _MOST_MS or len(audio.data) > _MOST_BYTES
+    return model == LIVE

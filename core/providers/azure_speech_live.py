@@ -21,7 +21,7 @@ _RATE = 16_000
 _BYTES = 2 * _RATE  # in a second
 _PIECE = 2.0
 # The SDK takes 5 s of audio at once and the rest at twice its pace. Given no more than it can send, it holds no more.
-_AHEAD, _PACE = 15.0, 2.5
+_AT_ONCE, _AHEAD, _PACE = 5.0, 15.0, 2.5
 _ALIVE = None  # something came that says nothing
 
 
@@ -35,26 +35,29 @@ class Phrases:
         self.warnings = warnings
         self.transcript: Transcript | None = None
         self._sessions, self._place, self._live, self._call = sessions, place, live, call
-        self._session = Session(sessions, (place.key,))
+        self._session = Session(sessions, (place.key,), sends=call.body["audio"].ms > _AT_ONCE * 1000)
         self._segments: list[Segment] = []
         self._text = ""
         self._feeding: asyncio.Task[None] | None = None
+        self._answered = False  # something came, so that it is at work
+        self._pushed = 0.0  # seconds of the audio
 
     async def open(self) -> "Phrases":
         audio: Audio = self._call.body["audio"]
         native = await self._session.begin(partial(_recogniser, self._place, self._live, audio, self._session))
+        self._pushed = _AHEAD
         self._feeding = asyncio.get_running_loop().create_task(self._feed(native))
         return self
 
     @property
     def usage(self) -> Usage:
-        """It is billed by the audio, which was measured here; of a broken one by what had been heard of it."""
+        """It is billed by the audio, which was measured here; of a broken one by what of it had gone out."""
         audio: Audio = self._call.body["audio"]
         if self.transcript is not None:
             return Usage("reported", audio_ms=audio.ms)
-        if not self._segments:
+        if not self._answered:
             return UNKNOWN_USAGE
-        return Usage("estimated", audio_ms=min(audio.ms, round(self._segments[-1].end * 1000)))
+        return Usage("estimated", audio_ms=min(audio.ms, round(self._pushed * 1000)))
 
     @property
     def outputs(self) -> int:
@@ -65,7 +68,13 @@ class Phrases:
             while await self.next() is not None:
                 pass
         except TargetError as error:
-            error.usage = self.usage if self._segments else None
+            error.usage = self.usage if self._answered else None
+            raise
+        except asyncio.CancelledError:
+            if self._call.spent is not None and self._pushed:
+                self._call.spent(
+                    Usage("estimated", audio_ms=min(self._call.body["audio"].ms, round(self._pushed * 1000)))
+                )
             raise
         finally:
             self.close()
@@ -77,6 +86,7 @@ class Phrases:
             return None
         item = await self._session.next(self._call.idle)
         self.request_id = self._session.request_id
+        self._answered = True
         if isinstance(item, Done):
             self.transcript = transcript_of(self._segments, self._call.body)
             self.close()
@@ -112,7 +122,8 @@ class Phrases:
                 ahead = fed - _AHEAD - _PACE * (loop.time() - began)
                 if ahead > 0:
                     await asyncio.sleep(ahead / _PACE)
-                fed += await asyncio.wrap_future(self._sessions.submit(partial(_push, native, _PIECE)))
+                more = await asyncio.wrap_future(self._sessions.submit(partial(_push, native, _PIECE)))
+                fed, self._pushed = fed + more, self._pushed + more
         except BadAudio as error:
             self._session.mail.post(Done(error))
 

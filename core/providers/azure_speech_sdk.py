@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.errors import IdleTimeout, LibraryUnusable, PatchbayError, TargetError
+from core.errors import IdleTimeout, LibraryUnusable, PatchbayError, StreamCut, TargetError
 from core.net.sessions import Sessions
 from core.wire.azure.speech_errors import cancelled
 
@@ -83,6 +83,7 @@ class Mail:
         self._loop = asyncio.get_running_loop()
         self._items: deque[Any] = deque()
         self._came = asyncio.Event()
+        self._closed = False
 
     def post(self, item: Any) -> None:
         """From a native thread: it must be quick, and what is raised here would be swallowed there."""
@@ -91,7 +92,9 @@ class Mail:
 
     async def get(self, patience: float) -> Any:
         """The next item. Left to itself the SDK would wait 70 s for a service that says nothing."""
-        while not self._items:
+        while not self._items or self._closed:
+            if self._closed:
+                raise StreamCut("the session was given up")
             self._came.clear()
             try:
                 async with asyncio.timeout(patience):
@@ -99,6 +102,12 @@ class Mail:
             except TimeoutError:
                 raise IdleTimeout(f"nothing came for {patience:g} s") from None
         return self._items.popleft()
+
+    def close(self) -> None:
+        """On the loop: who waits for more need not."""
+        self._closed = True
+        self._items.clear()
+        self._came.set()
 
     def _put(self, item: Any) -> None:
         self._items.append(item)
@@ -133,9 +142,11 @@ class Native:
 class Session:
     """One native session in its place among all: `begin`, then `mail` until Done, then `close`."""
 
-    def __init__(self, sessions: Sessions, secrets: tuple[str, ...]) -> None:
+    def __init__(self, sessions: Sessions, secrets: tuple[str, ...], *, sends: bool = False) -> None:
+        """`sends`: so much that it takes a while, for which there is a third thread."""
         self.mail = Mail()
         self._sessions = sessions
+        self._threads = 3 if sends else 2
         self._secrets = secrets
         self._starting: Future[Native] | None = None
         self._entered = False
@@ -143,7 +154,7 @@ class Session:
         self.request_id: str | None = None  # by which the vendor knows it; set from a native thread
 
     async def begin(self, make: Callable[[Mail], Native]) -> Native:
-        await self._sessions.enter()
+        await self._sessions.enter(self._threads)
         self._entered = True
         self._starting = self._sessions.submit(lambda: self._made(make))
         try:
@@ -172,14 +183,15 @@ class Session:
 
     def close(self) -> None:
         """Ends it in a thread, whatever state it is in; may be called twice."""
+        self.mail.close()
         starting, self._starting = self._starting, None
         if starting is not None:
             self._entered = False
             finished = self.finished
-            self._sessions.end(lambda: _end(starting, finished=finished))
+            self._sessions.end(lambda: _end(starting, finished=finished), self._threads)
         elif self._entered:
             self._entered = False
-            self._sessions.leave()
+            self._sessions.leave(self._threads)
 
     def _made(self, make: Callable[[Mail], Native]) -> Native:
         try:

@@ -1,6 +1,6 @@
 """What a provider implements: one small Protocol per capability, and the plug that calls it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from core.errors import ParameterRefused
@@ -33,6 +33,7 @@ class Call(NamedTuple):
     hop: int = 0  # gateways the request came through before this one
     strict: bool = False  # rather refuse than leave something out
     native: Native | None = None  # what to send in place of `body`, where the row takes its dialect
+    spent: Callable[[Usage], None] | None = None  # told what was used by what is interrupted
 
 
 def lost(losses: Sequence[str], target: Target, *, strict: bool) -> tuple[str, ...]:
@@ -58,8 +59,8 @@ class FrameSource(Protocol):
     them, are what of the answer could not be said: they are read when it is over.
     """
 
-    request_id: str | None
-
+    @property
+    def request_id(self) -> str | None: ...
     @property
     def usage(self) -> Usage: ...
     @property

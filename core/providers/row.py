@@ -36,6 +36,8 @@ class Hears(NamedTuple):
     most_bytes: int | None = None
     most_seconds: float | None = None
     kinds: frozenset[str] = frozenset({"wav", "mp3", "m4a", "mp4", "ogg", "flac", "webm"})
+    pace: float | None = None  # times faster than it was spoken is how audio is sent; None is at once
+    at_once: int = 4  # requests, for parts of one audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Row:
     services: Mapping[Capability, "Row"] = field(default_factory=dict)
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
     hears: Hears = Hears()
+    hears_by: Mapping[str, Hears] = field(default_factory=dict)  # of models that hear otherwise
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
     own_voices: bool = False  # takes a voice as an object with its id
     key_field: str = "key"  # of the account, for its key
@@ -102,6 +105,13 @@ class Row:
     def is_vendors_host(self, url: str) -> bool:
         host = urlsplit(url).hostname or ""
         return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
+
+    def hears_with(self, model: str, *, whole: bool = False) -> Hears:
+        """What a request to a model may hold; `whole` where parts heard by themselves are of no use."""
+        found = self.hears_by.get(model)
+        if found is None:
+            return self.hears
+        return found._replace(most_seconds=None) if whole else found
 
     def token(self, account: Account) -> Secret | None:
         """An account's token, if it is for where this leads: of a service apart, to the vendor or to the same host."""

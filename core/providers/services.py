@@ -126,9 +126,12 @@ AZURE_HEARS = Row(
     lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
     extra_params=frozenset({"profanity"}),
     hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
+    # The SDK sends as fast as twice the speech: what is longer is heard by several sessions.
+    hears_by={"azure-stt": Hears(None, 120, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"}), 2.0, 16)},
 )
 AZURE_SAYS = replace(
     AZURE_HEARS,
+    hears_by={},
     capabilities=frozenset({Capability.SPEAK}),
     features=frozenset({Feature.STREAM, Feature.SSML}),
     lacks_params=frozenset({"instructions"}),

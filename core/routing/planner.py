@@ -2,17 +2,18 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
-from core.config.catalog import SAMPLING_PARAMS, Catalog
+from core.config.catalog import SAMPLING_PARAMS, Catalog, Model
 from core.config.prices import DAY
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
 from core.providers.row import Row
-from core.routing import ageing, means, thoughts
+from core.routing import ageing, means, sound, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # loaded when somebody asks for speech
     from core.routing.casting import Casting
 
 POLICY = "3"  # rises when the same request, settings and snapshot may give another plan
+_HEARS = frozenset({Capability.TRANSCRIBE, Capability.DIARIZE})
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
@@ -115,7 +117,7 @@ class Planner:
             self._images.around(facts) if facts.images else None,
             (
                 facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
-                facts.language, *_manner(request),
+                facts.language, *_manner(request), *self._haste(request),
             ),
             request.purpose,
         )  # fmt: skip
@@ -168,7 +170,25 @@ class Planner:
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
+        if request.capability in _HEARS:
+            chosen, late = sound.in_time(chosen, partial(self._known, request), request, self._times(request))
+            excluded |= {one.target: one for one in late}
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
+
+    def _known(self, request: Request, candidate: Candidate) -> tuple[Row, Model | None]:
+        target = candidate.target
+        row = self._registry.row(target.provider, target.account, candidate.asks or request.capability)
+        return row, self._catalog.find(target.provider, target.model)
+
+    def _times(self, request: Request) -> sound.Times:
+        allowed = self._settings.total_timeout
+        if request.allowed is not None:
+            allowed = min(allowed, request.allowed)
+        asked = request.timeout or allowed
+        return sound.Times(min(allowed, asked), self._settings.answer_timeout, by_caller=asked < allowed)
+
+    def _haste(self, request: Request) -> tuple[object, ...]:
+        return sound.manner(request, self._times(request)) if request.capability in _HEARS else ()
 
     def chain(self, capability: Capability, strategy: str | None = None, purpose: str = "") -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""

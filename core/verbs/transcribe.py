@@ -10,7 +10,6 @@ import orjson
 
 from core.accounting import pricing
 from core.answers import Answer, LiveAnswer
-from core.capabilities import Feature
 from core.errors import BadAudio
 from core.execution.deadline import Deadline
 from core.execution.hearing import Hearing, Labels, labelled
@@ -18,7 +17,8 @@ from core.execution.streaming import Committed, commit
 from core.execution.walk import Won
 from core.languages import as_named, base_of, known_tag
 from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
-from core.providers.row import Hears
+from core.providers.row import Row
+from core.routing import sound
 from core.steps import Steps
 from core.types.audio import Audio, Transcript
 from core.types.caller import Caller
@@ -59,9 +59,9 @@ class Transcribe:
         first_token = self._steps.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            adapter, hears = self._adapter(candidate, request), self._hears(candidate, request)
-            if isinstance(adapter, TranscribesLive) and self._is_live(candidate, request) and hearing.fits(hears):
-                call = self._steps.call(candidate, request)
+            adapter, row = self._adapter(candidate, request), self._row(candidate, request)
+            if isinstance(adapter, TranscribesLive) and self._is_live(candidate, request) and hearing.fits(row.hears):
+                call = self._steps.call(candidate, request)._replace(spent=hearing.interrupted)
                 return await commit(_listening(adapter, call), first_token)
             reply = await self._whole(candidate, request, hearing)
             return Committed(Whole(reply, candidate, request), [])
@@ -81,7 +81,8 @@ class Transcribe:
 
     async def _whole(self, candidate: Candidate, request: Request, hearing: Hearing) -> Reply[Transcript]:
         adapter: Transcribes = self._adapter(candidate, request)
-        call, hears = self._steps.call(candidate, request), self._hears(candidate, request)
+        call = self._steps.call(candidate, request)._replace(spent=hearing.interrupted)
+        hears = self._row(candidate, request).hears_with(candidate.target.model, whole=sound.is_whole(request))
         model, now = self._steps.model(candidate.target), self._steps.clock.now()
 
         async def send(audio: Audio) -> Reply[Transcript]:
@@ -103,20 +104,15 @@ class Transcribe:
         return request._replace(body=with_vocabulary(request.body, phrases)) if phrases else request
 
     def _is_live(self, candidate: Candidate, request: Request) -> bool:
-        """Events tell no times of words, and of segments only who spoke."""
-        if request.body["timestamps"]:
-            return False
-        target, model = candidate.target, self._steps.model(candidate.target)
-        row = self._steps.registry.row(target.provider, target.account, request.capability)
-        return Feature.STREAM in (model.features if model else row.features)
+        return sound.is_live(self._row(candidate, request), self._steps.model(candidate.target), request)
 
     def _adapter(self, candidate: Candidate, request: Request) -> Any:
         target = candidate.target
         return self._steps.registry.adapter(target.provider, target.account, request.capability)
 
-    def _hears(self, candidate: Candidate, request: Request) -> Hears:
+    def _row(self, candidate: Candidate, request: Request) -> Row:
         target = candidate.target
-        return self._steps.registry.row(target.provider, target.account, request.capability).hears
+        return self._steps.registry.row(target.provider, target.account, request.capability)
 
 
 class LiveTranscript(LiveAnswer):

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core import errors
@@ -25,7 +26,7 @@ from core.errors import (
 )
 from core.net.sessions import Sessions
 from core.net.transport import Transport
-from core.providers import azure_speech_sdk
+from core.providers import azure_speech_live, azure_speech_sdk
 from core.providers.azure_speech import FAST, LIVE, AzureSpeech, addresses
 from core.providers.azure_speech_sdk import Place
 from core.providers.contract import Call, Speaks, Transcribes, TranscribesLive
@@ -211,17 +212,6 @@ def test_a_file_that_turns_out_to_be_none_is_the_callers():
     asyncio.run(scenario())
 
 
-def test_what_is_too_long_for_a_file_is_heard_live():
-    long = audio()._replace(ms=2 * 3_600_000 + 1)
-
-    async def scenario():
-        async with speech() as (adapter, fleet):
-            await adapter.transcribe(hearing(FAST, audio=long))
-            return [one.method for one in fleet.requests("azure")]
-
-    assert asyncio.run(scenario()) == ["GET"]
-
-
 @pytest.mark.parametrize("boundaries", [False, True])
 @pytest.mark.parametrize("kind", ["mp3", "opus", "wav", "pcm", "flac"])
 def test_speech_says_its_text(kind, boundaries):
@@ -349,7 +339,7 @@ def test_what_broke_off_says_what_was_heard_of_it():
     error = asyncio.run(scenario())
     assert error.billed and error.request_id
     assert error.usage is not None and error.usage.source == "estimated"
-    assert 0 < error.usage.audio_ms < audio().ms
+    assert error.usage.audio_ms == audio().ms  # all of it had gone out
 
 
 def test_no_more_sessions_than_may_the_next_one_waits():
@@ -565,6 +555,152 @@ def test_a_failure_goes_on_to_the_next_provider(tmp_path):
     body = asyncio.run(scenario())
     assert (body["text"], body["provider"]) == (f"{FIRST} {SECOND}", "openai")
     assert body["attempts"][0]["error"] == "ServerFault"
+
+
+def test_a_deadline_in_the_middle_of_what_is_heard_live_is_said(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            environ = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure")}
+            await fleet.fault("azure", "stream_stall@1")
+            async with room(Registry(), tmp_path, environ) as here:
+                answer = await here.http.post(
+                    "/api/ai/transcribe",
+                    files={"file": ("a.wav", recording(TALK))},
+                    data={"model": f"azure/{LIVE}", "stream": "true", "fallback": "false"},
+                    headers={"x-patchbay-timeout-ms": "1500"},
+                )
+                decision = answer.headers["x-patchbay-decision"]
+                return answer, (await here.http.get(f"/api/ai/decisions/{decision}")).json()
+        finally:
+            await fleet.stop()
+
+    answer, receipt = asyncio.run(scenario())
+    first, *_, last = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert first["delta"] == FIRST
+    assert (last["error"]["class"], last["error"]["fault"]) == ("AttemptTimeout", "caller")
+    assert receipt["outcome"] == "cut" and receipt["error"] == "AttemptTimeout"
+
+
+def hasten(monkeypatch):
+    """Sound goes out faster than it does, but no faster than the simulator hears it."""
+    monkeypatch.setitem(azure_speech_sdk._PROPERTIES, "SPEECH-TransmitLengthBeforThrottleMs", "600000")
+    monkeypatch.setattr(azure_speech_live, "_PACE", 30.0)
+
+
+def test_silence_of_any_length_is_no_silence_of_the_service(monkeypatch):
+    """Nothing is said for five minutes, or from the first to the last."""
+    hasten(monkeypatch)
+    paused = np.concatenate([spoken(TALK), silence(300), spoken(TALK)])
+
+    async def scenario():
+        async with speech() as (adapter, _):
+            asked = [
+                adapter.transcribe(hearing(audio=Audio(encoded(one), "wav", ms=len(one) // 16, rate=16_000)))
+                for one in (paused, silence(200))
+            ]
+            return [reply.value for reply in await asyncio.gather(*asked)]
+
+    made, nothing = asyncio.run(scenario())
+    assert made.text == " ".join([FIRST, SECOND] * 2)
+    assert made.segments[2].start == pytest.approx(len(spoken(TALK)) / 16_000 + 300, abs=0.05)
+    assert (nothing.text, nothing.reason) == ("", "no speech was recognised")
+
+
+def test_the_id_that_comes_with_the_first_sound_is_in_the_attempt(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            async with room(Registry(), tmp_path, live_alone(fleet)) as here:
+                asked = {"input": FIRST, "boundaries": True}
+                answer = await here.http.post("/api/ai/speak", json=asked, headers={"accept": "application/json"})
+                return answer.json()["attempts"][0]["request_id"]
+        finally:
+            await fleet.stop()
+
+    assert asyncio.run(scenario())
+
+
+def live_alone(fleet, **environ):
+    return {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure"), "AZURE_STT_MODEL": LIVE, **environ}
+
+
+def test_who_found_no_place_in_time_is_told_so_and_the_next_one_answers(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure", "openai"))
+        await fleet.start()
+        try:
+            environ = live_alone(
+                fleet, OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{fleet.url('openai')}/v1", PATCHBAY_SPEECH_SESSIONS="1",
+                PATCHBAY_ANSWER_TIMEOUT="0.5",
+            )  # fmt: skip
+            async with room(Registry(), tmp_path, environ) as here:
+                await here.http.get("/api/ai/models")
+                assert here.service._lasting is not None
+                sessions = here.service._lasting.transport.sessions
+                await sessions.enter()
+                file = {"file": ("a.wav", recording(TALK))}
+                first = await here.http.post("/api/ai/transcribe", files=file)
+                last = await here.http.post(
+                    "/api/ai/transcribe", files=file, data={"fallback": "false"},
+                    headers={"x-patchbay-timeout-ms": "500"},
+                )  # fmt: skip
+                health = here.service.stats.healthy("azure")
+                sessions.leave()
+                return first.json(), last, health
+        finally:
+            await fleet.stop()
+
+    first, last, health = asyncio.run(scenario())
+    assert (first["text"], first["provider"], health) == (f"{FIRST} {SECOND}", "openai", None)
+    error = last.json()["error"]
+    for one in (first["attempts"][0], error["attempts"][0]):
+        assert (one["error"], one["fault"], one.get("may_be_billed", False)) == ("SessionsFull", "gateway", False)
+    assert last.status_code == 503 and "PATCHBAY_SPEECH_SESSIONS" in error["message"]
+
+
+def test_what_cannot_be_sent_in_time_is_cut_or_not_asked(tmp_path, monkeypatch):
+    """Sound goes out at twice its pace: parts go side by side, and speakers need all of it at once."""
+    hasten(monkeypatch)
+    long = encoded(np.concatenate([spoken(TALK), silence(180), spoken(TALK)]), "flac")
+
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            async with room(Registry(), tmp_path, live_alone(fleet)) as here:
+                file, hurry = {"file": ("a.flac", long)}, {"x-patchbay-timeout-ms": "80000"}
+                parted = await here.http.post("/api/ai/transcribe", files=file, data={"language": "en"}, headers=hurry)
+                refused = await here.http.post("/api/ai/diarize", files=file, headers=hurry)
+                return parted.json(), refused
+        finally:
+            await fleet.stop()
+
+    parted, refused = asyncio.run(scenario())
+    assert parted["text"] == " ".join([FIRST, SECOND] * 2) and "in 2 parts" in " ".join(parted["warnings"])
+    assert refused.status_code == 400 and "x-patchbay-timeout-ms" in refused.json()["error"]["message"]
+
+
+def test_what_a_session_had_been_sent_when_its_time_ran_out_is_in_its_attempt(tmp_path):
+    async def scenario():
+        fleet = Fleet(("azure",))
+        await fleet.start()
+        try:
+            await fleet.fault("azure", "stream_stall@1")
+            async with room(Registry(), tmp_path, live_alone(fleet)) as here:
+                answer = await here.http.post(
+                    "/api/ai/transcribe", files={"file": ("a.wav", recording(TALK))},
+                    headers={"x-patchbay-timeout-ms": "800"},
+                )  # fmt: skip
+                return answer.json()["error"]["attempts"][0]
+        finally:
+            await fleet.stop()
+
+    attempt = asyncio.run(scenario())
+    assert attempt["error"] == "AttemptTimeout" and attempt["usage"]["source"] == "estimated"
+    assert attempt["usage"]["audio_ms"] == audio().ms
 
 
 def test_a_session_that_says_nothing_is_given_up_by_our_own_clock():

@@ -17,7 +17,7 @@ from infra.local.cli import main
 from tests.contract.upstream import as_json, upstream
 from tests.core.fakes import FakeClock, run
 from tests.functions.helpers import sse
-from tests.functions.test_cache_instances import BODY, CHAT, Provider, ask, completion, flights, flush, how, until
+from tests.functions.test_cache_instances import BODY, Provider, ask, completion, flights, flush, how, until
 from tests.harness import server
 
 KEYS = {"OPENAI_API_KEY": "made-up", "GROQ_API_KEY": "made-up"}
@@ -161,8 +161,8 @@ def test_a_stream_that_a_stopping_server_gives_up_ends_in_an_error(tmp_path):
         begun = []
 
         def read():
-            with httpx.stream("POST", one.url + CHAT, json={**BODY, "model": "auto", "fallback": True, "stream": True},
-                              timeout=20, trust_env=False) as answer:  # fmt: skip
+            body = {**BODY, "model": "auto", "fallback": True, "stream": True}
+            with httpx.stream("POST", f"{one.url}/api/ai/chat", json=body, timeout=20, trust_env=False) as answer:
                 lines = []
                 for line in answer.iter_lines():
                     lines.append(line)
@@ -176,6 +176,8 @@ def test_a_stream_that_a_stopping_server_gives_up_ends_in_an_error(tmp_path):
         events = sse(asked.result())
         assert events[-1]["error"]["type"] == "stopping"
         assert all("error" not in event for event in events[:-1])
+        (attempt,) = events[-1]["attempts"]
+        assert attempt["outcome"] == "cancelled" and events[-1]["usage"]["source"] == "estimated"
 
 
 def blob(seconds):

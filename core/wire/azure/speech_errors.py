@@ -19,6 +19,7 @@ from core.errors import (
     RequestRefused,
     ServerFault,
     TargetError,
+    Unacknowledged,
     Unreachable,
 )
 from core.wire import openai
@@ -32,6 +33,7 @@ _SESSION = re.compile(r"\s*SessionId: (\w+)")
 _STATE = re.compile(r"\s*USP state: .*", re.DOTALL)
 _URL = re.compile(r"\bwss?://\S+")
 _QUOTED = re.compile(r"\s*Response text:.*|\s*Error details: Failed with HTTP.*|\n.*", re.DOTALL | re.IGNORECASE)
+_BUFFER = "client buffer exceeded"  # it keeps what the service has not answered yet, up to a limit
 _PLATFORM = "Failed to initialize platform"  # it has found no OpenSSL
 _OPENING = re.compile(r"OPEN|DNS|host not found|no connection to the remote host", re.IGNORECASE)
 _BY_CODE: dict[str, type[TargetError]] = {
@@ -82,6 +84,8 @@ def cancelled(code: str, details: str, *secrets: str) -> TargetError:
 
 def _kind(code: str, status: int | None, details: str) -> type[TargetError]:
     kind = _BY_CODE.get(code, ServerFault)
+    if _BUFFER in details:
+        return Unacknowledged
     if kind is ParameterRefused and _QUOTA.search(details):
         return QuotaExhausted
     if kind is Dropped and status is None and _OPENING.search(details):

@@ -22,8 +22,8 @@ RATE = 16_000
 RIFF = struct.Struct("<4sI4s4sIHHIIHH4sI")
 GAP = 0.4  # seconds without a word that end a phrase
 LONGEST = 15.0
-SILENCE = 20.0  # kept of what nobody speaks in
-KEPT = 4.0
+SILENCE = 10.0  # after which it is said that nobody speaks
+KEPT = 4.0  # of it, where a word may have begun
 EVERY = RATE * 2 // 2  # bytes of audio between two times of listening: half a second
 CHUNK = 4000
 
@@ -162,7 +162,7 @@ class Turn:
         self._fresh = 0
         samples = np.frombuffer(bytes(self._audio[: len(self._audio) // 2 * 2]), "<i2").astype(np.int16)
         length = len(samples) / RATE
-        words = hear(samples, RATE)
+        words = hear(samples, RATE) if samples.any() else []
         while words:
             if not self._spoke:
                 self._spoke = True
@@ -182,7 +182,20 @@ class Turn:
             length -= moved
             words = [Heard(one.word, one.start - moved, one.end - moved, one.speaker) for one in words]
         if length > SILENCE:
-            self._drop(length - KEPT)
+            await self._silent(length - KEPT)
+
+    async def _silent(self, seconds: float) -> None:
+        """That nobody speaks is said, too: the client keeps what was sent until it is answered, and not for ever."""
+        start, self._covered = self._covered, self._base / RATE + seconds
+        await self._nothing(start, self._covered)
+        self._drop(seconds)
+        if self._once:
+            await self._finish()
+
+    async def _nothing(self, start: float, end: float) -> None:
+        status = "NoMatch" if self._spoke else "InitialSilenceTimeout"
+        found = {"RecognitionStatus": status, "Offset": _span(start), "Duration": _span(end - start), "Channel": 0}
+        await self._send("speech.phrase", found)
 
     def _drop(self, seconds: float) -> None:
         count = min(max(round(seconds * RATE), 0), len(self._audio) // 2)
@@ -241,12 +254,7 @@ class Turn:
         if self._covered < total - 0.001:
             await self._fail()
             await self._course.step()
-            status = "NoMatch" if self._spoke else "InitialSilenceTimeout"
-            length = _span(total - self._covered)
-            await self._send(
-                "speech.phrase",
-                {"RecognitionStatus": status, "Offset": _span(self._covered), "Duration": length, "Channel": 0},
-            )
+            await self._nothing(self._covered, total)
         await self._finish()
 
     async def _finish(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -312,8 +313,13 @@ class TestDeadline:
     def test_nobody_is_tried_when_it_has_passed_already(self):
         scene = Scene({"a": ["never"]}, seconds=0)
         error = scene.fails(DeadlinePassed)
-        assert error.status == 504
+        assert (error.status, error.fault, error.code) == (504, "gateway", "deadline_passed")
         assert (scene.tried, scene.gate.asked, scene.observed) == ([], [], [])
+
+    def test_the_callers_own_that_has_passed_is_the_callers(self):
+        scene = Scene({"a": ["never"]}, seconds=0)
+        scene.deadline = replace(scene.deadline, by_caller=True)
+        assert scene.fails(DeadlinePassed).fault == "caller"
 
     def test_a_wait_that_uses_it_up_is_followed_by_nothing(self):
         scene = Scene({"a": [RateLimited("slow", retry_after=10.0)]}, seconds=10)

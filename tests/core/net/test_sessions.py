@@ -73,6 +73,25 @@ def test_bounds_may_change_while_sessions_run():
     assert asyncio.run(scenario()) == ([0, 1], 2)
 
 
+def test_those_with_more_threads_are_fewer():
+    async def scenario():
+        sessions = Sessions(10)
+        order: list[int] = []
+        for _ in range(8):
+            await sessions.enter(3)
+        tasks = await waiting(sessions, 2, order)
+        long = asyncio.create_task(sessions.enter(3))
+        await asyncio.wait(tasks[:1])
+        before = sessions.running, long.done()
+        sessions.leave(3)
+        await asyncio.gather(*tasks, asyncio.sleep(0))
+        sessions.leave(2)
+        await long
+        return before, sessions.running
+
+    assert asyncio.run(scenario()) == ((9, False), 9)
+
+
 def test_a_place_is_free_when_what_ends_it_is_through():
     async def scenario():
         sessions, go = Sessions(1), threading.Event()

@@ -240,6 +240,7 @@ def test_what_is_billed_is_all_but_who_speaks_and_ideographs_twice():
         ("ServiceError", "Internal service error (404).", "Malformed", 404),
         ("ServiceUnavailable", "Service unavailable (503).", "Overloaded", 503),
         ("ServiceTimeout", "", "IdleTimeout", None),
+        ("ServiceTimeout", "Due to it, the client buffer exceeded maximum size.", "Unacknowledged", None),
         ("ConnectionFailure", "Connection failed (no connection to the remote host).", "Unreachable", None),
         ("ConnectionFailure", "WebSocket operation failed. WS_ERROR_UNDERLYING_IO_ERROR", "Dropped", None),
         ("ConnectionFailure", "Unspecified connection error (200).", "Malformed", 200),
