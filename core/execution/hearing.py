@@ -33,9 +33,10 @@ class _Part(NamedTuple):
 class Hearing(Spending):
     """The audio of one request. Parts that a target has heard are kept while it is asked again."""
 
-    def __init__(self, audio: Audio, *, whole: bool) -> None:
+    def __init__(self, audio: Audio, *, whole: bool, language: str | None = None) -> None:
         super().__init__()
         self._audio = audio
+        self._language = language  # that is spoken, as the caller says
         self._whole = whole  # who spoke is only known where all of it is heard at once
         self._cut: dict[Hears, list[_Part]] = {}
         self._target: Target | None = None
@@ -73,7 +74,9 @@ class Hearing(Spending):
 
         await side_by_side(missing, hear)
         self._told[f"{target} heard it in {len(self._heard)} parts, cut at pauses"] = None
-        value = joined([(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000)
+        value = joined(
+            [(start, self._heard[start]) for start in sorted(self._heard)], self._audio.ms / 1000, self._language
+        )
         return Reply(value, self._usage, self._request_id, tuple(self._told))
 
     async def parts(self, hears: Hears) -> list[_Part]:
@@ -136,7 +139,7 @@ def _too_long(audio: Audio, hears: Hears) -> str:
     return f"speakers are told apart where all {audio.ms / 1000:.0f} s are heard at once, and here {most} are"
 
 
-def joined(parts: Sequence[tuple[float, Transcript]], duration: float) -> Transcript:
+def joined(parts: Sequence[tuple[float, Transcript]], duration: float, spoken: str | None = None) -> Transcript:
     """Transcripts of parts, each with the second at which it begins, as one with times of the whole."""
     if len(parts) == 1 and parts[0][0] == 0:
         return parts[0][1]
@@ -148,13 +151,15 @@ def joined(parts: Sequence[tuple[float, Transcript]], duration: float) -> Transc
     language = languages.most_common(1)[0][0] if languages else next((one.language for _, one in parts), None)
     sure = [(one.confidence, len(one.text)) for _, one in said if one.confidence is not None]
     return Transcript(
-        text=space_in(language).join(one.text.strip() for _, one in said),
+        text=space_in(language or spoken).join(one.text.strip() for _, one in said),
         language=language,
         duration=duration,
         segments=tuple(_later(segment, start) for start, one in parts for segment in one.segments),
         words=tuple(_word_later(word, start) for start, one in parts for word in one.words),
         confidence=sum(each * size for each, size in sure) / sum(size for _, size in sure) if sure else None,
         reason=None if said else next((one.reason for _, one in parts if one.reason), None),
+        logprobs=tuple(token for _, one in said for token in one.logprobs),
+        told=tuple(dict.fromkeys(words for _, one in parts for words in one.told)),
     )
 
 

@@ -38,7 +38,7 @@ class OpenAITranscripts(Face):
         self._task = task
 
     def decode(self, body: Body, route: str, timeout: float | None) -> Request:
-        return transcript_request(body, route, timeout, task=self._task)
+        return transcript_request(body, route, timeout, task=self._task, shows_all=False)
 
     def answer(self, answer: Answer[Transcript]) -> bytes:
         receipt = answer.receipt
@@ -134,17 +134,23 @@ class TranscriptEndpoint(Endpoint[Transcript]):
 
 
 def transcript_request(
-    body: Body, route: str, timeout: float | None = None, *, task: str = "transcribe", diarize: bool = False
+    body: Body,
+    route: str,
+    timeout: float | None = None,
+    *,
+    task: str = "transcribe",
+    diarize: bool = False,
+    shows_all: bool = True,
 ) -> Request:
     """From fields among which the audio is `audio`, measured."""
     told = body.pop(transcripts.TOLD, ())
     chosen = options.take(body)
-    made, wanted = transcripts.canonical(body, task=task, diarize=diarize)
+    made, wanted = transcripts.canonical(body, task=task, diarize=diarize, shows_all=shows_all)
     facts = transcripts.transcript_facts(made)
     capability = Capability.DIARIZE if made["diarize"] else Capability.TRANSCRIBE
     return Request(
         capability, made, chosen, facts, bool(body.get("stream")), route=route, timeout=timeout, context=wanted,
-        warnings=told,
+        warnings=(*told, *wanted.told),
     )  # fmt: skip
 
 

@@ -41,46 +41,41 @@ async def read_form(
     receive: Receive, headers: Mapping[bytes, bytes], limit: int, setting: str, files: frozenset[str]
 ) -> Form:
     """`files` are the fields that hold a file, whether or not it is given a name."""
-    too_large = BodyTooLarge(
-        f"The form is larger than {limit} bytes ({setting}). Send audio in a packed form (mp3, opus, flac), or its"
-        " address: audio_url, audio_s3.",
-        code="body_too_large",
-    )
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit + _MOST_TEXT + _FRAME:
-        raise too_large
-    reading = _Reading(_boundary(headers), files)
+        raise _too_large(limit, setting)
+    reading = _Reading(files)
+    parser = _Parser(_boundary(headers), reading)
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CallerLeft
-        reading.feed(message.get("body", b""))
+        parser.feed(message.get("body", b""))
         if reading.file_bytes > limit:
-            raise too_large
+            raise _too_large(limit, setting)
         more = message.get("more_body", False)
     return reading.form()
 
 
-class _Reading:
-    """A form as far as it has come."""
+class _Parser:
+    """It knows the reading and the reading does not know it: in a ring they would keep the files alive."""
 
-    def __init__(self, boundary: bytes, files: frozenset[str]) -> None:
+    def __init__(self, boundary: bytes, reading: "_Reading") -> None:
         from python_multipart import multipart  # noqa: PLC0415 - few functions are sent forms
         from python_multipart.exceptions import FormParserError  # noqa: PLC0415 - see above
 
         logging.getLogger("python_multipart").setLevel(logging.ERROR)  # callers' mistakes, which they are told
         callbacks: MultipartCallbacks = {
-            "on_part_begin": self._begin,
-            "on_header_field": self._header_name,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_end,
-            "on_part_data": self._data,
-            "on_part_end": self._part_end,
-            "on_end": self._end,
+            "on_part_begin": reading.begin,
+            "on_header_field": reading.header_name,
+            "on_header_value": reading.header_value,
+            "on_header_end": reading.header_end,
+            "on_headers_finished": reading.headers_end,
+            "on_part_data": reading.data,
+            "on_part_end": reading.part_end,
+            "on_end": reading.end,
         }
-        self._options = multipart.parse_options_header
         self._error = FormParserError
         try:
             self._parser = multipart.MultipartParser(
@@ -88,12 +83,6 @@ class _Reading:
             )
         except FormParserError:
             raise _wrong("its boundary is too long") from None
-        self._names_of_files = files
-        self._parts = self._text = self.file_bytes = 0
-        self._is_whole = False
-        self._fields: list[tuple[str, str]] = []
-        self._files: list[File] = []
-        self._begin()
 
     def feed(self, data: bytes) -> None:
         try:
@@ -101,32 +90,44 @@ class _Reading:
         except self._error as error:
             raise _wrong(f"it is not what {FORM} says ({_words(error)})") from None
 
+
+class _Reading:
+    """A form as far as it has come."""
+
+    def __init__(self, files: frozenset[str]) -> None:
+        self._names_of_files = files
+        self._parts = self._text = self.file_bytes = 0
+        self._is_whole = False
+        self._fields: list[tuple[str, str]] = []
+        self._files: list[File] = []
+        self.begin()
+
     def form(self) -> Form:
         if not self._is_whole:
             raise _wrong("its end is missing: the last boundary did not come")
         return Form(self._fields, self._files)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         self._name, self._value = b"", b""
         self._headers: dict[bytes, bytes] = {}
         self._held = BytesIO()
         self._field, self._filename, self._is_file = "", "", False
 
-    def _header_name(self, data: bytes, start: int, end: int) -> None:
+    def header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
 
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
+    def header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def _header_end(self) -> None:
+    def header_end(self) -> None:
         self._headers[self._name.lower()] = self._value
         self._name, self._value = b"", b""
 
-    def _headers_end(self) -> None:
+    def headers_end(self) -> None:
         self._parts += 1
         if self._parts > _MOST_PARTS:
             raise _wrong(f"it has more than {_MOST_PARTS} parts")
-        kind, named = self._options(self._headers.get(b"content-disposition", b"").decode("latin-1"))
+        kind, named = _options(self._headers.get(b"content-disposition", b""))
         self._field = _decoded(named.get(b"name", b""))
         if kind != b"form-data" or not self._field:
             raise _wrong(f"part {self._parts} has no name: content-disposition: form-data; name=...")
@@ -135,7 +136,7 @@ class _Reading:
         self._filename = _decoded(named.get(b"filename", b""))
         self._is_file = b"filename" in named or self._field in self._names_of_files
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self.file_bytes += end - start
         else:
@@ -144,7 +145,7 @@ class _Reading:
                 raise _wrong(f"its fields have more than {_MOST_TEXT} bytes of text")
         self._held.write(memoryview(data)[start:end])
 
-    def _part_end(self) -> None:
+    def part_end(self) -> None:
         held, self._held = self._held.getvalue(), BytesIO()  # which shares the bytes, and copies none
         if self._is_file:
             said = self._headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
@@ -155,17 +156,29 @@ class _Reading:
         except UnicodeDecodeError:
             raise _wrong(f"{self._field} is not UTF-8") from None
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self._is_whole = True
 
 
 def _boundary(headers: Mapping[bytes, bytes]) -> bytes:
-    from python_multipart.multipart import parse_options_header  # noqa: PLC0415 - see _Reading
-
-    _, named = parse_options_header(headers.get(b"content-type", b"").decode("latin-1"))
+    _, named = _options(headers.get(b"content-type", b""))
     if not named.get(b"boundary"):
         raise _wrong("content-type names no boundary; let your HTTP client write that header")
     return named[b"boundary"]
+
+
+def _options(header: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    from python_multipart.multipart import parse_options_header  # noqa: PLC0415 - see _Parser
+
+    return parse_options_header(header.decode("latin-1"))
+
+
+def _too_large(limit: int, setting: str) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The form is larger than {limit} bytes ({setting}). Send audio in a packed form (mp3, opus, flac), or its"
+        " address: audio_url, audio_s3.",
+        code="body_too_large",
+    )
 
 
 def _decoded(name: bytes) -> str:

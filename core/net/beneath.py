@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from core.net.transport import Incoming
@@ -17,21 +18,41 @@ def client(send: Send) -> tuple[Any, Any]:
     """
     import httpx2  # noqa: PLC0415 - comes with the SDKs, and is for who uses one
 
+    return httpx2.AsyncClient(transport=_transport()(send), trust_env=False, timeout=None), httpx2.Response
+
+
+@cache
+def _transport() -> Any:
+    import httpx2  # noqa: PLC0415 - as above
+
     class Beneath(httpx2.AsyncBaseTransport):
+        """SDKs and their clients are rings of references: what was sent is let go by closing them."""
+
+        def __init__(self, send: Send) -> None:
+            self._send: Send | None = send
+
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             assert isinstance(request.stream, httpx2.AsyncByteStream)  # noqa: S101 - an asynchronous client's
-            answer = await send(str(request.url), request.headers, request.stream)
+            assert self._send is not None  # noqa: S101 - it is open
+            answer = await self._send(str(request.url), request.headers, request.stream)
             return httpx2.Response(answer.status, request=request, extensions={ANSWER: answer})
 
-    return httpx2.AsyncClient(transport=Beneath(), trust_env=False, timeout=None), httpx2.Response
+        async def aclose(self) -> None:
+            self._send = None
+
+    return Beneath
 
 
 class View(io.RawIOBase):
-    """Bytes as a file, without a copy of them."""
+    """Bytes as a file, without a copy of them; closed, it holds them no more."""
 
     def __init__(self, data: bytes | bytearray) -> None:
         self._data = memoryview(data)
         self._at = 0
+
+    def close(self) -> None:
+        self._data.release()
+        super().close()
 
     def readable(self) -> bool:
         return True

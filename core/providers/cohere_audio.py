@@ -15,7 +15,7 @@ from core.types.usage import Usage
 from core.wire.cohere.audio import fields_of, transcript_from
 from core.wire.forms import form
 from core.wire.openai import read_error
-from core.wire.sound.heard import refusing_files
+from core.wire.sound.recognisers import refusing_files
 
 
 class CohereAudio:
@@ -32,7 +32,7 @@ class CohereAudio:
         url = self._api.url("/v2/audio/transcriptions")
         theirs, answer = await self._api.post_file(url, body, kind, call)
         try:
-            made = transcript_from(theirs, call.body, fields["language"])
+            made = transcript_from(theirs, call.body)
         except TargetError as error:
             self._api.tell(error, answer)
             raise

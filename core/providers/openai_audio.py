@@ -58,16 +58,16 @@ class OpenAIAudio:
             return await self._api.send(address(url), body, call, own)
 
         http, its_response = client(send)
-        async with sdk.AsyncOpenAI(
-            api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=http
-        ) as openai:
-            response = await openai.post(
-                form.path,
-                cast_to=its_response,
-                body=fields,
-                files=[("file", (audio.filename, View(audio.data), audio.mime))],
-                options={"headers": {"Content-Type": "multipart/form-data"}},
-            )
+        openai = sdk.AsyncOpenAI(api_key="in our headers", base_url=self._api.root, max_retries=0, http_client=http)
+        with View(audio.data) as file:
+            async with openai:
+                response = await openai.post(
+                    form.path,
+                    cast_to=its_response,
+                    body=fields,
+                    files=[("file", (audio.filename, file, audio.mime))],
+                    options={"headers": {"Content-Type": "multipart/form-data"}},
+                )
         answer: Incoming = response.extensions[ANSWER]
         return answer, warnings
 

@@ -12,7 +12,15 @@ AZURE_TRANSLATOR = Row(
     title="Azure Translator",
     adapter="core.providers.azure_translator:AzureTranslator",
     base_url="https://api.cognitive.microsofttranslator.com",
-    hosts=(".cognitiveservices.azure.com", ".microsofttranslator.com"),
+    hosts=(
+        ".cognitiveservices.azure.com",
+        ".services.ai.azure.com",
+        ".microsofttranslator.com",
+        ".cognitiveservices.azure.us",
+        ".microsofttranslator.us",
+        ".cognitiveservices.azure.cn",
+        ".translator.azure.cn",
+    ),
     capabilities=frozenset({Capability.TRANSLATE}),
     features=frozenset({Feature.HTML}),
     default_models={Capability.TRANSLATE: "nmt"},
@@ -45,10 +53,11 @@ OPENAI_HEARS = Row(
     title="OpenAI",
     adapter="core.providers.openai_audio:OpenAIAudio",
     base_url="https://api.openai.com/v1",
+    hosts=(".api.openai.com",),
     features=_WHISPER_FEATURES,
     default_models=OPENAI_SOUND,
     hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
-    extra_params=frozenset({"chunking_strategy"}),
+    extra_params=frozenset({"chunking_strategy", "include"}),
 )
 OPENAI_SAYS = replace(
     OPENAI_HEARS,
@@ -112,6 +121,8 @@ AZURE_HEARS = Row(
     features=frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS}),
     default_models=AZURE_SOUND,
     needs=("speech_key", "speech_region|speech_url"),
+    key_field="speech_key",
+    url_field="speech_url",
     lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
     extra_params=frozenset({"profanity"}),
     hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),

@@ -1,6 +1,6 @@
 """What is heard and what is said: audio as it came, transcripts in one form for all, the sound that is wanted."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MIMES = {
     "wav": "audio/wav",
@@ -69,6 +69,9 @@ class Transcript(NamedTuple):
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     reason: str | None = None  # why there is no text
+    locale: str | None = None  # the language with where it is spoken, where that was heard, too
+    logprobs: tuple[Any, ...] = ()  # of each token, as OpenAI tells them
+    told: tuple[str, ...] = ()  # what is odd about it, though it can be used
 
     @property
     def speakers(self) -> tuple[str, ...]:

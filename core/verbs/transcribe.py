@@ -1,6 +1,7 @@
 """Transcription: what was said, and by whom. Whole, or as events while it is heard."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,10 +26,12 @@ from core.types.plan import Candidate
 from core.types.receipt import Receipt
 from core.types.request import Request
 from core.types.usage import Usage
-from core.wire.languages import known_tag
+from core.wire.languages import as_named, base_of, known_tag
 from core.wire.sound import transcript_answers
+from core.wire.sound.recognisers import id_of
 from core.wire.sound.transcripts import with_vocabulary
 
+_NAMED = re.compile(rb'"(?:speaker|id|segment_id)"')
 SILENT = "no speech was recognised"
 MUTE = "the audio is silent: nothing in it is louder than -60 dB"
 
@@ -89,7 +92,9 @@ class Transcribe:
 
         reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
         value = finished(reply.value, request.body)
-        return reply._replace(value=value if value.text else value._replace(reason=await _why(value, request.body)))
+        if not value.text:
+            value = value._replace(reason=await _why(value, request.body))
+        return reply._replace(value=value, warnings=(*reply.warnings, *value.told))
 
     def _expecting(self, caller: Caller, request: Request) -> Request:
         """With the terms that are common here, and in the caller's organisation."""
@@ -123,7 +128,9 @@ class LiveTranscript(LiveAnswer):
 
     @property
     def transcript(self) -> Transcript:
-        return finished(self._source.transcript, self.receipt.request.body)
+        found = finished(self._source.transcript, self.receipt.request.body)
+        self.receipt.warnings += [one for one in found.told if one not in self.receipt.warnings]
+        return found
 
 
 class Whole:
@@ -148,11 +155,12 @@ class Whole:
 
 
 class Listening:
-    """A live source whose speakers have the names that all transcripts have here."""
+    """A live source whose speakers and segments have the names that all transcripts have here."""
 
     def __init__(self, source: FrameSource, known: Sequence[str]) -> None:
         self._source: Any = source
         self._labels = Labels(known)
+        self._ids: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)  # all that a source may have beside its frames
@@ -165,10 +173,14 @@ class Listening:
         self._source.close()
 
     def _named(self, frame: Frame) -> Frame:
-        if frame.kind is not Kind.OUTPUT or b'"speaker"' not in frame.raw:
+        if frame.kind is not Kind.OUTPUT or not _NAMED.search(frame.raw):
             return frame
         event = orjson.loads(frame.raw)
-        event["speaker"] = self._labels.of(event.get("speaker"))
+        if "speaker" in event:
+            event["speaker"] = self._labels.of(event["speaker"])
+        for name in ("id", "segment_id"):
+            if name in event:
+                event[name] = self._ids.setdefault(str(event[name]), id_of(len(self._ids)))
         return frame._replace(raw=orjson.dumps(event))
 
 
@@ -177,17 +189,23 @@ async def _listening(adapter: TranscribesLive, call: Call) -> Any:
 
 
 def _hearing(request: Request) -> Hearing:
-    return Hearing(request.body["audio"], whole=request.body["diarize"])
+    return Hearing(request.body["audio"], whole=request.body["diarize"], language=request.body.get("language"))
 
 
 def finished(transcript: Transcript, body: Any) -> Transcript:
     """With what every transcript says here: how long the audio was, and why there is no text."""
     if any(one.speaker for one in _tellers(transcript)):
         transcript = labelled(transcript, _names(body))
-    text = transcript.text.strip()
+    text, tag = transcript.text.strip(), known_tag(transcript.language)
+    asked = [*body.get("languages", ()), *([body["language"]] if body.get("language") else ())]
     return transcript._replace(
         text=text,
-        language=known_tag(transcript.language),
+        language=as_named(tag, asked),
+        locale=tag if tag and tag != base_of(tag) else transcript.locale,
+        segments=tuple(
+            one._replace(language=as_named(known_tag(one.language), asked)) if one.language else one
+            for one in transcript.segments
+        ),
         duration=body["audio"].ms / 1000,
         reason=None if text else transcript.reason or SILENT,
     )

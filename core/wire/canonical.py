@@ -164,21 +164,27 @@ class ForeignStream(ABC):
         """The frames of one event; `name` is empty where events have none."""
 
     def feed(self, part: bytes) -> list[Frame]:
-        if self._failure:
-            raise self._failure
+        self._raise()
         block = self._splitter.feed(part)
         return self._read(block) if block else []
 
     def finish(self) -> list[Frame]:
         rest = self._splitter.flush()
         frames = self._read(rest) if rest and self._is_whole(rest) else []
-        if self._failure:
-            raise self._failure
+        self._raise()
         if not self.ended:
             if not self._finished:
                 raise StreamCut("the stream ended without its end")
             frames += self._end()
         return frames
+
+    def _raise(self) -> None:
+        """Once: an error knows where it was raised, and a reader that still knew it would be kept alive by it."""
+        try:
+            if self._failure:
+                raise self._failure
+        finally:
+            self._failure = None
 
     @property
     def failed(self) -> bool:

@@ -1,6 +1,7 @@
 """Languages as people and programs name them: tags, and English names. Pure."""
 
 import re
+from collections.abc import Iterable
 
 from core.errors import BadRequest
 
@@ -58,6 +59,13 @@ def known_tag(text: str | None) -> str | None:
 def base_of(tag: str) -> str:
     """The language alone, without where it is spoken."""
     return tag.partition("-")[0].lower()
+
+
+def as_named(tag: str | None, asked: Iterable[str]) -> str | None:
+    """A language that was heard, as the caller calls it; where he named others, or none, without its region."""
+    if tag is None or _TAG.fullmatch(tag) is None:
+        return tag
+    return next((one for one in asked if base_of(one) == base_of(tag)), base_of(tag))
 
 
 def name_of(tag: str | None) -> str | None:

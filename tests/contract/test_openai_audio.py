@@ -372,9 +372,9 @@ def listening(said, model="whisper-1", **body):
         (as_json({"error": {"message": "odd"}}), {}, ServerFault),
         (as_json({"text": "Hi", "segments": [{"text": "Hi"}]}), {}, Malformed),
         (as_json({"text": "Hi", "segments": "none"}), {}, Malformed),
-        (as_json({"text": "Hi", "segments": []}), {"timestamps": ("word",)}, ParameterRefused),
-        (as_json({"text": "Hi", "segments": []}), {"timestamps": ("segment",)}, ParameterRefused),
-        (as_json({"text": "Hi", "segments": []}), {"diarize": True}, ParameterRefused),
+        (as_json({"text": "Hi", "segments": []}), {"timestamps": ("word",)}, Malformed),
+        (as_json({"text": "Hi", "segments": []}), {"timestamps": ("segment",)}, Malformed),
+        (as_json({"text": "Hi", "segments": []}), {"diarize": True}, Malformed),
         (as_json({"error": {"message": "Audio file might be corrupted", "param": "file"}}, 400), {}, ParameterRefused),
         (as_json({"error": {"message": "audio duration 1600 seconds is longer than 1400 seconds which is the maximum"
                             " for this model"}}, 400), {}, ContextTooLong),

@@ -16,7 +16,7 @@ from core.errors import (
     RateLimited,
 )
 from core.providers import replicate as adapter_module
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from tests.contract.rooms import fleet
 from tests.contract.sounding import KEY, adapter, audio, call_for, heard_in, whole
 from tests.contract.upstream import as_json, upstream
@@ -99,7 +99,7 @@ class TestHearing:
         reply, requests = heard(GPT)
         assert reply.value.text == SAID
         assert requests == [("POST", f"/v1/models/{GPT}/predictions")]
-        with pytest.raises(ParameterRefused, match="when what was said"):
+        with pytest.raises(Malformed, match="when what was said"):
             heard(GPT, timestamps=("segment",))
 
     def test_nobody_speaks(self):

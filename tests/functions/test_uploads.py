@@ -170,7 +170,7 @@ def test_fields_of_a_form_are_what_json_would_have(gateway):
     (call,) = ears.asked_of("second")
     body = {name: value for name, value in call.body.items() if name != "audio"}
     assert body == {
-        "temperature": 0.5, "prompt": "", "language": "de", "timestamps": ("word",), "diarize": True,
+        "temperature": 0.5, "language": "de", "timestamps": ("word",), "diarize": True,
         "task": "transcribe", "max_speakers": 3, "known_speakers": [{"name": "Ann", "audio": None}],
     }  # fmt: skip
     warnings = answer.json()["warnings"]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from core.errors import Malformed
 from core.types.audio import Audio, Segment, Transcript, Word
-from core.wire.sound.heard import NOBODY, joined, left_out, placed
+from core.wire.sound.recognisers import NOBODY, joined, left_out, timed
 
 TICKS = 10_000_000  # in a second
 _MOST_SPEAKERS = 36
@@ -99,19 +99,18 @@ def transcript_from(found: Any, body: Mapping[str, Any]) -> Transcript:
 def transcript_of(found: Iterable[Segment], body: Mapping[str, Any], text: str | None = None) -> Transcript:
     """Phrases as one transcript of the audio that was sent."""
     audio: Audio = body["audio"]
-    wanted = body.get("timestamps") or ()
-    found = tuple(found)
-    segments = placed(found, audio.ms / 1000, needed="segment" in wanted or bool(body.get("diarize")))
-    words = tuple(word for one in segments for word in one.words)
+    found, told = tuple(found), list[str]()
+    segments, words = timed(found, (), body, told)
     whole = (joined(one.text for one in found) if text is None else text).strip()
     return Transcript(
         text=whole,
-        language=_language(segments),
+        language=_language(found),
         duration=audio.ms / 1000,
         segments=segments,
-        words=placed(words, audio.ms / 1000, needed="word" in wanted, what="words"),
+        words=words,
         confidence=_confidence(segments),
         reason=None if whole else NOBODY,
+        told=tuple(told),
     )
 
 

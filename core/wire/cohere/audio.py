@@ -5,7 +5,7 @@ from typing import Any
 
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Transcript
-from core.wire.sound.heard import NOBODY, base_of, left_out
+from core.wire.sound.recognisers import NOBODY, base_of, left_out
 
 _TELLS = frozenset({"language", "languages", "temperature"})
 
@@ -24,10 +24,10 @@ def fields_of(body: Mapping[str, Any], model: str) -> tuple[dict[str, str], list
     return fields, left_out(body, _TELLS)
 
 
-def transcript_from(theirs: Any, body: Mapping[str, Any], language: str) -> Transcript:
+def transcript_from(theirs: Any, body: Mapping[str, Any]) -> Transcript:
     audio: Audio = body["audio"]
     text = theirs.get("text") if type(theirs) is dict else None
     if type(text) is not str:
         raise Malformed("the answer has no text")
     text = text.strip()
-    return Transcript(text, language if text else None, audio.ms / 1000, reason=None if text else NOBODY)
+    return Transcript(text, duration=audio.ms / 1000, reason=None if text else NOBODY)

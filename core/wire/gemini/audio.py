@@ -16,7 +16,7 @@ from core.wire.canonical import ForeignStream, having_used
 from core.wire.forms import hole, json_with
 from core.wire.gemini import answers
 from core.wire.gemini.thinking import thinking_to
-from core.wire.sound.heard import NOBODY, joined, left_out, placed, seconds_of
+from core.wire.sound.recognisers import NOBODY, id_of, joined, left_out, placed, seconds_of
 
 Body = dict[str, Any]
 
@@ -120,9 +120,11 @@ def _made(written: str, body: Mapping[str, Any]) -> Transcript:
     duration = body["audio"].ms / 1000
     found = [_segment(one) for one in said["segments"]]
     text = joined(segment.text for segment in found)
-    timed = placed(found, duration, needed=_needs_times(body))
-    language = "en" if body.get("task") == "translate" else _word(said.get("language")) or body.get("language")
-    return Transcript(text, language if text else None, duration, timed, reason=None if text else NOBODY)
+    told: list[str] = []
+    timed = placed(found, duration, told, needed=_needs_times(body))
+    language = "en" if body.get("task") == "translate" else _word(said.get("language"))
+    reason = None if text else NOBODY
+    return Transcript(text, language if text else None, duration, timed, reason=reason, told=tuple(told))
 
 
 def _needs_times(body: Mapping[str, Any]) -> bool:
@@ -188,9 +190,9 @@ class GeminiHearing(ForeignStream):
         delta = joined((whole, segment.text))[len(whole) :]
         found: list[Body] = [{"type": "transcript.text.delta", "delta": delta}] if delta else []
         if _needs_times(self._body):
-            placed_so_far = placed(self._segments, self._body["audio"].ms / 1000, needed=True)
+            placed_so_far = placed(self._segments, self._body["audio"].ms / 1000, [], needed=True)
             start, end, number = placed_so_far[-1].start, placed_so_far[-1].end, len(self._segments) - 1
-            times = {"id": f"seg_{number}", "start": start, "end": end, "text": segment.text}
+            times = {"id": id_of(number), "start": start, "end": end, "text": segment.text}
             found.append({"type": "transcript.text.segment", **times})
         return [Frame(orjson.dumps(one), Kind.OUTPUT) for one in found]
 

@@ -11,7 +11,7 @@ from core.types.audio import Audio, Segment, Transcript
 from core.types.pieces import Pieces
 from core.wire.forms import hole, json_with
 from core.wire.openai import read_error
-from core.wire.sound.heard import NOBODY, joined, left_out, placed, seconds_of
+from core.wire.sound.recognisers import NOBODY, complete, joined, left_out, placed, seconds_of
 
 _WINDOW_MS = 30_000  # what such models hear at once; of longer audio they have to say when
 
@@ -50,14 +50,11 @@ def transcript_from(theirs: Any, body: Mapping[str, Any], secrets: tuple[str, ..
     chunks, text = theirs.get("chunks") or [], theirs["text"].strip()
     if type(chunks) is not list:
         raise Malformed("the answer has chunks that are no list")
-    if needed and text and not chunks:
-        raise ParameterRefused("this model does not say when what was said", param="timestamps")
-    found = [_segment(one, duration) for one in chunks]
-    segments = placed(found, duration, needed=needed)
+    found, told = [_segment(one, duration) for one in chunks], list[str]()
+    segments = placed(found, duration, told, needed=needed)
     text = text or joined(one.text for one in found)
-    return Transcript(
-        text, body.get("language") if text else None, duration, segments, reason=None if text else NOBODY
-    )
+    made = Transcript(text, None, duration, segments, reason=None if text else NOBODY, told=tuple(told))
+    return complete(made, "this model", body)
 
 
 def _segment(one: Any, duration: float) -> Segment:

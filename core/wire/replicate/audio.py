@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.wire.sound import whisper
-from core.wire.sound.heard import NOBODY, base_of, joined, left_out, placed, seconds_of
+from core.wire.sound.recognisers import NOBODY, base_of, complete, joined, left_out, seconds_of, timed
 
 Body = dict[str, Any]
 
@@ -102,7 +102,7 @@ def heard_to(body: Mapping[str, Any], model: str, address: str) -> tuple[Body, l
 def transcript_from(output: Any, body: Mapping[str, Any]) -> Transcript:
     """What a prediction gave: text, pieces of text, or a table with segments."""
     audio: Audio = body["audio"]
-    duration, wanted = audio.ms / 1000, body.get("timestamps") or ()
+    duration = audio.ms / 1000
     table = output if type(output) is dict else {}
     rows = output if _is_rows(output) else table.get("segments") or table.get("chunks") or []
     if type(rows) is not list:
@@ -110,18 +110,12 @@ def transcript_from(output: Any, body: Mapping[str, Any]) -> Transcript:
     found = [_segment(one, duration) for one in rows]
     to_english = body.get("task") == "translate"
     text = _text_of(output, table, found, to_english=to_english)
-    diarize = bool(body.get("diarize"))
-    if diarize and text and not any(one.speaker for one in found):
-        raise ParameterRefused("the output does not say who spoke", param="diarize")
-    segments = placed(found, duration, needed=diarize or "segment" in wanted)
-    words = placed([word for one in found for word in one.words], duration, needed="word" in wanted, what="words")
-    if text and (("segment" in wanted and not segments) or ("word" in wanted and not words)):
-        raise ParameterRefused("the output does not say when what was said", param="timestamps")
-    if not words:
-        segments = tuple(one._replace(words=()) for one in segments)
-    language = "en" if to_english else table.get("detected_language") or table.get("language") or body.get("language")
+    told: list[str] = []
+    segments, words = timed(found, (), body, told)
+    language = "en" if to_english else table.get("detected_language") or table.get("language")
     known, sure = whisper.language(language) if text else None, whisper.overall(segments)
-    return Transcript(text, known, duration, segments, words, sure, reason=None if text else NOBODY)
+    made = Transcript(text, known, duration, segments, words, sure, None if text else NOBODY, told=tuple(told))
+    return complete(made, "this model", body)
 
 
 def _is_rows(output: Any) -> bool:

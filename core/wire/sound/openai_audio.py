@@ -10,14 +10,14 @@ from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import openai
 from core.wire.sound import whisper
+from core.wire.sound.recognisers import NOBODY, complete, timed
 
 TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
-SILENCE = "no speech was recognised"
 _MOST_KNOWN = 4  # speakers that can be named
 # Ours; everything else of a body is the caller's own and goes along as it is.
 _CANONICAL = frozenset({
     "model", "audio", "language", "languages", "prompt", "vocabulary", "timestamps", "diarize", "min_speakers",
-    "max_speakers", "known_speakers", "task", "single_utterance", "channels", "stream", "response_format",
+    "max_speakers", "known_speakers", "task", "single_utterance", "channels", "stream", "response_format", "include",
 })  # fmt: skip
 # One request of a provider's about what is as good anywhere else: the file was measured here and is sound.
 _UNHEARD = ("audio file", "invalid file format", "could not be decoded", "file is too short", "corrupted")
@@ -35,11 +35,12 @@ class Manner(NamedTuple):
     languages: bool = False
     to_english: bool = True
     by_tokens: bool = False  # sold by them
+    logprobs: bool = False  # tells how likely each token was
 
 
 _WHISPER = Manner()
 _GPT = Manner(times=False, keywords=True, languages=True, to_english=False)
-_GPT_4O = Manner(times=False, to_english=False, by_tokens=True)
+_GPT_4O = Manner(times=False, to_english=False, by_tokens=True, logprobs=True)
 _DIARIZING = Manner(times=False, by_format=True, prompt=False, to_english=False, by_tokens=True)
 
 
@@ -70,6 +71,11 @@ def form_for(model: str, body: Mapping[str, Any], unsaid: str | None = None) -> 
         fields |= _language(manner, body, unsaid, losses)
         fields |= _speakers(manner, body, losses)
     fields |= _format(manner, body, translates=translates)
+    if body.get("include"):
+        if manner.logprobs and not translates:
+            fields["include"] = list(body["include"])
+        else:
+            losses.append("include: this model tells no logprobs")
     if body.get("channels"):
         losses.append("channels: all are heard as one")
     fields |= {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
@@ -168,38 +174,39 @@ def read_transcript(
     if type(text) is not str:
         raise Malformed("the answer has no text")
     usage = read_usage(answer.get("usage"), model, body["audio"], text)
-    return checked(transcript_of(answer, text, body), model, body, usage), usage
+    return complete(transcript_of(answer, text, body), model, body, usage), usage
 
 
 def transcript_of(answer: Mapping[str, Any], text: str, body: Mapping[str, Any]) -> Transcript:
-    text = text.strip()
-    spoken = _list(answer, "speaker_segments")
-    segments = tuple(_segment(one) for one in spoken or _list(answer, "segments"))
-    words = tuple(_word(one) for one in _list(answer, "words")) or tuple(w for one in segments for w in one.words)
+    text, duration, told = text.strip(), body["audio"].ms / 1000, list[str]()
     if not text:
-        return Transcript("", _heard(answer, body), body["audio"].ms / 1000, reason=SILENCE)
-    return Transcript(text, _heard(answer, body), body["audio"].ms / 1000, segments, words, whisper.overall(segments))
+        return Transcript("", _heard(answer), duration, reason=NOBODY)
+    spoken = _list(answer, "speaker_segments")
+    found = tuple(_segment(one) for one in spoken or _list(answer, "segments"))
+    segments, words = timed(found, tuple(_word(one) for one in _list(answer, "words")), body, told)
+    return Transcript(
+        text,
+        _heard(answer),
+        duration,
+        segments,
+        words,
+        whisper.overall(segments),
+        logprobs=_logprobs(answer),
+        told=tuple(told),
+    )
 
 
-def checked(found: Transcript, model: str, body: Mapping[str, Any], usage: Usage) -> Transcript:
-    lacks = ""
-    if found.text and body.get("diarize") and not found.speakers:
-        lacks = "who spoke"
-    elif found.text and "word" in (body.get("timestamps") or ()) and not found.words:
-        lacks = "when each word was said"
-    elif found.text and body.get("timestamps") and not (found.segments or found.words):
-        lacks = "when what was said"
-    if lacks:
-        raise ParameterRefused(f"the answer of {model} does not say {lacks}", usage=usage)
-    return found
+def _logprobs(answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = answer.get("logprobs")
+    return tuple(found) if type(found) is list else ()
 
 
-def _heard(answer: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    """The language: as the answer says, else as the caller said."""
+def _heard(answer: Mapping[str, Any]) -> str | None:
+    """The language, as the answer says."""
     listed = answer.get("languages")
     first = listed[0] if type(listed) is list and listed else None
     said = first.get("code") or first.get("language") if type(first) is dict else first
-    return whisper.language(answer.get("language") or said) or body.get("language")
+    return whisper.language(answer.get("language") or said)
 
 
 def _list(table: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

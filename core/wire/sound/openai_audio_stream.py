@@ -7,8 +7,9 @@ from core.errors import Malformed, StreamCut
 from core.types.audio import Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
-from core.wire.sound.openai_audio import checked, read_usage, transcript_of
+from core.wire.sound.openai_audio import read_usage, transcript_of
 from core.wire.sound.openai_events import SoundEvents
+from core.wire.sound.recognisers import complete
 
 
 class TranscriptStream(SoundEvents):
@@ -52,5 +53,5 @@ class TranscriptStream(SoundEvents):
             raise Malformed("the last event of the transcript has no text")
         self.usage = read_usage(said.get("usage"), self._model, self._body["audio"], text)
         found = transcript_of({**said, "segments": self._segments}, text, self._body)
-        self.transcript = checked(found, self._model, self._body, self.usage)
+        self.transcript = complete(found, self._model, self._body, self.usage)
         self.ended = True

@@ -23,13 +23,20 @@ class SoundEvents:
         self.outputs = 0
         self.usage = usage
 
+    def _raise(self) -> None:
+        """Once: an error knows where it was raised, and a reader that still knew it would be kept alive by it."""
+        try:
+            if self._failure:
+                raise self._failure
+        finally:
+            self._failure = None
+
     @property
     def failed(self) -> bool:
         return self._failure is not None
 
     def feed(self, part: bytes) -> list[Frame]:
-        if self._failure:
-            raise self._failure
+        self._raise()
         frames: list[Frame] = []
         for event in sse.events(self._splitter.feed(part)):
             try:
@@ -46,8 +53,7 @@ class SoundEvents:
         return frames
 
     def finish(self) -> list[Frame]:
-        if self._failure:
-            raise self._failure
+        self._raise()
         rest = self._splitter.flush()
         frames = [frame for event in sse.events(rest) if (frame := self._read(event)) is not None]
         if not self.ended:

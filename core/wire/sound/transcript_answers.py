@@ -11,6 +11,7 @@ from core.types.audio import Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import subtitles
 from core.wire.languages import name_of
+from core.wire.sound.recognisers import id_of
 from core.wire.sound.transcripts import Wanted
 
 Body = dict[str, Any]
@@ -37,7 +38,12 @@ def rendered(transcript: Transcript, wanted: Wanted, usage: Usage, **more: Any) 
         case "diarized_json":
             body = _diarized(transcript, usage)
         case _:
-            body = {"text": transcript.text, **_languages(transcript), "usage": usage_of(usage, transcript)}
+            body = {
+                "text": transcript.text,
+                **_languages(transcript),
+                **_logprobs(transcript),
+                "usage": usage_of(usage, transcript),
+            }
     reason = {"reason": transcript.reason} if transcript.reason else {}
     return orjson.dumps({**body, **reason, **more})
 
@@ -47,12 +53,14 @@ def native(transcript: Transcript) -> Body:
     return {
         "text": transcript.text,
         "detected_language": transcript.language,
+        "detected_locale": transcript.locale,
         "confidence": transcript.confidence,
         "audio_seconds": transcript.duration,
         "segments": [_shown(one) for one in transcript.segments],
         "words": [_word(one, "text") for one in _words(transcript)],
         "speakers": _speakers(transcript),
         "reason": transcript.reason,
+        **_logprobs(transcript),
     }
 
 
@@ -91,15 +99,15 @@ def done(transcript: Transcript, usage: Usage, **more: Any) -> bytes:
     """The last event."""
     reason = {"reason": transcript.reason} if transcript.reason else {}
     return orjson.dumps({
-        "type": DONE, "text": transcript.text, **_languages(transcript), "usage": usage_of(usage, transcript),
-        **reason, **more,
+        "type": DONE, "text": transcript.text, **_languages(transcript), **_logprobs(transcript),
+        "usage": usage_of(usage, transcript), **reason, **more,
     })  # fmt: skip
 
 
 def _verbose(transcript: Transcript, wanted: Wanted, usage: Usage) -> Body:
     body: Body = {
         "task": wanted.task,
-        "language": name_of(transcript.language),
+        "language": name_of(transcript.language or wanted.language),
         "duration": transcript.duration,
         "text": transcript.text,
     }
@@ -142,7 +150,7 @@ def _measured(segment: Segment, number: int, wanted: Wanted) -> Body:
 def _segment(segment: Segment, number: int) -> Body:
     return {
         "type": SEGMENT,
-        "id": f"seg_{number:03}",
+        "id": id_of(number),
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,
@@ -173,6 +181,10 @@ def _speakers(transcript: Transcript) -> list[Body]:
         if one.speaker:
             seconds[one.speaker] += max(0.0, one.end - one.start)
     return [{"name": name, "seconds": round(spoken, 3)} for name, spoken in seconds.items()]
+
+
+def _logprobs(transcript: Transcript) -> Body:
+    return {"logprobs": list(transcript.logprobs)} if transcript.logprobs else {}
 
 
 def _languages(transcript: Transcript) -> Body:

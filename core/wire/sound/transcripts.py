@@ -18,6 +18,7 @@ Body = dict[str, Any]
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 SUBTITLES = frozenset({"srt", "vtt"})
+TEXTS = SUBTITLES | {"text"}
 GRANULARITIES = ("segment", "word")
 _TEXT, _NUMBER, _WHOLE, _FLAG, _LIST = (str,), (int, float), (int,), (bool,), (list,)
 
@@ -44,12 +45,20 @@ _OURS = frozenset({
     "response_format", "timestamp_granularities", "enable_timestamps", "stream", "language", "languages", *_VOCABULARY,
 })  # fmt: skip
 _TASKS = ("transcribe", "translate")
+# What the answer's form shows beside the text; all that there is where it is not said here.
+_SHOWS: Mapping[str, frozenset[str]] = {
+    "json": frozenset(), "text": frozenset(), "srt": frozenset({"speakers", "segment", "word"}),
+    "vtt": frozenset({"speakers", "segment", "word"}), "diarized_json": frozenset({"speakers", "segment"}),
+}  # fmt: skip
+PROFANITY = ("raw", "none", "masked", "removed", "tags")
+INCLUDES = ("logprobs",)
 # What decides what is needed of a provider, so that it is no parameter that one may lack.
 _NEEDS = frozenset({"audio", "timestamps", "diarize", "task", "single_utterance"})
 MOST_PHRASES = 1000
 _LONGEST_PHRASE = 200
 _MOST_SPEAKERS = 64
 _TOKENS_A_SECOND = 10  # of sound, where that is sold in tokens; of its text hardly more than half
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _OFF = frozenset({"", "auto", "none"})
 
 
@@ -61,15 +70,24 @@ class Wanted(NamedTuple):
     words: bool = False
     task: str = "transcribe"
     temperature: float = 0.0
+    language: str | None = None  # as the caller says
+    told: tuple[str, ...] = ()  # what he asked for and will not be shown
 
 
 def from_form(fields: Iterable[tuple[str, str]], kinds: Mapping[str, tuple[type, ...]]) -> Body:
-    """A form's fields as JSON would have them: lists (`name[]`), objects (`name[key]`), numbers and flags."""
+    """A form's fields as JSON would have them: lists (`name[]`), objects (`name[key]`), numbers and flags.
+
+    Clients send a field without a value where they mean none.
+    """
     body: Body = {}
     for given, text in fields:
+        if not text.strip():
+            continue
         name, _, rest = given.partition("[")
         wanted = kinds.get(name, _TEXT)
-        if rest == "]" or (not rest and list in wanted and dict not in wanted):
+        if not rest and bool in wanted and list in wanted and text.lower() in _FLAGS:
+            body[name] = _FLAGS[text.lower()]
+        elif rest == "]" or (not rest and list in wanted and dict not in wanted):
             items = body.setdefault(name, [])
             if type(items) is not list:
                 raise _twice(name)
@@ -93,15 +111,25 @@ def check_about(given: Mapping[str, Any]) -> None:
             check_type(name, given[name], kinds)
 
 
-def canonical(given: Mapping[str, Any], *, task: str = "transcribe", diarize: bool = False) -> tuple[Body, Wanted]:
-    """The body of all adapters, and the form of the answer. `task` and `diarize` are what a route says."""
+def canonical(
+    given: Mapping[str, Any], *, task: str = "transcribe", diarize: bool = False, shows_all: bool = True
+) -> tuple[Body, Wanted]:
+    """The body of all adapters, and the form of the answer. `task` and `diarize` are what a route says.
+
+    `shows_all`: the route's JSON shows all that there is, whatever its form is called.
+    """
     for name, value in given.items():
         if name in PARAMS:
             check_type(name, value, PARAMS[name])
     body = {name: value for name, value in given.items() if name not in _OURS}
     form = _format(given)
-    granularities = _granularities(given, form)
-    body["diarize"] = diarize or given.get("diarize") is True or form == "diarized_json" or _tells_speakers(given)
+    if diarize and form == "text":
+        raise _wrong("response_format", "text does not show who spoke: ask for json, diarized_json, srt or vtt")
+    speakers = diarize or given.get("diarize") is True or form == "diarized_json" or _tells_speakers(given)
+    told: list[str] = []
+    shown = None if given.get("stream") or (shows_all and form not in TEXTS) else _SHOWS.get(form)
+    granularities = tuple(one for one in _granularities(given, form) if _is_shown(one, form, shown, told))
+    body["diarize"] = speakers
     body["task"] = _one_of("task", given.get("task") or task, _TASKS)
     body["timestamps"] = granularities
     if phrases := vocabulary_of(given):
@@ -116,8 +144,37 @@ def canonical(given: Mapping[str, Any], *, task: str = "transcribe", diarize: bo
         raise _wrong("channels", "says who spoke by itself: leave it out, or what is said of speakers")
     if given.get("stream") and form in SUBTITLES:
         raise _wrong("response_format", f"{form} comes whole: leave stream out, or ask for json")
+    if speakers and not _is_shown("speakers", form, shown, told):
+        body["diarize"] = False
+        _speakers(given, body)
     temperature = float(given.get("temperature", 0))
-    return body, Wanted(form, "segment" in granularities, "word" in granularities, body["task"], temperature)
+    for name, words in (("profanity", PROFANITY), ("include", INCLUDES)):
+        _check_choice(name, given.get(name), words)
+    return body, Wanted(
+        form, "segment" in granularities, "word" in granularities, body["task"], temperature,
+        body.get("language"), tuple(told),
+    )  # fmt: skip
+
+
+def _is_shown(what: str, form: str, shown: frozenset[str] | None, told: list[str]) -> bool:
+    """What is asked for and not shown decides nothing about who may answer; the caller is told."""
+    if shown is None or what in shown:
+        return True
+    names = {"speakers": "who spoke", "word": "the times of words", "segment": "the times of segments"}
+    instead = "diarized_json" if what == "speakers" else "verbose_json"
+    told.append(f"{names[what]} was not asked for: {form} does not show it; {instead} does")
+    return False
+
+
+def _check_choice(name: str, given: Any, words: Sequence[str]) -> None:
+    """Of what only some are told, but which has few values."""
+    if given is None:
+        return
+    several = name == "include"
+    check_type(name, given, _LIST if several else _TEXT)
+    for one in given if several else [given]:
+        check_type(name, one, _TEXT)
+        _one_of(name, one.lower(), words)
 
 
 def transcript_facts(body: Mapping[str, Any]) -> Facts:
@@ -129,7 +186,7 @@ def transcript_facts(body: Mapping[str, Any]) -> Facts:
         features=_features(body),
         params=params,
         unknown_params=frozenset(params - PARAMS.keys()),
-        input_tokens=seconds * _TOKENS_A_SECOND + tokens_in(body.get("prompt", "")),
+        input_tokens=seconds * _TOKENS_A_SECOND + (tokens_in(body["prompt"]) if body.get("prompt") else 0),
         max_output=seconds * _TOKENS_A_SECOND + 100,
         longest=0,  # what is too long for a model is heard in parts
         audio_ms=audio.ms,
@@ -257,8 +314,8 @@ def _speakers(given: Mapping[str, Any], body: Body) -> None:
 
 
 def _value(name: str, text: str, kinds: tuple[type, ...]) -> Any:
-    if bool in kinds and text.lower() in {"true", "false"}:
-        return text.lower() == "true"
+    if bool in kinds and text.lower() in _FLAGS:
+        return _FLAGS[text.lower()]
     if str in kinds:
         return text
     if list in kinds or dict in kinds:

@@ -16,6 +16,7 @@ class Listener:
     translates: bool = True
     billed: str = "duration"  # what its usage counts; empty: it has none
     most_seconds: float | None = None
+    logprobs: bool = False  # tells how likely each token was, where it is asked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ OPENAI_LISTENERS = {
     "whisper-1": Listener(("json", "text", "srt", "verbose_json", "vtt")),
     "gpt-transcribe": Listener(("json", "text"), streams=True, keywords=True, translates=False),
     "gpt-4o-transcribe": Listener(
-        ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
+        ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400, logprobs=True
     ),
     "gpt-4o-mini-transcribe": Listener(
-        ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400
+        ("json", "text"), streams=True, translates=False, billed="tokens", most_seconds=1400, logprobs=True
     ),
     "gpt-4o-transcribe-diarize": Listener(
         ("json", "text", "diarized_json"),

@@ -14,7 +14,7 @@ from core.errors import BadAudio
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.forms import read_form
-from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, segments
+from infra.local.simulators.recognition import LANGUAGES, Segment, language_of, segments
 from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 from infra.local.simulators.signal import SPEAKERS, Samples, hear, samples, say, silence
 

@@ -7,8 +7,7 @@ from typing import Any
 from core.audio import encode
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
-from infra.local.simulators.ears import DeafError, Recording, english, recording
-from infra.local.simulators.recognised import LANGUAGES, Segment
+from infra.local.simulators.recognition import LANGUAGES, DeafError, Recording, Segment, english, recording
 from infra.local.simulators.replicate_files import File, base
 from infra.local.simulators.replicate_models import HEARS, SPEAKS, Kinds
 from infra.local.simulators.replies import Call

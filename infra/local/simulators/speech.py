@@ -13,7 +13,7 @@ from infra.local.simulators.checks import RequestError, known, typed
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import SPEAKERS, say
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 PARAMETERS = frozenset({"model", "input", "voice", "instructions", "response_format", "speed", "stream_format"})
 OF_OTHERS = frozenset({"sample_rate", "response_encoding", "language", "bit_rate", "stream"})

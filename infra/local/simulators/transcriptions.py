@@ -10,10 +10,10 @@ from infra.local.simulators.audio_models import Listener
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.forms import Form, read_form
-from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, said, segments, subtitles
+from infra.local.simulators.recognition import LANGUAGES, Segment, language_of, said, segments, subtitles
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import Heard, hear, heard, samples
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 RATE = 16_000
 SHORTEST = 0.1
@@ -25,6 +25,7 @@ OPENAI_FIELDS = FIELDS | {
     "known_speaker_references",
 }  # fmt: skip
 TRANSLATING = frozenset({"model", "prompt", "response_format", "temperature"})
+OBJECTS = frozenset({"chunking_strategy"})  # name[key]
 LISTS = frozenset({
     "timestamp_granularities", "include", "keywords", "languages", "known_speaker_names", "known_speaker_references",
 })  # fmt: skip
@@ -62,7 +63,8 @@ def _check_fields(vendor: Vendor, listener: Listener, form: Form, *, translates:
     if vendor.strict:
         taken = TRANSLATING if translates else OPENAI_FIELDS if vendor.name == "openai" else FIELDS
         for name in form.fields:
-            if name.removesuffix("[]") not in taken or (name.endswith("[]") and name[:-2] not in LISTS):
+            bare, _, inside = name.partition("[")
+            if bare not in taken or (inside and bare not in (LISTS if inside == "]" else OBJECTS)):
                 raise RequestError(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
     kind = form.one("response_format") or "json"
     if kind not in listener.formats:
@@ -71,7 +73,7 @@ def _check_fields(vendor: Vendor, listener: Listener, form: Form, *, translates:
         raise RequestError(message, "response_format", "unsupported_value")
     for name, fine in (
         ("prompt", listener.prompts), ("keywords", listener.keywords), ("languages", listener.keywords),
-        ("include", not listener.keywords and listener.speakers != "format"),
+        ("include", listener.logprobs and kind == "json"),
     ):  # fmt: skip
         if form.several(name) and not fine:
             message = f"'{name}' is not supported by this model."
@@ -81,6 +83,19 @@ def _check_fields(vendor: Vendor, listener: Listener, form: Form, *, translates:
         message = "timestamp_granularities are 'word' and 'segment', with response_format verbose_json."
         raise RequestError(message, "timestamp_granularities", "invalid_value")
     _check_values(form)
+    _check_chunking(form)
+
+
+def _check_chunking(form: Form) -> None:
+    """`auto`, or an object."""
+    said = form.one("chunking_strategy")
+    parts = {name.partition("[")[2][:-1] for name in form.fields if name.startswith("chunking_strategy[")}
+    known = {"type", "prefix_padding_ms", "silence_duration_ms", "threshold"}
+    fine = not parts if said == "auto" else said is None and parts <= known
+    if not fine or (parts and form.one("chunking_strategy[type]") != "server_vad"):
+        raise RequestError(
+            "chunking_strategy must be 'auto' or a server_vad object.", "chunking_strategy", "invalid_value"
+        )
 
 
 def _check_values(form: Form) -> None:
@@ -123,7 +138,12 @@ def _listened(vendor: Vendor, listener: Listener, form: Form) -> tuple[list[Hear
     if listener.most_seconds is not None and seconds > listener.most_seconds:
         message = f"audio duration {seconds:.3f} seconds is longer than {listener.most_seconds:g} seconds"
         raise RequestError(f"{message} which is the maximum for this model", "file", "invalid_value")
-    if listener.speakers == "format" and seconds > CHUNKED_FROM and form.one("chunking_strategy") is None:
+    if (
+        listener.speakers == "format"
+        and seconds > CHUNKED_FROM
+        and not form.several("chunking_strategy")
+        and "chunking_strategy[type]" not in form.fields
+    ):
         message = "chunking_strategy is required for diarization models"
         raise RequestError(message, "chunking_strategy", "invalid_value")
     return hear(sound, rate), seconds
@@ -160,6 +180,8 @@ class _Shown:
             answer["segments"] = [self._diarized(place, one) for place, one in enumerate(self.segments)]
         if self.listener.keywords:
             answer["languages"] = [{"code": code} for code, name in LANGUAGES.items() if name == self.language]
+        if self.form.several("include"):
+            answer["logprobs"] = [self._likely(piece) for piece in self._pieces()]
         if self.listener.billed:
             answer["usage"] = self._usage()
         if self.vendor.name == "groq":
@@ -171,11 +193,22 @@ class _Shown:
         if self.kind == "diarized_json":
             output = [event(self._diarized(place, one)) for place, one in enumerate(self.segments)]
         else:
-            pieces = [(" " if place else "") + one.word for place, one in enumerate(self.words)]
-            output = [event({"type": "transcript.text.delta", "delta": piece}) for piece in pieces]
+            told = bool(self.form.several("include"))
+            likely = [{"logprobs": [self._likely(piece)]} if told else {} for piece in self._pieces()]
+            output = [
+                event({"type": "transcript.text.delta", "delta": piece, **more})
+                for piece, more in zip(self._pieces(), likely, strict=True)
+            ]
+            done |= {"logprobs": [self._likely(piece) for piece in self._pieces()]} if told else {}
         headers = {"content-type": self.vendor.event_stream, "cache-control": "no-cache"}
         closing = (event(done), b"data: [DONE]\n\n")
         return Stream(headers, (), tuple(output), closing, event(error_body(self.vendor, 500)))
+
+    def _pieces(self) -> list[str]:
+        return [(" " if place else "") + one.word for place, one in enumerate(self.words)]
+
+    def _likely(self, piece: str) -> dict[str, Any]:
+        return {"token": piece, "logprob": -0.01 * len(piece), "bytes": list(piece.encode())}
 
     def _verbose(self) -> dict[str, Any]:
         asked = self.form.several("timestamp_granularities") or ["segment"]

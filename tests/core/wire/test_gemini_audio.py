@@ -12,7 +12,7 @@ from core.types.audio import Audio, Sound
 from core.types.frame import Kind
 from core.wire.gemini.audio import GeminiHearing, heard_to, transcript_from
 from core.wire.gemini.speech import GeminiSpeech, said_to, sound_of
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from tests.core.fakes import PLACES, cut, examples
 
 AUDIO = Audio(b"RIFF", "wav", ms=10_000)
@@ -59,9 +59,9 @@ def test_english_is_what_was_asked_for():
     assert made.language == "en"
 
 
-def test_a_language_that_is_not_told_is_the_caller_s():
+def test_a_language_that_nobody_told_is_not_made_up():
     made, _ = transcript_from(answer(said(segment(0, 1, "Ja"), language=None)), {**TIMED, "language": "de-DE"})
-    assert made.language == "de-DE"
+    assert made.language is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_segment_is_told_once_it_is_whole(places):
     assert [one["type"].rpartition(".")[2] for one in told] == ["delta", "segment", "delta", "segment", "done"]
     assert "".join(one["delta"] for one in told if "delta" in one) == told[-1]["text"] == "Guten Tag. Bis morgen!"
     assert told[3] == {
-        "type": "transcript.text.segment", "id": "seg_1", "start": 2.0, "end": 4.0, "text": "Bis morgen!",
+        "type": "transcript.text.segment", "id": "seg_001", "start": 2.0, "end": 4.0, "text": "Bis morgen!",
     }  # fmt: skip
     assert [frame.kind for frame in frames] == [Kind.OUTPUT] * 4 + [Kind.END]
     assert reader.transcript and reader.transcript.language == "de"

@@ -9,7 +9,7 @@ from core.errors import Malformed, ParameterRefused, ServerFault
 from core.types.audio import Audio
 from core.wire.cohere import audio as cohere_audio
 from core.wire.huggingface.audio import heard_to, transcript_from
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 
 AUDIO = Audio(b"RIFFdata", "wav", ms=10_000)
 BODY = {"audio": AUDIO}
@@ -66,7 +66,7 @@ def test_chunks_are_segments_and_the_last_may_have_no_end():
         ({"error": "Model is overloaded"}, BODY, ServerFault),
         ({"text": "Hi", "chunks": "x"}, BODY, Malformed),
         ({"text": "Hi", "chunks": [{"text": "Hi"}]}, BODY, Malformed),
-        ({"text": "Hi"}, TIMED, ParameterRefused),
+        ({"text": "Hi"}, TIMED, Malformed),
         ({"text": "Hi", "chunks": [chunk("Hi", 5, 6), chunk("Ho", 0, 1)]}, TIMED, Malformed),
         ({"text": "Hi", "chunks": [chunk("Hi", 29.0, 30.0)]}, TIMED, Malformed),
     ],
@@ -89,8 +89,8 @@ def test_cohere_is_told_one_language():
 @pytest.mark.parametrize("theirs", [None, [], {}, {"text": 1}])
 def test_cohere_without_text(theirs):
     with pytest.raises(Malformed):
-        cohere_audio.transcript_from(theirs, BODY, "de")
+        cohere_audio.transcript_from(theirs, BODY)
 
 
 def test_cohere_heard_nobody():
-    assert cohere_audio.transcript_from({"text": " "}, BODY, "de")[:2] == ("", None)
+    assert cohere_audio.transcript_from({"text": " "}, BODY)[:2] == ("", None)

@@ -5,7 +5,7 @@ import pytest
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Sound, Word
 from core.wire.replicate.audio import heard_to, place_of_speech, said_to, transcript_from
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from core.wire.sound.sounds import sound_of
 
 AUDIO = Audio(b"RIFF", "wav", ms=10_000)
@@ -104,9 +104,9 @@ def test_nobody_spoke(output):
         ([1, 2], BODY, Malformed),
         ({"segments": "x"}, BODY, Malformed),
         ({"segments": [{"start": 0}]}, BODY, Malformed),
-        ("Hi.", TIMED, ParameterRefused),
-        ({"segments": [row(0, 1, "Hi")]}, WORDS, ParameterRefused),
-        ({"segments": [row(0, 1, "Hi")]}, WHO, ParameterRefused),
+        ("Hi.", TIMED, Malformed),
+        ({"segments": [row(0, 1, "Hi")]}, WORDS, Malformed),
+        ({"segments": [row(0, 1, "Hi")]}, WHO, Malformed),
         ({"segments": [row(5, 6, "Hi"), row(0, 1, "Ho")]}, TIMED, Malformed),
         ({"segments": [row(50, 60, "Hi")]}, TIMED, Malformed),
         ({"segments": [row(0, 1, "Hi", words=[{"word": "Hi", "start": "x", "end": 1}])]}, WORDS, Malformed),

@@ -78,7 +78,8 @@ def test_facts_and_parameters():
     assert facts.params == {"prompt", "vocabulary", "temperature", "hotwords", "language"}
     assert facts.unknown_params == {"hotwords"}
     assert (facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.language) == (90_500, 1000, "wav", "en")
-    assert facts.input_tokens == 91 * 10 + 10
+    assert facts.input_tokens == 91 * 10 + 11
+    assert transcript_facts(made()).input_tokens == 91 * 10
 
 
 def test_phrases_are_one_list_however_they_are_called():

@@ -10,7 +10,7 @@ from core.errors import CredentialRefused, Malformed, ParameterRefused, RequestR
 from core.types.audio import Segment, Word
 from core.wire.forms import form, hole, json_with
 from core.wire.openai import read_error
-from core.wire.sound.heard import base_of, joined, left_out, ordered, placed, refusing_files, seconds_of
+from core.wire.sound.recognisers import base_of, joined, left_out, ordered, placed, refusing_files, seconds_of
 
 
 def segments(*times):
@@ -52,9 +52,21 @@ def test_slips_are_mended_and_nonsense_is_not_passed_on(given, made):
 
 def test_nobody_gets_times_that_are_wrong():
     wrong = segments((3, 4), (0, 1))
-    assert placed(wrong, 10.0, needed=False) == ()
+    told: list[str] = []
+    assert placed(wrong, 10.0, told, needed=False) == ()
+    assert told == ["the segments were left out: their times are not those of the audio"]
     with pytest.raises(Malformed, match="times of its words are not those of the audio"):
-        placed([Word("a", 20, 21)], 10.0, needed=True, what="words")
+        placed([Word("a", 20, 21)], 10.0, [], needed=True, what="words")
+
+
+def test_who_gets_mended_times_is_told():
+    told: list[str] = []
+    assert times(placed(segments((0, 3), (2.5, 12)), 10.0, told, needed=True)) == [(0, 3), (2.5, 10.0)]
+    assert told == ["times of segments were mended: they overlapped, or were outside of the audio"]
+    told.clear()
+    assert times(placed(segments((0, 3), (3.02, 10.05)), 10.0, told, needed=True)) == [(0, 3), (3.02, 10.0)]
+    assert told == []
+    assert placed(segments((0, 9999)), 10.0, told, needed=False) == ()
 
 
 def test_texts_are_joined_as_their_script_is_written():

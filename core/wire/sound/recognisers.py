@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 from unicodedata import east_asian_width
 
 from core.errors import Malformed, ParameterRefused, RequestRefused, TargetError
-from core.types.audio import Segment, Word
+from core.types.audio import Segment, Transcript, Word
+from core.types.usage import Usage
 
 NOBODY = "no speech was recognised"
 # What every adapter reads, what is for others, and what changes nothing.
 _READ = frozenset({"audio", "model", "stream", "response_format", "timestamps", "diarize", "task"})
 _SLACK = 1.0  # seconds by which a time may be off that is otherwise sane
+_WINDOW = 30.0  # and by which a last window may go beyond the audio
+_SEEN = 0.1  # and from which on somebody would see that it was mended
 _FILE = re.compile(r"audio|file|format|decod|mime|process input", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,5}(?:[.,]\d{1,6})?)\s*s?")
 
@@ -46,7 +49,9 @@ def ordered(found: Iterable[Timed], duration: float) -> tuple[Timed, ...] | None
     before = 0.0
     for one in found:
         start, end = one.start, one.end
-        if not isfinite(start + end) or start < before - _SLACK or (duration and start > duration + _SLACK):
+        if not isfinite(start + end) or start < before - _SLACK:
+            return None
+        if duration and (start > duration + _SLACK or end > duration + _WINDOW):
             return None
         start = max(start, before)
         if duration:
@@ -56,12 +61,53 @@ def ordered(found: Iterable[Timed], duration: float) -> tuple[Timed, ...] | None
     return tuple(made)
 
 
-def placed(found: Sequence[Timed], duration: float, *, needed: bool, what: str = "segments") -> tuple[Timed, ...]:
-    """The same; who needs them gets none that are wrong, and who does not is given none."""
+def placed(
+    found: Sequence[Timed], duration: float, told: list[str], *, needed: bool, what: str = "segments"
+) -> tuple[Timed, ...]:
+    """The same; who needs them gets none that are wrong, and who does not is given none. `told` says so."""
     made = ordered(found, duration)
-    if made is None and needed:
-        raise Malformed(f"the times of its {what} are not those of the audio")
+    if made is None:
+        if needed:
+            raise Malformed(f"the times of its {what} are not those of the audio")
+        told.append(f"the {what} were left out: their times are not those of the audio")
+    elif any(_is_mended(one, other) for one, other in zip(found, made, strict=True)):
+        told.append(f"times of {what} were mended: they overlapped, or were outside of the audio")
     return made or ()
+
+
+def timed(
+    segments: Sequence[Segment], words: Sequence[Word], body: Mapping[str, Any], told: list[str]
+) -> tuple[tuple[Segment, ...], tuple[Word, ...]]:
+    """Segments and words, those inside of segments too, with times of the audio that was sent."""
+    duration, wanted = body["audio"].ms / 1000, body.get("timestamps") or ()
+    made = placed(segments, duration, told, needed="segment" in wanted or bool(body.get("diarize")))
+    flat = words or sorted((word for one in segments for word in one.words), key=lambda word: word.start)
+    said = placed(flat, duration, told, needed="word" in wanted, what="words")
+    inside = [(ordered(one.words, duration) or () if said else ()) for one in made]
+    return tuple(one._replace(words=each) for one, each in zip(made, inside, strict=True)), said
+
+
+def _is_mended(one: Timed, made: Timed) -> bool:
+    return abs(one.start - made.start) > _SEEN or abs(one.end - made.end) > _SEEN
+
+
+def complete(found: Transcript, model: str, body: Mapping[str, Any], usage: Usage | None = None) -> Transcript:
+    """Who was asked for something and took the request owes it: somebody else may say it."""
+    lacks, wanted = "", body.get("timestamps") or ()
+    if found.text and body.get("diarize") and not found.speakers:
+        lacks = "who spoke"
+    elif found.text and "word" in wanted and not found.words:
+        lacks = "when each word was said"
+    elif found.text and wanted and not (found.segments or found.words):
+        lacks = "when what was said"
+    if lacks:
+        raise Malformed(f"the answer of {model} does not say {lacks}, which it was asked for", usage=usage)
+    return found
+
+
+def id_of(number: int) -> str:
+    """Of a segment in events, whoever heard it."""
+    return f"seg_{number:03}"
 
 
 def joined(texts: Iterable[str]) -> str:
