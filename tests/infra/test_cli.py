@@ -63,6 +63,8 @@ def test_voices(patchbay):
     (alloy,) = data(patchbay("voices", "alloy", "--provider", "openai", "--json"))
     assert (alloy["name"], alloy["gender"]) == ("alloy", "neutral") and "de" in alloy["languages"]
     assert "no voice" in empty(patchbay("voices", "--language", "tlh"))
+    assert rows == printed(patchbay("voices", "--language", "German", "--gender", "female", "--provider", "azure"))[1:]
+    assert "language must be a tag" in line(patchbay("voices", "--language", "xx-"))
     assert "not known" in line(patchbay("voices", "--provider", "nobody"))
 
 

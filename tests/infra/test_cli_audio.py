@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import wave
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -173,6 +174,10 @@ def test_a_text_is_said_into_a_file(patchbay, tmp_path):
     said = (tmp_path / "hello.flac").read_bytes()
     assert said[:4] == b"fLaC" and heard(said) == "Good morning Anna"
     assert [one.name for one in tmp_path.iterdir()] == ["hello.flac"]
+    assert any(said[22:26])  # it says how long it is
+    words(patchbay("speak", "Good morning Anna", "-o", "hello.wav"))
+    with wave.open(str(tmp_path / "hello.wav")) as file:
+        assert 0 < file.getnframes() < 24_000 * 60
 
 
 def test_into_a_pipe_and_heard_again(patchbay, tmp_path):

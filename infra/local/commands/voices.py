@@ -13,7 +13,7 @@ _FEW = 4  # languages that are named
 
 @click.command()
 @click.argument("words", nargs=-1)
-@click.option("--language", help="Only who speaks it: en, or en-GB.")
+@click.option("--language", help="Only who speaks it: en, en-GB or English.")
 @click.option("--gender", type=click.Choice(["female", "male", "neutral"], case_sensitive=False), help="Only such.")
 @click.option("--provider", help="Only its voices, and ours that it has.", shell_complete=complete.providers)
 @AS_JSON

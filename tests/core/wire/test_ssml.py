@@ -27,6 +27,13 @@ def test_what_is_text_and_no_more(document, text):
     assert read(found.document)._replace(language="") == found  # and is whole
 
 
+@pytest.mark.parametrize("before", ["<?xml version='1.0'?>", "<!-- a - b -->", "<!DOCTYPE speak [<!ENTITY a '>'>]>\n"])
+def test_it_is_known_by_its_root_whatever_stands_before_it(before):
+    assert is_ssml(f" {before}{before}<speak>a</speak>")
+    assert not is_ssml(f"{before}{before} a <speak>")
+    assert not is_ssml(before * 5000)  # at once
+
+
 @pytest.mark.parametrize(
     "inside",
     [
