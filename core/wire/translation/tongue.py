@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from core.languages import base_of, label_of
 from core.wire.function_words import hits, languages, words_of
-from core.wire.scripts import DENSE, script_of, scripts_of
+from core.wire.scripts import WEIGHTS, script_of, scripts_of
 from core.wire.translation import chinese
 from core.wire.translation.common_words import is_common
 from core.wire.translation.reading import WORD, Text, scripts
@@ -64,7 +64,7 @@ def _has_other_script(given: Text, made: Text, new: Sequence[str], target: str) 
     inside = sum(counts[one] for one in expected)
     if expected and inside == 0 and counts.total() > 1 and not _could_be_names(given, made):
         return True
-    fresh = {one: count * DENSE.get(one, 1.0) for one, count in scripts(new).items()}
+    fresh = {one: count * WEIGHTS.get(one, 1.0) for one, count in scripts(new).items()}
     total = sum(fresh.values())
     if expected and total >= 10 and 2 * sum(fresh.get(one, 0) for one in expected) < total:
         return True
