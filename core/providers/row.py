@@ -76,6 +76,7 @@ class Row:
     services: Mapping[Capability, "Row"] = field(default_factory=dict)
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
     hears: Hears = Hears()
+    recogniser: str = "speech"  # what hears there, where the catalogue does not say it of the model
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
     key_field: str = "key"  # of the account, for its key
     url_field: str = "base_url"  # and for its address

@@ -17,7 +17,8 @@ from core.execution.hearing import Hearing, Labels, labelled
 from core.execution.streaming import Committed, commit
 from core.execution.walk import Won
 from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
-from core.providers.row import Hears
+from core.providers.row import Hears, Row
+from core.routing.sound import limits_of
 from core.steps import Steps
 from core.types.audio import Audio, Transcript
 from core.types.caller import Caller
@@ -91,7 +92,7 @@ class Transcribe:
             return reply._replace(usage=Usage("estimated", audio_ms=audio.ms))
 
         reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
-        value = finished(reply.value, request.body)
+        value = self._signed(finished(reply.value, request.body), candidate, request)
         if not value.text:
             value = value._replace(reason=await _why(value, request.body))
         return reply._replace(value=value, warnings=(*reply.warnings, *value.told))
@@ -106,17 +107,25 @@ class Transcribe:
         """Events tell no times of words, and of segments only who spoke."""
         if request.body["timestamps"]:
             return False
-        target, model = candidate.target, self._steps.model(candidate.target)
-        row = self._steps.registry.row(target.provider, target.account, request.capability)
-        return Feature.STREAM in (model.features if model else row.features)
+        model = self._steps.model(candidate.target)
+        return Feature.STREAM in (model.features if model else self._row(candidate, request).features)
 
     def _adapter(self, candidate: Candidate, request: Request) -> Any:
         target = candidate.target
         return self._steps.registry.adapter(target.provider, target.account, request.capability)
 
     def _hears(self, candidate: Candidate, request: Request) -> Hears:
+        return limits_of(self._row(candidate, request), self._steps.model(candidate.target))
+
+    def _signed(self, found: Transcript, candidate: Candidate, request: Request) -> Transcript:
+        """With what heard it."""
+        model = self._steps.model(candidate.target)
+        known = model.recogniser if model else self._row(candidate, request).recogniser
+        return found._replace(recogniser=known or "speech")
+
+    def _row(self, candidate: Candidate, request: Request) -> Row:
         target = candidate.target
-        return self._steps.registry.row(target.provider, target.account, request.capability).hears
+        return self._steps.registry.row(target.provider, target.account, request.capability)
 
 
 class LiveTranscript(LiveAnswer):
