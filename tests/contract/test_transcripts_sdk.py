@@ -97,3 +97,19 @@ def test_files_and_paths(client, tmp_path):
         assert client.audio.transcriptions.create(model="auto", file=file).text == SAID
     assert client.audio.transcriptions.create(model="auto", file=path).text == SAID
     assert client.audio.transcriptions.create(model="auto", file=WAV).text == SAID
+
+
+@pytest.mark.parametrize("strategy", ["auto", {"type": "server_vad", "prefix_padding_ms": 300}])
+def test_a_chunking_strategy_is_a_word_or_an_object(client, strategy):
+    found = client.audio.transcriptions.create(
+        model="openai/gpt-4o-transcribe-diarize", file=("talk.wav", ears.spoken(*TEXTS * 6)),
+        response_format="diarized_json", chunking_strategy=strategy,
+    )  # fmt: skip
+    assert found.text.startswith(SAID)
+
+
+def test_likelihoods_of_tokens(client):
+    found = client.audio.transcriptions.create(
+        model="openai/gpt-4o-transcribe", file=FILE, response_format="json", include=["logprobs"]
+    )
+    assert "".join(one.token for one in found.logprobs) == SAID
