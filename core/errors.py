@@ -63,7 +63,7 @@ the target can mend when it is told what is wrong says so (`mends`).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from core.types.attempt import Attempt
@@ -87,6 +87,9 @@ class PatchbayError(Exception):
         self.param = param
         self.code = code
         self.receipt: Receipt | None = None  # of the request that ended with this
+
+
+_FEW = 2  # targets that are named where one reason is that of many
 
 
 class CallerError(PatchbayError):
@@ -186,13 +189,21 @@ class NoTarget(GatewayError):
         targets: dict[str, list[str]] = {}
         for one in own or excluded:
             targets.setdefault(one.reason, []).append(str(one.target))
-        why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in targets.items())
+        why = "; ".join(_said_of(reason, names) for reason, names in targets.items())
         why = why or "no provider offers it"
         param = next((one.param for one in own if one.param), None)
         super().__init__(f"No target can serve this request. {why}.", param=param, code="no_target")
         self.excluded = tuple(excluded)
         if own:
             self.status, self.type, self.fault = 400, "invalid_request_error", "caller"
+
+
+def _said_of(reason: str, names: list[str]) -> str:
+    """Of several the reason goes first, and not all of them are named."""
+    if len(names) == 1:
+        return f"{names[0]}: {reason}"
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{reason} ({', '.join(names[:_FEW])}{more})"
 
 
 class DeadlinePassed(GatewayError):
@@ -398,6 +409,11 @@ class ParameterRefused(TargetError):
     fault = "caller"
     again = False
     advice = "Leave the parameter out for this provider."
+
+    def __init__(self, message: str, *, param: str | None = None, **facts: Any) -> None:
+        super().__init__(message, param=param, **facts)
+        if param is None:  # it has not said what it does not take
+            self.advice = "Check what this provider takes, or let another one answer."
 
 
 class RequestRefused(TargetError):

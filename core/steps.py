@@ -149,7 +149,8 @@ class Steps:
             ended: Outcome = "ok" if outcome == "ok" else "cancelled"
             attempt = Attempt(
                 won.number, target, ended, won.started_at, ms,
-                first_ms=first_ms, request_id=request_id, usage=usage, cost=cost,
+                first_ms=first_ms, request_id=request_id, billed=ended == "cancelled" and cost.nano is None,
+                usage=usage, cost=cost,
             )  # fmt: skip
         else:
             attempt = failed(won.number, won.candidate, error, won.started_at, ms, Step("stop"))
@@ -311,7 +312,9 @@ class Steps:
 def _total(attempts: list[Attempt]) -> Cost:
     """What is owed as far as providers said what was used; unknown when that says nothing of what is owed."""
     known = [one.cost.nano for one in attempts if one.cost.nano is not None]
-    unpriced = any(one.usage.source != "unknown" and one.cost.nano is None for one in attempts)
+    unpriced = any(
+        one.cost.nano is None and (one.outcome == "ok" or one.usage.source != "unknown") for one in attempts
+    )
     if unpriced or (not known and any(one.billed for one in attempts)):
         return UNKNOWN_COST
     return Cost(sum(known))

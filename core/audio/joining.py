@@ -32,10 +32,10 @@ class Joiner:
             return b""
         return self._taken(len(self._held) - max(_quiet(self._held, -1), self._fade))
 
-    def piece(self) -> bytes:
-        """What is left of the piece that is over."""
+    def piece(self, *, last: bool = False) -> bytes:
+        """What is left of the piece that is over; the last one may be silent at its end for as long as it likes."""
         if self._sounds:
-            spare = _quiet(self._held, -1) - self._trail
+            spare = 0 if last else _quiet(self._held, -1) - self._trail
             if spare > 0:
                 del self._held[-spare:]
             _fade(self._held, range(len(self._held) - 1, -1, -1), self._fade)

@@ -51,6 +51,12 @@ def measure(source: Source, most_seconds: float | None = None) -> Measured:
     return Measured(file.kind, _CODECS.get(codec, codec), round(length * 1000), rate, channels, lacks)
 
 
+def length_of(source: Source) -> float:
+    """In seconds, by where its last packet ends; BadAudio where it holds nothing."""
+    with opened(source) as file:
+        return _by_its_end(file, b"")
+
+
 def too_long(seconds: float, most_seconds: float) -> BadAudio:
     return BadAudio(
         f"The audio is {seconds:.0f} s long; at most {most_seconds:.0f} s are taken. Send it in parts.",

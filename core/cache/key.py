@@ -44,6 +44,8 @@ def key_of(caller: Caller, request: Request, configuration: str) -> str:
     named = (
         options.provider, options.models, options.strategy, options.tier,
         options.max_cost, options.fallback, options.compatibility,
+        # Some bodies do not say them: the model, and what is told to who has sent it.
+        options.model, sorted(request.facts.unknown_params),
     )  # fmt: skip
     digest = sha256(orjson.dumps((_VERSION, caller.org, caller.project, request.capability, configuration, named)))
     # Parameters and messages have no order of names, but what other parameters hold has: a schema's names are answered

@@ -6,7 +6,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.capabilities import Capability
-from core.config.kinds import DURATION, FLAG, PRIORITY, SECRET, TEMPERATURE, TEXT, TOKENS, URL, VERSION, Kind, Misfit
+from core.config.kinds import (
+    DURATION,
+    FLAG,
+    PRIORITY,
+    SECRET,
+    TEMPERATURE,
+    TEXT,
+    TOKENS,
+    URL,
+    VERSION,
+    Kind,
+    Misfit,
+    choice,
+)
 from core.config.layers import Found, Layers, Origin, Unset
 from core.config.secrets import Secret
 from core.errors import Misconfigured
@@ -46,12 +59,13 @@ class Account:
     first: bool = False  # leads the default chain
     simulated: bool = False
     elsewhere: bool = True  # False: its base_url is the vendor's own, where nobody gets in without a key
+    translates_by_token: bool = True  # False: the token is for another address than that of its translation
 
     @property
     def has_access(self) -> bool:
         """Somebody gave it a credential, a program or an address."""
         secrets = (self.key, self.token, self.speech_key, self.translation_key)
-        return bool(any(secrets) or self.command or (self.base_url and self.elsewhere))
+        return bool(any(secrets) or self.command or self.translation_url or (self.base_url and self.elsewhere))
 
     def model_for(self, capability: str) -> str | None:
         own = {Capability.CHAT: self.model, Capability.EMBED: self.embedding_model}
@@ -152,6 +166,7 @@ class Declared:
     # Environment names without an effect in this version, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
     command: str = ""  # its own program, which `auth_method: cli` asks for
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # all that a field may say
 
 
 def key_of(provider: str, account: str, name: str) -> str:
@@ -197,6 +212,8 @@ def _apart(base: Account, own: Mapping[str, Any], service: str) -> Account:
     dropped: dict[str, Any] = {key: None} if moved or key in own else {}
     if region in moved and url not in own:
         dropped[url] = None  # it would go before the region
+    if service == "translation" and moved:
+        dropped["translates_by_token"] = False
     return replace(base, **dropped)
 
 
@@ -225,6 +242,7 @@ class Accounts:
         for name in _ENABLED_FIRST:
             names = (*names_of(row, account, name, taken), key_of(row.provider, account, name))
             kind = _address(row, account, taken) if name == "base_url" else ACCOUNT_KINDS.get(name, TEXT)
+            kind = choice(*row.choices[name]) if name in row.choices else kind
             one = self._look(names, kind, needed=needed)
             if one is not None:
                 found[name] = one
@@ -239,7 +257,12 @@ class Accounts:
         if of_its_own or (address or vendors).casefold() != (base.base_url or vendors).casefold():
             base = replace(base, key=None, token=None)
         for service in _SERVICES:
+            url = f"{service}_url"
+            if (own.get(url) or "").casefold() == row.defaults.get(url, "-").casefold():
+                own[url] = None  # where it is anyway
             base = _apart(base, own, service)
+        if "token" in own or account == DEFAULT:
+            base = replace(base, translates_by_token=True)
         elsewhere = not (row.keyed and address and address.casefold() == vendors)
         made = replace(base, name=account, models={**base.models, **models}, elsewhere=elsewhere, **own)
         if made.command and (made.key or made.token):

@@ -127,7 +127,7 @@ class Settings:
         "RERANK_PROVIDER", "Provider that goes first for reranking", "rerank_provider", "rerank"
     )
     beautify_provider: str | None = _provider(
-        "BEAUTIFY_PROVIDER", "The same for beautifying answers", "beautify_provider", "beautify"
+        "BEAUTIFY_PROVIDER", "The same for beautifying answers", "beautify_provider", "chat"
     )
     stt_provider: str | None = _provider(
         "VOICE_STT_PROVIDER", "Provider that goes first for transcription", "voice_stt_provider", "transcribe"

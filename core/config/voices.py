@@ -105,8 +105,10 @@ class Voices:
         language = re.match(r"[a-z]{2,3}-(?:[A-Z][a-z]+-)?[A-Z]{2}(?=-)", name)
         return Voice(name, language[0] if language else "", "", provider)
 
-    def near(self, name: str) -> list[str]:
-        known = {one.lower(): voice.name for one, voice in self._named.items()}
+    def near(self, name: str, provider: str = "") -> list[str]:
+        """Names that are much like this one; of a provider's own alone where he is named."""
+        voices = self.at(provider) if provider else self._named.values()
+        known = {one.name.lower(): one.name for one in voices}
         return [known[one] for one in get_close_matches(name.lower(), known, n=3, cutoff=0.6)]
 
     def listed(self) -> list[Voice]:

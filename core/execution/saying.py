@@ -176,7 +176,7 @@ class _Pipe:
         if over:
             pcm += self._joiner.add(self._decoder.end())
             self.skipped = self._joiner.skipped / self._rate
-            pcm += self._joiner.piece()
+            pcm += self._joiner.piece(last=last)
             self._decoder = None
         self._samples += len(pcm) // 2
         ready: bytes = self._encoder.add(pcm) if pcm else b""

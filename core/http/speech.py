@@ -148,7 +148,12 @@ class _Events:
 
 
 def speech_request(body: Body, route: str, timeout: float | None, accept: bytes) -> Request:
-    body = {_OTHER_NAMES.get(name, name): value for name, value in body.items() if value is not None}
+    body = {name: value for name, value in body.items() if value is not None}
+    for other, name in _OTHER_NAMES.items():
+        if other in body and body.setdefault(name, body[other]) != body[other]:
+            words = f"{other} is another name of {name}: send one of them"
+            raise BadRequest(words, param=other, code="invalid_value")
+        body.pop(other, None)
     chosen = options.take(body)
     body.pop("model", None)
     asked = speech_of(body)

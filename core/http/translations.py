@@ -30,7 +30,7 @@ def translate_request(body: Body, route: str, timeout: float | None = None) -> R
     given = {name: value for name, value in body.items() if value is not None}
     chosen = options.take(given)
     given.pop("model", None)
-    made, unknown = translation.translate_body(given)
+    made, unknown = translation.translate_body(given, insists=bool(chosen.model or chosen.models or chosen.provider))
     facts = translation.translate_facts(made, unknown)
     shape = translation.shape_of(given)
     return Request(Capability.TRANSLATE, made, chosen, facts, route=route, timeout=timeout, context=shape)

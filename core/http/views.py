@@ -9,11 +9,13 @@ from core.capabilities import Capability
 from core.config import prices
 from core.config.catalog import Model, Query
 from core.config.run_time import InForce
+from core.config.settings import Account
 from core.errors import BadRequest
 from core.gateway import Gateway
 from core.providers.row import Row
 from core.types.plan import Candidate, Plan
 from core.types.request import Facts
+from core.wire.languages import tag_of
 
 if TYPE_CHECKING:  # few look at them
     from core.config.voices import Voice
@@ -45,6 +47,7 @@ def providers_health(gateway: Gateway) -> dict[str, bool]:
 def status(gateway: Gateway) -> dict[str, Any]:
     config, planner = gateway.settings, gateway.planner
     chains = {one.value: planner.chain(one) for one in Capability if gateway.registry.offering(one)}
+    chains["beautify"] = planner.chain(Capability.CHAT, purpose="beautify")  # a chat whose first has a setting
     return {
         "version": __version__,
         "configuration": _configuration(gateway.in_force),
@@ -85,6 +88,7 @@ def _state(gateway: Gateway, row: Row) -> dict[str, Any]:
     ]
     return {
         "live": gateway.registry.is_live(row.name),
+        "can": gateway.registry.able(row.name),
         "healthy": gateway.stats.healthy(row.name),
         "targets": targets,
     }
@@ -104,21 +108,28 @@ def _provider(gateway: Gateway, row: Row) -> dict[str, Any]:
         "aliases": row.aliases,
         "live": gateway.registry.is_live(row.name),
         "capabilities": sorted(row.capabilities),
+        "can": sorted(gateway.registry.able(row.name)),
         "features": sorted(row.features),
         "default_models": models,
         "local": row.local,
-        "accounts": [
-            {
-                "name": account.name,
-                "enabled": account.enabled,
-                "priority": account.priority,
-                "model": account.model or models.get(Capability.CHAT),
-                "embedding_model": account.embedding_model or models.get(Capability.EMBED),
-                "simulated": account.simulated,
-                "missing": gateway.registry.missing(row, account),
-            }
-            for account in accounts
-        ],
+        "accounts": [_account(gateway, row, account) for account in accounts],
+    }
+
+
+def _account(gateway: Gateway, row: Row, account: Account) -> dict[str, Any]:
+    models = row.default_models
+    parts = gateway.registry.parts(row.name, account)
+    # What it lacks to be of any use; each part says for itself what it lacks.
+    missing = [] if any(not one.missing for one in parts) else parts[0].missing
+    return {
+        "name": account.name,
+        "enabled": account.enabled,
+        "priority": account.priority,
+        "model": account.model or models.get(Capability.CHAT),
+        "embedding_model": account.embedding_model or models.get(Capability.EMBED),
+        "simulated": account.simulated,
+        "missing": missing,
+        "parts": [one._asdict() for one in parts],
     }
 
 
@@ -129,19 +140,35 @@ def models(gateway: Gateway, query: Query, *, retired: bool) -> dict[str, Any]:
     if query.provider is not None:
         query = query._replace(provider=gateway.registry.canonical(query.provider) or query.provider)
     found = gateway.catalog.list_models(query, now, free, retired=retired)
-    live = set(live_providers(gateway))
+    live = _live(gateway)
     return {
         "models": [
-            _model(one, now, free=pricing.is_free(one, now, own=one.provider in free), live=one.provider in live)
+            _model(
+                one, now,
+                free=pricing.is_free(one, now, own=one.provider in free), live=(one.provider, one.capability) in live,
+            )
             for one in found
         ]
+    }  # fmt: skip
+
+
+def _live(gateway: Gateway) -> set[tuple[str, Capability]]:
+    """Who could answer with a model for what."""
+    registry = gateway.registry
+    return {
+        (name, one)
+        for name in registry.rows
+        for account in registry.accounts(name)
+        for one in Capability
+        if registry.is_ready(name, account, one, alone=True)
     }
 
 
 def model_list(gateway: Gateway) -> dict[str, Any]:
     """What can be named here, in the form that OpenAI's clients list: each by its provider."""
-    now, live = gateway.clock.now(), set(live_providers(gateway))
-    found = [one for one in gateway.catalog.list_models(Query(), now, set()) if one.provider in live]
+    now, live = gateway.clock.now(), _live(gateway)
+    models = gateway.catalog.list_models(Query(), now, set())
+    found = [one for one in models if (one.provider, one.capability) in live]
     data = [
         {"id": f"{one.provider}/{one.id}", "object": "model", "created": 0, "owned_by": one.provider} for one in found
     ]
@@ -225,6 +252,7 @@ def voices(gateway: Gateway, language: str | None, gender: str | None, provider:
         words = f"gender must be one of {', '.join(registry.GENDERS)}"
         raise BadRequest(words, param="gender", code="invalid_value")
     known = registry.load(gateway.settings.voices)
+    language = tag_of(language) if language else None
     found = [
         one
         for one in known.listed()

@@ -34,8 +34,7 @@ class ProviderConfigService:
     def _has(name: str) -> bool:
         """Whether somebody configured it, be it switched off."""
         registry = scope.current().desk.registry
-        row = registry.rows[name]
-        return any(not registry.missing(row, one) for one in registry.accounts(name))
+        return any(not part.missing for one in registry.accounts(name) for part in registry.parts(name, one))
 
 
 @cache

@@ -12,7 +12,7 @@ from core.config.settings import Account
 from core.errors import Malformed, ModelMissing, ParameterRefused, TargetError
 from core.net.transport import Incoming, Transport, address
 from core.providers.api import Api
-from core.providers.azure_speech_live import LiveTranscript
+from core.providers.azure_speech_live import Phrases
 from core.providers.azure_speech_sdk import Place
 from core.providers.azure_speech_voice import LiveSpeech
 from core.providers.contract import Call, FrameSource, Reply, lost
@@ -90,10 +90,10 @@ class AzureSpeech:
         answer.close()
         return []
 
-    async def _live(self, call: Call) -> LiveTranscript:
+    async def _live(self, call: Call) -> Phrases:
         live, losses, told = live_of(call.body)
         warnings = (*lost(losses, call.target, strict=call.strict), *told)
-        return await LiveTranscript(self._transport.sessions, self._where.live, live, call, warnings).open()
+        return await Phrases(self._transport.sessions, self._where.live, live, call, warnings).open()
 
 
 class _Sound:

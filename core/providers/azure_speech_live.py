@@ -15,7 +15,7 @@ from core.types.audio import Audio, Segment, Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import UNKNOWN_USAGE, Usage
 from core.wire.azure.speech import Live, phrase_from, transcript_of
-from core.wire.sound.heard import joined
+from core.wire.sound.recognisers import joined
 
 _RATE = 16_000
 _BYTES = 2 * _RATE  # in a second
@@ -25,7 +25,7 @@ _AHEAD, _PACE = 15.0, 2.5
 _ALIVE = None  # something came that says nothing
 
 
-class LiveTranscript:
+class Phrases:
     """What is heard, phrase by phrase."""
 
     def __init__(
@@ -40,7 +40,7 @@ class LiveTranscript:
         self._text = ""
         self._feeding: asyncio.Task[None] | None = None
 
-    async def open(self) -> "LiveTranscript":
+    async def open(self) -> "Phrases":
         audio: Audio = self._call.body["audio"]
         native = await self._session.begin(partial(_recogniser, self._place, self._live, audio, self._session))
         self._feeding = asyncio.get_running_loop().create_task(self._feed(native))

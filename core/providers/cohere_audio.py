@@ -15,7 +15,7 @@ from core.types.usage import Usage
 from core.wire.cohere.audio import fields_of, transcript_from
 from core.wire.forms import form
 from core.wire.openai import read_error
-from core.wire.sound.heard import refusing_files
+from core.wire.sound.recognisers import refusing_files
 
 
 class CohereAudio:

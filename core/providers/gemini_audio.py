@@ -13,10 +13,10 @@ from core.providers.row import Row
 from core.types.audio import Sound, Transcript
 from core.types.frame import Frame
 from core.types.usage import Usage
-from core.wire.gemini import audio as hearing
+from core.wire.gemini import audio as wire
 from core.wire.gemini.answers import read_error
 from core.wire.gemini.speech import GeminiSpeech, said_to
-from core.wire.sound.heard import refusing_files
+from core.wire.sound.recognisers import refusing_files
 
 
 class GeminiAudio:
@@ -25,24 +25,24 @@ class GeminiAudio:
         self._api.root = rooted(self._api.root)
 
     async def transcribe(self, call: Call) -> Reply[Transcript]:
-        body, losses = hearing.heard_to(call.body, call.target.model)
+        body, losses = wire.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
         url = address(self._api, call, "generateContent")
         theirs, answer = await self._api.post_file(url, body, "application/json", call)
         try:
-            made, usage = hearing.transcript_from(theirs, call.body, self._api.secrets)
+            made, usage = wire.transcript_from(theirs, call.body, self._api.secrets)
         except TargetError as error:
             self._api.tell(error, answer)
             raise
         return Reply(made, usage, self._api.said(answer.request_id), warnings)
 
     async def transcribe_stream(self, call: Call) -> "Listening":
-        body, losses = hearing.heard_to(call.body, call.target.model)
+        body, losses = wire.heard_to(call.body, call.target.model)
         warnings = checked(losses, call)
         url = address(self._api, call, "streamGenerateContent?alt=sse")
         answer = await self._api.send_file(url, body, "application/json", call)
         self._api.must_stream(answer)
-        reader = hearing.GeminiHearing(
+        reader = wire.GeminiHearing(
             body=call.body, model=call.target.model, limit=call.max_bytes, secrets=self._api.secrets
         )
         return Listening(answer, reader, self._api.said(answer.request_id), warnings)
@@ -71,7 +71,7 @@ class Listening(Frames):
 
     __slots__ = ("_hearing",)
 
-    def __init__(self, answer: Incoming, reader: hearing.GeminiHearing, *more: Any) -> None:
+    def __init__(self, answer: Incoming, reader: wire.GeminiHearing, *more: Any) -> None:
         super().__init__(answer, reader, *more)
         self._hearing = reader
 

@@ -10,7 +10,7 @@ from core.types.audio import Audio, Transcript
 from core.types.usage import Usage
 from core.wire.huggingface.audio import heard_to, path_of, transcript_from
 from core.wire.huggingface.feature_extraction import read_error
-from core.wire.sound.heard import refusing_files
+from core.wire.sound.recognisers import refusing_files
 
 
 class HuggingFaceAudio:

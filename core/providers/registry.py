@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.capabilities import Capability
 from core.config.accounts import DEFAULT, names_of
@@ -16,6 +16,14 @@ from core.providers.table import TABLE
 from core.types.target import Place
 
 ENTRY_POINTS = "patchbay.providers"
+
+
+class Part(NamedTuple):
+    """What an account can do with one set of credentials."""
+
+    title: str
+    capabilities: tuple[Capability, ...]
+    missing: list[str]  # the environment names that it lacks
 
 
 class Registry:
@@ -119,10 +127,9 @@ class Registry:
         """The environment names that would make this account usable; empty when it is."""
         declared, row = row.declared(), row.of(account, capability)
         key, given = getattr(account, row.key_field), getattr(account, row.url_field)
-        own, given = (row.base_url or "").casefold(), (given or "").casefold()
-        if not key and own and given not in {"", own}:
+        if not key and given and row.base_url and not row.is_vendors_host(given):
             return []  # the user's own server in place of the vendor's may need no key
-        has = {"key"} if account.token else set()
+        has = {row.key_field} if row.token(account) else set()
         # A need may be met in one of several ways: by a region, or by an address.
         lacking = [need.split("|") for need in row.needs if need not in has]
         return [
@@ -131,16 +138,31 @@ class Registry:
             if not any(getattr(account, name) for name in names)
         ]
 
-    def is_ready(self, provider: str, account: Account, capability: Capability | None = None) -> bool:
-        """Whether an account of a provider could answer at all, or what is asked of it."""
+    def is_ready(
+        self, provider: str, account: Account, capability: Capability | None = None, *, alone: bool = False
+    ) -> bool:
+        """Whether an account of a provider could answer at all, or what is asked of it; `alone`: by no other way."""
         row = self.rows[provider]
         asked = row.capabilities if capability is None else (capability,)
-        ways = [way for one in asked or (Capability.CHAT,) for way in row.ways(one)]
+        ways = [way for one in asked or (Capability.CHAT,) for way in ((one,) if alone else row.ways(one))]
         return account.enabled and any(not self.missing(row, account, way) for way in ways)
+
+    def parts(self, provider: str, account: Account) -> list[Part]:
+        """What of an account has credentials of its own, and what each lacks."""
+        row = self.rows[provider]
+        return [
+            Part(one.title, can, self.missing(row, account, can[0] if can else Capability.CHAT))
+            for one, can in row.parts()
+        ]
 
     def is_live(self, name: str) -> bool:
         """Whether any of a provider's accounts could."""
         return any(self.is_ready(name, one) for one in self.accounts(name))
+
+    def able(self, name: str) -> list[Capability]:
+        """What any of a provider's accounts could do."""
+        asked = [one for one in Capability if one in self.rows[name].capabilities]
+        return [one for one in asked if any(self.is_ready(name, account, one) for account in self.accounts(name))]
 
     def offering(self, capability: Capability) -> list[Row]:
         return [row for row in self.rows.values() if capability in row.capabilities]

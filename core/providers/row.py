@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from core.capabilities import Capability, Feature
+from core.config.accounts import ACCOUNT_KINDS
+from core.config.secrets import Secret
 from core.config.settings import Account, Declared
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -78,10 +80,12 @@ class Row:
     hears: Hears = Hears()
     recogniser: str = "speech"  # what hears there, where the catalogue does not say it of the model
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
+    own_voices: bool = False  # takes a voice as an object with its id
     key_field: str = "key"  # of the account, for its key
     url_field: str = "base_url"  # and for its address
     most_characters: int | None = None  # to say, or to translate, in one request
     uniform: bool = False  # its features are those of all its models, whatever these can elsewhere
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # all that a field of the account may say
     # Environment names that have no effect yet, and what for they are kept.
     later: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,10 +97,46 @@ class Row:
         """Whether an account leads to the vendor, or to who stands in for him, and to no server of somebody's own."""
         if account.simulated:
             return True
-        if not account.base_url:
-            return bool(self.base_url)
-        host = urlsplit(account.base_url).hostname or ""
+        url = getattr(account, self.url_field)
+        return self.is_vendors_host(url) if url else bool(self.base_url)
+
+    def is_vendors_host(self, url: str) -> bool:
+        host = urlsplit(url).hostname or ""
         return host.endswith(self.hosts) or bool(self.base_url and host == urlsplit(self.base_url).hostname)
+
+    def token(self, account: Account) -> Secret | None:
+        """An account's token, if it is for where this leads: of a service apart, to the vendor or to the same host."""
+        token, url = account.token, getattr(account, self.url_field)
+        if self.key_field == "key" or not token:
+            return token
+        if not url or not account.translates_by_token:
+            return None
+        known = not account.base_url or urlsplit(url).netloc == urlsplit(account.base_url).netloc
+        return token if known or self.is_vendors_host(url) else None
+
+    def identity(self, account: Account, model: str | None) -> tuple[Any, ...] | None:
+        """What makes two accounts the same here, where it has credentials apart from chat's; None: never the same."""
+        if self.key_field == "key":
+            return None
+        return (self.name, model, *(getattr(account, name) for name in self.own_fields()), self.token(account))
+
+    def own_fields(self) -> tuple[str, ...]:
+        """The account's fields for this alone, where it has credentials apart from chat's."""
+        prefix = self.key_field.removesuffix("key")
+        return tuple(name for name in ACCOUNT_KINDS if prefix and name.startswith(prefix))
+
+    def parts(self) -> list[tuple["Row", tuple[Capability, ...]]]:
+        """What of it has credentials of its own, and what each does. A translation is also asked of a chat."""
+        own = tuple(one for one in Capability if one in self.capabilities and one not in self._apart())
+        if Capability.CHAT in own and Capability.TRANSLATE in self.capabilities:
+            own = tuple(one for one in Capability if one in {*own, Capability.TRANSLATE})
+        found: dict[str, list[Capability]] = {}
+        for capability, service in self._apart().items():
+            found.setdefault(service.key_field, []).append(capability)
+        return [(self, own), *((self.services[ones[0]], tuple(ones)) for ones in found.values())]
+
+    def _apart(self) -> dict[Capability, "Row"]:
+        return {one: service for one, service in self.services.items() if service.key_field != self.key_field}
 
     def of(self, account: Account, capability: Capability = Capability.CHAT) -> "Row":
         """What it is for an account."""
@@ -132,9 +172,10 @@ class Row:
         names["simulated"] = (f"{self.name}.simulated",)  # set by what is found here, never by hand
         models = {"model": Capability.CHAT, "embedding_model": Capability.EMBED}
         defaults = {field: self.default_models[one] for field, one in models.items() if one in self.default_models}
-        if self.base_url:
-            defaults["base_url"] = self.base_url
+        for one in (*self.services.values(), self):
+            if one.base_url and (one is self or one.url_field != self.url_field):
+                defaults[one.url_field] = one.base_url
         return Declared(
             self.name, names, self.title, self.aliases, self.capabilities, defaults, "key" in self.needs, self.later,
-            self.command,
+            self.command, self.choices,
         )  # fmt: skip

@@ -12,7 +12,15 @@ AZURE_TRANSLATOR = Row(
     title="Azure Translator",
     adapter="core.providers.azure_translator:AzureTranslator",
     base_url="https://api.cognitive.microsofttranslator.com",
-    hosts=(".cognitiveservices.azure.com", ".microsofttranslator.com"),
+    hosts=(
+        ".cognitiveservices.azure.com",
+        ".services.ai.azure.com",
+        ".microsofttranslator.com",
+        ".cognitiveservices.azure.us",
+        ".microsofttranslator.us",
+        ".cognitiveservices.azure.cn",
+        ".translator.azure.cn",
+    ),
     capabilities=frozenset({Capability.TRANSLATE}),
     features=frozenset({Feature.HTML}),
     default_models={Capability.TRANSLATE: "nmt"},
@@ -45,6 +53,7 @@ OPENAI_HEARS = Row(
     title="OpenAI",
     adapter="core.providers.openai_audio:OpenAIAudio",
     base_url="https://api.openai.com/v1",
+    hosts=(".api.openai.com",),
     features=_WHISPER_FEATURES,
     default_models=OPENAI_SOUND,
     hears=Hears(most_bytes=25 * _MIB),
@@ -55,6 +64,7 @@ OPENAI_SAYS = replace(
     adapter="core.providers.openai_speech:OpenAISpeech",
     features=frozenset({Feature.STREAM}),
     says=("mp3", "opus", "aac", "flac", "wav", "pcm"),
+    own_voices=True,
     most_characters=4096,
     extra_params=frozenset(),
 )
@@ -113,6 +123,8 @@ AZURE_HEARS = Row(
     features=frozenset({Feature.SPEAKERS, Feature.SEGMENTS, Feature.WORDS}),
     default_models=AZURE_SOUND,
     needs=("speech_key", "speech_region|speech_url"),
+    key_field="speech_key",
+    url_field="speech_url",
     lacks_params=frozenset({"prompt", "temperature", "min_speakers", "known_speakers"}),
     extra_params=frozenset({"profanity"}),
     hears=Hears(300_000_000, 2 * 3600 - 1, frozenset({"wav", "mp3", "m4a", "ogg", "flac", "webm"})),
@@ -122,7 +134,7 @@ AZURE_SAYS = replace(
     capabilities=frozenset({Capability.SPEAK}),
     features=frozenset({Feature.STREAM, Feature.SSML}),
     lacks_params=frozenset({"instructions"}),
-    extra_params=frozenset(),
+    extra_params=frozenset({"style"}),
     says=("mp3", "opus", "wav", "pcm"),
     most_characters=5000,  # what it says in one request may last 10 minutes
 )
@@ -143,6 +155,7 @@ GEMINI_HEARS = Row(
 GEMINI_SAYS = replace(
     GEMINI_HEARS,
     features=frozenset({Feature.STREAM}),
+    extra_params=frozenset({"style"}),
     says=("pcm",),
     most_characters=4000,  # by its 8192 tokens, and the length of an answer
 )
@@ -174,7 +187,7 @@ REPLICATE_HEARS = Row(
 REPLICATE_SAYS = replace(
     REPLICATE_HEARS,
     features=frozenset(),
-    extra_params=frozenset({"model_input"}),
+    extra_params=frozenset({"model_input", "style"}),
     lacks_params=frozenset({"instructions"}),
     says=("mp3", "wav"),
     most_characters=5000,

@@ -109,6 +109,7 @@ TABLE: tuple[Row, ...] = (
             "models.speak": ("AZURE_TTS_MODEL",),
             "voice": ("AZURE_TTS_VOICE",),
         },
+        choices={"translation_version": ("3.0", "2026-06-06")},
         needs=("key", "base_url"),
         key_header="api-key",
         images=Images(types=_COMMON_IMAGES),

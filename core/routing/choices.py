@@ -23,6 +23,7 @@ class Choice(NamedTuple):
     space: Space  # of its vectors, if it gives any
     retired: Model | None = None  # which was asked for, and whose successor this is
     blind: Model | None = None  # the usual one, which lacks something that is wanted and that this one has
+    named: bool = False  # by the caller
 
 
 class Choices:
@@ -50,7 +51,9 @@ class Choices:
             model, blind = self._seeing(model, request, at)
         name = model.id if model else name
         target = Target(row.name, account.name, name)
-        return Choice(target, model, space_of(target, model, dimensions_of(request)), retired, blind)
+        return Choice(
+            target, model, space_of(target, model, dimensions_of(request)), retired, blind, wish.model is not None
+        )
 
     def _cheapest_of_tier(self, row: Row, request: Request, tier: str, at: float) -> Model | None:
         """One that sees if there is any, where there are images."""

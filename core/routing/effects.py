@@ -11,11 +11,13 @@ from core.types.target import Place
 # Settings that choose who goes first, and for what alone.
 _FIRST = {"llm_provider": None, "chat_provider": Capability.CHAT, "embedding_provider": Capability.EMBED,
           "rerank_provider": Capability.RERANK, "beautify_provider": Capability.CHAT,
+          "stt_provider": Capability.TRANSCRIBE, "tts_provider": Capability.SPEAK,
           "translation_provider": Capability.TRANSLATE}  # fmt: skip
+_BY_LLM = (Capability.CHAT, Capability.EMBED)  # for what a setting is that names no capability
 
 
 def warnings(config: Settings, registry: Registry) -> list[str]:
-    found = [*_choices(config, registry), *_models(config, registry)]
+    found = [*_choices(config, registry), *_models(config, registry), *_services(config, registry)]
     if config.fallback_provider and config.chain_for(Capability.CHAT):
         where = config.origins.get("fallback_provider", "PATCHBAY_FALLBACK_PROVIDER")
         found.append(f"{where} has no effect on chat: its chain is written down")
@@ -66,7 +68,8 @@ def _anybody(config: Settings, registry: Registry, capability: Capability) -> bo
 
 
 def _ready(config: Settings, registry: Registry, place: Place, capability: Capability | None) -> bool:
-    return any(registry.is_ready(place.provider, one, capability) for one in _accounts(config, place))
+    asked = _BY_LLM if capability is None else (capability,)
+    return any(registry.is_ready(place.provider, one, what) for one in _accounts(config, place) for what in asked)
 
 
 def _accounts(config: Settings, place: Place) -> list[Account]:
@@ -93,3 +96,25 @@ def _models(config: Settings, registry: Registry) -> Iterator[str]:
             origin = config.origin(row.name, one.name, "embedding_model")
             if origin is not None:
                 yield f"{origin} has no effect: {row.title} makes no embeddings here"
+
+
+def _services(config: Settings, registry: Registry) -> Iterator[str]:
+    """Half of what a provider's speech or translation needs, where no account makes use of it."""
+    for row in registry.rows.values():
+        for service, (asked, *_) in row.parts()[1:]:
+            used: set[str] = set()
+            lacking: list[tuple[set[str], list[str]]] = []
+            for one in config.accounts.get(row.name, ()):
+                fields = (field for field in service.own_fields() if getattr(one, field) is not None)
+                found = (config.origin(row.name, one.name, field) for field in fields)
+                given = {str(origin) for origin in found if origin is not None}
+                missing = registry.missing(row, one, asked) if one.enabled else []
+                if missing:
+                    lacking.append((given, missing))
+                else:
+                    used |= given
+            for given, missing in lacking:
+                idle, used = sorted(given - used), used | given
+                if idle:
+                    verb = "have" if len(idle) > 1 else "has"
+                    yield f"{' and '.join(idle)} {verb} no effect: set {' and '.join(missing)}"

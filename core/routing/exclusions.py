@@ -5,7 +5,7 @@ from core.config.catalog import TIERS, Model
 from core.config.settings import Account, Settings
 from core.providers.registry import Registry
 from core.providers.row import Row
-from core.routing import means, sound
+from core.routing import ageing, means, sound
 from core.routing.choices import Choice, dimensions_of, serves
 from core.routing.costs import Costs
 from core.routing.images import beyond
@@ -42,11 +42,8 @@ class Exclusions:
         if missing:
             return Exclusion(target, "not_configured", f"set {' and '.join(missing)}")
         if not target.model:
-            fields = {Capability.CHAT: "model", Capability.EMBED: "embedding_model"}
-            names = (
-                self._registry.rows[row.name].declared().names.get(fields.get(capability, f"models.{capability}"), ())
-            )
-            wanted = " or ".join([*(f"set {name}" for name in names[:1]), "name one"])
+            setting = ageing.setting_of(self._registry.rows[row.name], capability)
+            wanted = f"set {setting} or name one" if setting else "name one"
             return Exclusion(target, "no_model", f"no default model: {wanted}")
         return None
 
@@ -59,16 +56,14 @@ class Exclusions:
             return other
         return self._unusable(choice, request, at) or self._unfit(row, target, choice.model, request, at, way)
 
-    @staticmethod
-    def _unusable(choice: Choice, request: Request, at: float) -> Exclusion | None:
+    def _unusable(self, choice: Choice, request: Request, at: float) -> Exclusion | None:
         target, model = choice.target, choice.model
         if model is None:
             return None
         if model.is_retired(at):
-            other = request.capability is Capability.EMBED and model.successor
-            alone = f"{other} has other vectors" if other else "nobody succeeds it"
-            reason = f"is retired and {alone}; name another model"
-            return Exclusion(target, "retired", reason, by_request=True, param="model")
+            reason = ageing.gone(self._registry.rows[target.provider], choice, model, request.capability)
+            named = choice.named or bool(request.options.model)
+            return Exclusion(target, "retired", reason, by_request=named, param="model" if named else None)
         if not serves(model, request.capability):
             reason = f"is a model for {model.capability}, not for {request.capability}"
             return Exclusion(target, "capability", reason, by_request=True, param="model")

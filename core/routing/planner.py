@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from core.cache.key import has_sound
 from core.capabilities import NOUNS, Capability, Feature
 from core.config.catalog import SAMPLING_PARAMS, Catalog
-from core.config.prices import DAY, day_of
+from core.config.prices import DAY
 from core.config.settings import Account, Settings
 from core.errors import BadRequest
 from core.providers.registry import Registry
-from core.routing import means, thoughts
+from core.providers.row import Row
+from core.routing import ageing, means, thoughts
 from core.routing.chains import AUTO, Chains
 from core.routing.choices import Choice, Choices, dimensions_of, serves
 from core.routing.costs import Costs
@@ -27,8 +28,9 @@ from core.types.target import Place, Target
 
 if TYPE_CHECKING:  # loaded when somebody asks for speech
     from core.config.voices import Voices
+    from core.routing.casting import Casting
 
-POLICY = "2"  # rises when the same request, settings and snapshot may give another plan
+POLICY = "3"  # rises when the same request, settings and snapshot may give another plan
 _MAX_PLANS = 1024
 _LAST = 10_001  # behind every priority
 _LIKELY = Facts(input_tokens=1000, max_output=1000)  # to compare costs where a request does not say its sizes
@@ -129,6 +131,7 @@ class Planner:
         strategy = self._strategy(options.strategy, request.capability)
         candidates: dict[Target, Candidate] = {}
         excluded: dict[Target, Exclusion] = {}
+        seen: dict[Any, Target] = {}  # whoever shares another's key and address would fail with him
         falls_back = self._falls_back(options)
         named = None if options.models else self._wishes.place_of(options)
         chain = self._places(request, strategy, at, named)
@@ -149,7 +152,10 @@ class Planner:
                     space = choice.space
                     warnings += self._unusual(wish, account, choice)
                 refusal = unready or self._exclusions.refusal(row, choice, request, at, space, way)
-                spoken = None if refusal is not None else self._spoken(target, account, wish, request)
+                same = row.identity(account, target.model)
+                if refusal is None and same in seen:
+                    refusal = Exclusion(target, "same", f"has the key and the address of {seen[same]}")
+                spoken = None if refusal is not None else self._spoken(target, account, wish, request, row)
                 if refusal is not None:
                     excluded[target] = refusal
                 elif isinstance(spoken, Exclusion):
@@ -157,21 +163,32 @@ class Planner:
                 else:
                     made = self._candidate(choice, wish, request, at, way)
                     candidates[target] = made if spoken is None else _voiced(made, spoken)
+                    seen |= {} if same is None else {same: target}
         chosen = tuple(candidates.values())
         if not falls_back:
             chosen, spare = chosen[:1], chosen[1:]
             excluded |= {one.target: Exclusion(one.target, "strict", "fallback is off") for one in spare}
         return Plan(request.capability, strategy, POLICY, chosen, tuple(excluded.values()), warnings, named)
 
-    def chain(self, capability: Capability, strategy: str | None = None) -> list[Place]:
+    def chain(self, capability: Capability, strategy: str | None = None, purpose: str = "") -> list[Place]:
         """The accounts that could answer, in the order of the strategy."""
-        places = self._places(Request(capability, {}, facts=_LIKELY), self._strategy(strategy, capability), 0.0)
-        return [
-            place
-            for place in places
-            for one in self._registry.accounts(place.provider)
-            if one.name == place.account and self._registry.is_ready(place.provider, one, capability)
-        ]
+        request = Request(capability, {}, facts=_LIKELY, purpose=purpose)
+        places = self._places(request, self._strategy(strategy, capability), 0.0)
+        found: list[Place] = []
+        seen: set[Any] = set()
+        for place in places:
+            for one in self._registry.accounts(place.provider):
+                offers = self._offers(place, one, capability) if one.name == place.account else set()
+                if not offers <= seen:
+                    found.append(place)
+                seen |= offers
+        return found
+
+    def _offers(self, place: Place, account: Account, capability: Capability) -> set[Any]:
+        """What it could be asked as; equal for accounts that share a service."""
+        row, ready = self._registry.rows[place.provider], self._registry.is_ready
+        ways = [one for one in row.ways(capability) if ready(place.provider, account, one, alone=True)]
+        return {(way, row.of(account, way).identity(account, account.model_for(way)) or place) for way in ways}
 
     def _places(self, request: Request, strategy: str, at: float, named: Place | None = None) -> list[Place]:
         def cost(place: Place, account: Account) -> int | None:
@@ -187,9 +204,10 @@ class Planner:
         options = self._preset(request)
         by_chain = request.capability is Capability.EMBED and not options.models and options.model in {None, AUTO}
         whose = vectors if by_chain and named is None else None
-        return self._chains.order(
+        order = self._chains.order(
             request.capability, strategy, cost, named=named, vectors=whose, purpose=request.purpose
         )
+        return self._owners_first(request, order)
 
     def _ways_of(self, wish: Wish, capability: Capability) -> Iterator[tuple[Account, Capability]]:
         """Whose accounts are asked, and as what: for a translation the service that is made for it before a chat."""
@@ -202,19 +220,40 @@ class Planner:
                 yield account, way
 
     def _spoken(
-        self, target: Target, account: Account, wish: Wish, request: Request
-    ) -> "tuple[str | None, str] | Exclusion | None":
+        self, target: Target, account: Account, wish: Wish, request: Request, row: Row
+    ) -> "Casting | Exclusion | None":
         """Whose voice says it there, and what should be known of that; None where nothing is said."""
         if request.capability is not Capability.SPEAK:
             return None
-        from core.config import voices  # noqa: PLC0415 - few requests are for speech
-        from core.routing.voices import cast, wanted_in  # noqa: PLC0415 - as above
+        from core.routing.casting import casting  # noqa: PLC0415 - few requests are for speech
 
-        self._voices = self._voices or voices.load(self._settings.voices)
-        return cast(
-            self._voices, target, wanted_in(request), usual=account.voice, named=wish.named,
-            strict=request.options.strict,
-        )  # fmt: skip
+        return casting(self.voices, target, request, row, usual=account.voice, named=wish.named)
+
+    @property
+    def voices(self) -> "Voices":
+        if self._voices is None:
+            from core.config import voices  # noqa: PLC0415 - few requests are for speech
+
+            self._voices = voices.load(self._settings.voices)
+        return self._voices
+
+    def _owners_first(self, request: Request, places: list[Place]) -> list[Place]:
+        """Who has a voice of his own that is wanted by its name, where neither caller nor operator says who speaks."""
+        options, names = request.options, (request.facts.voice, *request.facts.voices)
+        asked = options.provider or options.models or options.strategy or options.model not in {None, AUTO}
+        chosen = self._settings.chain_for(Capability.SPEAK) or self._settings.chosen_for(Capability.SPEAK)
+        name = next(filter(None, names), "")
+        if request.capability is not Capability.SPEAK or not name or asked or chosen:
+            return places
+        from core.routing.casting import is_owner  # noqa: PLC0415 - as above
+
+        def is_its(place: Place) -> bool:
+            account = next(one for one in self._registry.accounts(place.provider) if place.account in {None, one.name})
+            row = self._registry.rows[place.provider].of(account, Capability.SPEAK)
+            choice = self._choices.of(row, account, request, _ANY, 0.0, None)
+            return is_owner(self.voices, place.provider, choice.target.model, name)
+
+        return sorted(places, key=lambda place: not is_its(place))
 
     def _accounts_of(self, wish: Wish) -> list[Account]:
         found = [one for one in self._registry.accounts(wish.provider) if wish.account in {None, one.name}]
@@ -310,7 +349,7 @@ class Planner:
             target,
             (wish.reason, *means.reasons(chosen), *blind),
             dropped,
-            (*_ageing(choice), *warnings),
+            (*ageing.told(choice), *warnings),
             instead_of,
             defaults=self._defaults(choice, request, room) + _effort(thought),
             space=space,
@@ -352,12 +391,12 @@ def _manner(request: Request) -> tuple[Any, ...]:
     """How something is to be said."""
     if request.capability is not Capability.SPEAK:
         return ()
-    return request.body.get("gender"), request.body.get("style")
+    facts = request.facts
+    return request.body.get("gender"), request.body.get("style"), facts.voices, facts.own_voice
 
 
-def _voiced(made: Candidate, spoken: tuple[str | None, str]) -> Candidate:
-    voice, warning = spoken
-    return made._replace(voice=voice, warnings=(*made.warnings, *([warning] if warning else [])))
+def _voiced(made: Candidate, spoken: "Casting") -> Candidate:
+    return made._replace(voice=spoken.voice, voices=spoken.voices, warnings=(*made.warnings, *spoken.warnings))
 
 
 def _in_place_of(choice: Choice, request: Request) -> tuple[str, ...]:
@@ -376,16 +415,3 @@ def _set(account: Account) -> dict[str, Any]:
     """What an account sets for chats that do not name it themselves."""
     values = {"max_tokens": account.max_tokens, "temperature": account.temperature}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _ageing(choice: Choice) -> tuple[str, ...]:
-    """What the caller must know of a model that goes or has gone."""
-    model, retired = choice.model, choice.retired
-    words = []
-    if model is not None and retired is not None:
-        words.append(f"model {retired.id} is retired; using {model.id}")
-    if model is not None and model.lifecycle == "deprecated":
-        when = "" if model.retires is None else f" and ends on {day_of(model.retires)}"
-        then = f"; {model.successor} succeeds it" if model.successor else ""
-        words.append(f"model {model.id} is deprecated{when}{then}")
-    return tuple(words)

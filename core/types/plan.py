@@ -21,6 +21,7 @@ class Candidate(NamedTuple):
     means: Means | None = None  # to the JSON that is asked for
     asks: Capability | None = None  # what of its provider it asks for, where that is not what the request wants
     voice: str | None = None  # the provider's name of the one that says it
+    voices: tuple[tuple[str, str], ...] = ()  # and of those that a document names
 
 
 class Exclusion(NamedTuple):

@@ -58,6 +58,8 @@ class Facts(NamedTuple):
     audio_kind: str = ""
     characters: int = 0  # to be said, or to be translated, once for each language
     voice: str = ""  # that is wanted
+    voices: tuple[str, ...] = ()  # that a document names, each for a part of it
+    own_voice: bool = False  # it is somebody's own, named as an object with its id
     language: str = ""  # of what is heard or said
     languages: tuple[str, ...] = ()  # to translate into
 

@@ -1,13 +1,13 @@
 """Speech: a text said by a voice, as it comes or whole."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from core.answers import Answer, LiveAnswer
 from core.capabilities import Capability, Feature
-from core.errors import AnswerTooLarge, BadAudio, ParameterRefused, TargetError
+from core.errors import AnswerTooLarge, BadAudio, ParameterRefused, RequestRefused, TargetError
 from core.execution.deadline import Deadline
 from core.execution.saying import RATE, Saying
 from core.execution.streaming import commit
@@ -23,6 +23,7 @@ from core.types.receipt import Receipt
 from core.types.request import Request
 from core.wire.sentences import parts
 from core.wire.sound import speech
+from core.wire.sound.ssml_voices import recast
 
 _WHOLE = ("pcm", "wav", "flac")  # kinds that lose nothing on the way to another one
 _EARLY = 120  # characters of a first part, where a provider is silent until all of it is made
@@ -85,11 +86,26 @@ class Speak:
         attempt: Callable[[Candidate], Awaitable[Any]],
         deadline: Deadline,
     ) -> tuple[Receipt, Won[Any]]:
-        receipt, won = await self._steps.win(caller, request, attempt, deadline, "off")
+        receipt, won = await self._steps.win(caller, request, partial(self._hinted, request, attempt), deadline, "off")
         receipt.voice = won.candidate.voice
         if request.options.cache not in {None, "off"}:
             receipt.warnings.append(f"cache={request.options.cache} had no effect: speech is not kept")
         return receipt, won
+
+    async def _hinted(
+        self, request: Request, attempt: Callable[[Candidate], Awaitable[Any]], candidate: Candidate
+    ) -> Any:
+        """Who refuses a voice that was sent as it was named mostly says no more than that."""
+        try:
+            return await attempt(candidate)
+        except (ParameterRefused, RequestRefused) as error:
+            if (request.facts.voice or request.facts.voices) and error.param in {None, "voice"}:
+                from core.routing.casting import hint  # noqa: PLC0415 - voices are known where one was cast
+
+                names = [candidate.voice or "", *(there for _, there in candidate.voices)]
+                words = hint(self._steps.planner.voices, candidate.target.provider, list(dict.fromkeys(names)))
+                error.message = " ".join(filter(None, (error.message, words)))
+            raise
 
     async def _whole(self, request: Request, candidate: Candidate) -> Reply[Spoken | None]:
         """Nothing where it is too large to be held."""
@@ -113,8 +129,8 @@ class Speak:
             saying.close()
         spoken = None
         if not too_large:
-            ms = await asyncio.to_thread(_length, bytes(data), saying.sound)
-            spoken = Spoken(bytes(data), saying.sound, ms, tuple(saying.boundaries))
+            made, ms = await asyncio.to_thread(_finished, bytes(data), saying.sound)
+            spoken = Spoken(made, saying.sound, ms, tuple(saying.boundaries))
         return Reply(spoken, saying.usage, saying.request_id, (*saying.warnings, *saying.losses))
 
     def _saying(self, candidate: Candidate, request: Request) -> Saying:
@@ -123,9 +139,9 @@ class Speak:
         row = steps.registry.row(target.provider, target.account, Capability.SPEAK)
         adapter: Speaks = steps.registry.adapter(target.provider, target.account, Capability.SPEAK)
         call, features = steps.call(candidate, request), self._features(row, candidate)
-        body = {**call.body, "voice": candidate.voice}
-        if body["ssml"] and Feature.SSML not in features:
-            body = speech.plain(body)
+        body = {**call.body, "voice": _voice(candidate, request, row)}
+        if body["ssml"]:
+            body = self._document(body, candidate) if Feature.SSML in features else speech.plain(body)
         text, wanted = body["input"], body["sound"]
         most = row.most_characters or _NO_LIMIT
         if body["ssml"] and len(text) > most:
@@ -141,6 +157,12 @@ class Speak:
 
         return Saying(ask, texts, wanted, self._pause, counted=not self._by_tokens(candidate))
 
+    @staticmethod
+    def _document(body: Mapping[str, Any], candidate: Candidate) -> dict[str, Any]:
+        """With the names that its voices have there."""
+        cast = {name: there for name, there in candidate.voices if name != there}
+        return {**body, "input": recast(body["input"], cast) if cast else body["input"]}
+
     def _features(self, row: Row, candidate: Candidate) -> frozenset[Feature]:
         model = self._steps.model(candidate.target)
         return model.features if model is not None and not row.uniform else row.features
@@ -155,16 +177,24 @@ class Speak:
         return min(wait, _LONGEST_PAUSE)
 
 
-def _length(data: bytes, sound: Sound) -> int | None:
-    """In milliseconds; None where it cannot be measured, which does not make it worse."""
+def _voice(candidate: Candidate, request: Request, row: Row) -> str | dict[str, str] | None:
+    """Somebody's own in the form that his provider wants."""
+    own = request.facts.own_voice and row.own_voices and candidate.voice == request.facts.voice
+    return {"id": str(candidate.voice)} if own else candidate.voice
+
+
+def _finished(data: bytes, sound: Sound) -> tuple[bytes, int | None]:
+    """With its length in its head, and in milliseconds; None where it cannot be measured, which makes it no worse."""
     if sound.kind == "pcm":
-        return len(data) * 1000 // (2 * sound.channels * sound.rate)
-    from core.audio.measuring import measure  # noqa: PLC0415 - few want it whole
+        return data, len(data) * 1000 // (2 * sound.channels * sound.rate)
+    from core.audio.finishing import finished  # noqa: PLC0415 - few want it whole
+    from core.audio.measuring import measure  # noqa: PLC0415 - as above
 
     try:
-        return measure(data).ms
+        made = finished(data)
+        return made, measure(made).ms
     except BadAudio:
-        return None
+        return data, None
 
 
 def _said(texts: Sequence[str]) -> list[str]:
@@ -175,6 +205,7 @@ def _said(texts: Sequence[str]) -> list[str]:
 
 def _asked(wanted: Sound, says: Sequence[str], *, alone: bool) -> Sound:
     """What a provider is asked for: what is wanted, unless it has to be made of several or at another rate."""
-    if alone and wanted.kind in says and (wanted.rate == RATE or wanted.kind in _WHOLE):
+    # At another rate whatever has a header is made anew, and PCM needs no reading before that.
+    if alone and wanted.kind in says and (wanted.rate == RATE or wanted.kind == "pcm"):
         return wanted
     return Sound(next((kind for kind in _WHOLE if kind in says), says[0]), wanted.rate)

@@ -29,7 +29,7 @@ from core.types.request import Request
 from core.types.usage import Usage
 from core.wire.languages import as_named, base_of, known_tag
 from core.wire.sound import transcript_answers
-from core.wire.sound.heard import id_of
+from core.wire.sound.recognisers import id_of
 from core.wire.sound.transcripts import with_vocabulary
 
 _NAMED = re.compile(rb'"(?:speaker|id|segment_id)"')

@@ -86,11 +86,14 @@ class Translate(Kept[Translation]):
             usage = estimated(tokens_of(asked["messages"]), reply.value.message.get("content"), usage.run_ms)
         found = settled(reply.value.body, llm.WANTED, means)[0] if means else reply.value.body
         try:
-            texts, source = llm.answer_from(found["choices"][0], given)
+            texts, sources = llm.answer_from(found["choices"][0], given)
         except TargetError as error:
             error.usage, error.request_id = usage, reply.request_id
             raise
-        results = tuple(Translated({language: text}, call.body.get("source") or source) for text in texts)
+        said = call.body.get("source")
+        results = tuple(
+            Translated({language: text}, said or source) for text, source in zip(texts, sources, strict=True)
+        )
         return Reply(Translation(results, target.model), usage, reply.request_id)
 
     def _told(self, candidate: Candidate, asked: dict[str, Any]) -> tuple[dict[str, Any], Means | None]:

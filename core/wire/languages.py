@@ -27,7 +27,7 @@ NAMES = {
 }  # fmt: skip
 _ALSO = {"burmese": "my", "javanese": "jv", "mandarin": "zh", "farsi": "fa", "filipino": "fil", "flemish": "nl"}
 _TAGS = {name: tag for tag, name in NAMES.items()} | _ALSO
-_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?")
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_]([A-Za-z]{5,8}))?")
 # Written without spaces between words.
 _UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my", "bo"})
 
@@ -41,8 +41,9 @@ def tag_of(text: str, param: str = "language") -> str:
     if parts is None:
         words = f"{param} must be a tag such as en or en-US, or a language's English name"
         raise BadRequest(words, param=param, code="invalid_value")
-    language, script, region = parts.groups(default="")
-    return "-".join(one for one in (language.lower(), script.title(), region.upper()) if one)
+    language, script, region, dialect = parts.groups(default="")
+    made = (language.lower(), script.title(), region.upper(), dialect.lower())
+    return "-".join(one for one in made if one)
 
 
 def known_tag(text: str | None) -> str | None:

@@ -95,7 +95,8 @@ class Checkup:
         try:
             asked = row.of(account, what)
             adapter = load_adapter(asked)(asked, account, transport)
-            if not isinstance(adapter, ListsModels):
+            by_token = asked.key_field != row.key_field and _key(row, account, what) == "token"
+            if by_token or not isinstance(adapter, ListsModels):
                 said = f"{self._credential(row, account, what)} is set; it has no free call to try it"
                 return Finding(name, "ok", said)
             async with asyncio.timeout(self.patience):
@@ -185,24 +186,24 @@ class Checkup:
 
 def _parts(row: Row, account: Account) -> list[Capability]:
     """What of a provider has a key of its own, by one thing that is done with it; only what somebody set up."""
-    apart = {row.of(account, one).needs: one for one in sorted(row.services, key=Capability.SPEAK.__eq__)}
-    services = [one for needs, one in apart.items() if needs != row.needs]
-    given = [one for one in services if getattr(account, _key(row, account, one), None)]
+    services = [(service, can[-1]) for service, can in row.parts()[1:]]
+    given = [what for one, what in services if getattr(account, one.key_field) or getattr(account, one.url_field)]
     own = any((account.key, account.token, account.command, account.base_url and account.elsewhere))
     return [Capability.CHAT, *given] if own or not given else given
 
 
 def _key(row: Row, account: Account, what: Capability) -> str:
     """The field with the credential for it."""
-    needs = row.of(account, what).needs
-    if what is not Capability.CHAT and needs != row.needs:
-        return next(name for name in needs if name.endswith("key"))
-    return next((one for one in _CREDENTIALS if getattr(account, one)), "base_url")
+    asked = row.of(account, what)
+    if asked.key_field == row.key_field:
+        return next((one for one in _CREDENTIALS if getattr(account, one)), "base_url")
+    if asked.token(account) and not getattr(account, asked.key_field):
+        return "token"
+    return next((one for one in (asked.key_field, asked.url_field) if getattr(account, one)), asked.key_field)
 
 
 def _address(row: Row, account: Account, what: Capability) -> str:
     """The field with where it is, as it was set."""
-    needs = row.of(account, what).needs
-    names = "|".join(needs).split("|") if what is not Capability.CHAT and needs != row.needs else []
-    places = [name for name in names if not name.endswith("key")]
-    return next((one for one in places if getattr(account, one)), places[0] if places else "base_url")
+    asked = row.of(account, what)
+    places = [one for one in (asked.url_field, *asked.own_fields()) if one.endswith(("_url", "_region"))]
+    return next((one for one in places if getattr(account, one)), asked.url_field)

@@ -100,6 +100,7 @@ def main() -> None:
       3    no Patchbay answers at its address
       130  interrupted
       141  the reader of a pipe has left
+      143  ended from outside (SIGTERM)
     """
 
 

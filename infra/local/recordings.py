@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,9 +170,15 @@ def checked_output(out: Path | None) -> None:
 class Output:
     """Standard output, or a file that is there when it is whole."""
 
-    def __init__(self, out: Path | None) -> None:
+    def __init__(self, out: Path | None, finish: Callable[[Path], None] = lambda _: None) -> None:
+        """`finish` is told where a file lies when all of it is there, before it has its name."""
+        self._finish = finish
         self._to = None if out is None or str(out) == "-" else out
-        self._made = self._to.with_name(f".{self._to.name}.{os.getpid()}") if self._to else None
+        # What is no file (/dev/null, a pipe) is written to, and never replaced by one.
+        whole = self._to is not None and (self._to.is_file() or not self._to.exists())
+        self._made = (
+            self._to.resolve().with_name(f".{self._to.name}.{os.getpid()}") if self._to and whole else self._to
+        )
         self._file: BinaryIO | None = None
 
     def write(self, part: bytes) -> None:
@@ -190,11 +196,15 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is None or self._made is None or self._to is None:
             return
-        self._file.close()
-        if kind is None:
-            self._made.replace(self._to)
-        else:
-            self._made.unlink()
+        whole = self._made is not self._to
+        try:
+            self._file.close()
+            if kind is None and whole:
+                self._finish(self._made)
+                self._made.replace(self._to.resolve())
+        finally:
+            if whole:
+                self._made.unlink(missing_ok=True)
 
 
 def write_text(text: str, out: Path | None) -> None:
@@ -246,7 +256,7 @@ def tell(facts: Mapping[str, Any], *, verbose: bool, about: Sequence[str] = ()) 
         words = [
             f"{facts['provider']}{model}",
             *about,
-            "cost unknown" if nano is None else f"${usd(nano)}",
+            f"${usd(nano)}" if nano is not None else "cost pending" if facts.get("pending") else "cost unknown",
             *([f"{facts['attempts']} attempts"] if facts["attempts"] > 1 else []),
             *(["cache hit"] if facts["cache"] == "hit" else []),
             *(["simulated"] if facts["simulated"] else []),
@@ -264,9 +274,10 @@ def facts_of(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts_in(headers: httpx.Headers) -> dict[str, Any]:
-    """Of a receipt in headers, where the body is no JSON."""
+    """Of a receipt in headers, where the body is no JSON; of a stream it has not its cost yet."""
+    cost = headers.get("x-patchbay-cost-usd", "")
     try:
-        nano = round(float(headers.get("x-patchbay-cost-usd", "")) * 1e9)
+        nano = round(float(cost) * 1e9)
     except ValueError:  # unknown, or pending
         nano = None
     warnings = headers.get("x-patchbay-warnings", "")
@@ -277,5 +288,6 @@ def facts_in(headers: httpx.Headers) -> dict[str, Any]:
         "simulated": headers.get("x-patchbay-simulated") == "true",
         "warnings": warnings.split("; ") if warnings else [],
         "nano_usd": nano,
+        "pending": cost == "pending",
         "attempts": int(headers.get("x-patchbay-attempts", "1")),
     }

@@ -7,6 +7,7 @@ from core.capabilities import Capability
 from core.config.settings import Settings
 from core.errors import PatchbayError
 from core.net.transport import Transport
+from core.routing import ageing
 from core.routing.planner import Planner
 from core.types.request import Request
 from core.types.target import Place
@@ -25,9 +26,9 @@ async def findings(service: Service, status: dict[str, Any] | None, *, simulated
         here = _Here(service, Planner(registry, service.catalog, settings), simulated)
         offered = [one for one in Capability if registry.offering(one)]
         if status is None:
-            return [here.strategy(), *(here.chain(one) for one in offered)]
+            return [here.strategy(), *(here.chain(one) for one in offered), *here.ageing()]
         chains = [_running_chain(one, status, here.places(one)) for one in offered]
-        return [_running_strategy(status, settings), *chains]
+        return [_running_strategy(status, settings), *chains, *here.ageing()]
     finally:
         await transport.close()
 
@@ -77,6 +78,14 @@ class _Here:
     def places(self, capability: Capability) -> list[str]:
         """Those in the chain that could answer, as a server's status has them."""
         return [str(place) for place in self._planner.chain(capability)]
+
+    def ageing(self) -> list[Finding]:
+        """Simulators' models are nobody's concern."""
+        if self._simulated:
+            return []
+        service = self._service
+        found = ageing.expected(service.registry, service.catalog, service.settings, service.clock.now())
+        return [Finding("models", "warn", words) for words in found]
 
     def chain(self, capability: Capability) -> Finding:
         service, name = self._service, f"{capability.value} chain"

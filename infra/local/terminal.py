@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import shutil
+import signal
 import sys
 import textwrap
 import time
@@ -19,7 +20,7 @@ import orjson
 from core.errors import PatchbayError
 
 # How a command ends, the same for all of them; 2 is click's own.
-FAILED, USAGE, NO_SERVER, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
+FAILED, USAGE, NO_SERVER, INTERRUPTED, BROKEN_PIPE, ENDED = 1, 2, 3, 130, 141, 143
 DOTENV = Path(".env")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -61,13 +62,41 @@ def told() -> Iterator[None]:
     from infra.local.door import NoServer, Refused  # noqa: PLC0415 - 60 ms that `--help` need not pay
 
     try:
-        yield
+        with _ended_like_interrupted():
+            yield
     except PatchbayError as error:
         fail(error.message)
     except Refused as error:
         fail(str(error))
     except NoServer as error:
         fail(str(error), NO_SERVER)
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends what is under way as Ctrl-C does: upstream is cancelled, and no half file is left."""
+    ended = False
+
+    def end(*_: object) -> None:
+        nonlocal ended
+        ended = True
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not the main thread, which alone hears signals
+        yield
+        return
+    try:
+        yield
+    except KeyboardInterrupt:
+        if ended:
+            sys.exit(ENDED)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def call(method: str, path: str, wanted: str, body: Any = None, *, inside: bool = True, **more: Any) -> Any:

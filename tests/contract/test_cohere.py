@@ -11,7 +11,7 @@ from core.types.usage import Usage
 from core.wire.assembly import completion_of
 from core.wire.cohere.answers import FORMAT, PLAN
 from core.wire.sse import event
-from infra.local.simulators.vendors import COHERE
+from infra.local.simulators.own_dialects import COHERE
 from tests.contract.cases import NATIVE, OPENAI
 from tests.contract.cells import PNG, SCHEMA, WEATHER, image, text, user
 from tests.contract.rooms import fleet, room

@@ -24,7 +24,7 @@ from core.errors import (
     StreamFailed,
 )
 from core.types.frame import Kind
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from infra.local.simulators import signal
 from tests.contract.rooms import fleet
 from tests.contract.sounding import KEY, adapter, audio, call_for, heard_in, whole

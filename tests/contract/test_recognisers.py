@@ -16,7 +16,7 @@ from core.errors import (
     RateLimited,
     RequestRefused,
 )
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from tests.contract.rooms import fleet
 from tests.contract.sounding import KEY, adapter, audio, call_for
 

@@ -3,14 +3,18 @@
 import asyncio
 import base64
 import json
+import time
 from contextlib import asynccontextmanager
 
 import httpx
 import numpy as np
 import pytest
 
+from core.clock import SystemClock
+from core.config.prices import moment
 from core.http.speech import speech_request
 from core.providers.registry import Registry
+from core.providers.table import TABLE
 from core.types.caller import LOCAL
 from infra.local.simulators.signal import heard, say, text
 from tests.contract.rooms import room
@@ -24,12 +28,12 @@ LONG = " ".join(SENTENCES)[:20_000].rsplit(" ", 1)[0]
 
 
 @asynccontextmanager
-async def house(tmp_path, *rows, rate=RATE, **environ):
+async def house(tmp_path, *rows, rate=RATE, clock=None, **environ):
     """A gateway with these rows, each with a provider of its own."""
     async with contexts(len(rows), rate) as speakers:
         for one, there in zip(rows, speakers, strict=True):
             environ |= {f"{one.name.upper()}_BASE_URL": there.url, f"{one.name.upper()}_API_KEY": "k"}
-        async with room(Registry(rows), tmp_path, environ) as here:
+        async with room(Registry(rows), tmp_path, environ, clock) as here:
             yield here, speakers
 
 
@@ -356,3 +360,39 @@ def test_a_cache_that_was_asked_for_is_told_to_have_no_effect(tmp_path):
     answers, asked = run(scenario())
     assert len(asked) == 2
     assert all("speech is not kept" in one.headers["x-patchbay-warnings"] for one in answers)
+
+
+class Later(SystemClock):
+    """The time of that day, from now on."""
+
+    def __init__(self, day):
+        self._moved = moment(day) - time.time()
+
+    def now(self):
+        return super().now() + self._moved
+
+
+@pytest.mark.parametrize(("day", "who"), [("2027-01-05", "openai"), ("2027-01-06", "acme")])
+def test_who_has_no_model_any_more_is_passed_over_and_the_next_one_speaks(tmp_path, day, who):
+    async def scenario():
+        chain, openai = {"SPEAK_CHAIN": "openai,acme"}, next(one for one in TABLE if one.name == "openai")
+        async with house(tmp_path, openai, row("acme"), clock=Later(day), **chain) as (here, speakers):
+            plan = await here.http.post("/api/ai/route", json={"capability": "speak", "input": "Hello there, you."})
+            named = {"capability": "speak", "model": "gpt-4o-mini-tts", "input": "Hello there, you."}
+            chosen = await here.http.post("/api/ai/route", json=named)
+            answer = None if who == "openai" else await post(here)
+            alone = await here.http.post(SPEAK, json={"input": "Hello.", "provider": "openai", "fallback": False})
+            return plan.json(), chosen.json(), answer, alone, speakers
+
+    plan, chosen, answer, alone, speakers = run(scenario())
+    assert plan["candidates"][0]["provider"] == who
+    if who == "openai":  # nobody chose it, so nobody is told; who names it is
+        assert not plan["candidates"][0]["warnings"]
+        assert "deprecated and ends on 2027-01-06" in chosen["candidates"][0]["warnings"][0]
+        return
+    assert answer.status_code == 200 and text(heard(answer.content)) == "Hello there, you."
+    assert not speakers[0].asked
+    (out,) = plan["excluded"]
+    reason = "is its model for speech, which is retired, and nobody succeeds it: set OPENAI_TTS_MODEL, or name another"
+    assert reason in out["reason"] and "is retired and nobody succeeds it; name" in chosen["excluded"][0]["reason"]
+    assert alone.status_code == 503 and "OPENAI_TTS_MODEL" in alone.json()["error"]["message"]

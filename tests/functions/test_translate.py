@@ -72,7 +72,8 @@ def test_the_same_again_is_repeated_and_costs_nothing(gateway):
     assert {name: again[name] for name in same} == {name: first[name] for name in same}
     listed = ask(gateway, text=[fields["text"]], targets=["fr"]).json()
     assert listed["cache"] == "hit" and listed["translations"][0]["text"] == [first["translated_text"]]
-    for other in ({"format": "html"}, {"source_language": "en"}, {"glossary": {"world": "Erde"}}, {"cache": "off"}):
+    for other in ({"format": "html"}, {"source_language": "en"}, {"glossary": {"world": "Erde"}}, {"cache": "off"},
+                  {"model": "openai/gpt-6-luna"}, {"colour": "red"}, {"check": False}):  # fmt: skip
         assert ask(gateway, **fields, **other).json()["cache"] != "hit"
 
 

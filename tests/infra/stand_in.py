@@ -19,6 +19,7 @@ class StandIn(ThreadingHTTPServer):
         self.status = 200
         self.parts: list[bytes] = []
         self.whole = True  # False: the connection ends before the answer does
+        self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     @property
@@ -43,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, parts: list[bytes], status: int = 200, *, whole: bool = True) -> None:
         self.send_response(status)
         self.send_header("content-length", str(sum(map(len, parts)) + (0 if whole else 1)))
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         for part in parts:
             self.wfile.write(part)

@@ -7,8 +7,11 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,6 +84,15 @@ def test_what_goes_along_is_sent(patchbay, gateway, talk, tmp_path):
     words(patchbay("transcribe", "talk.mp3", *options))
     sent = gateway.fleet.requests("openai")[-1].body
     assert b'name="language"' in sent and all(one in sent for one in (b"Anna", b"Bob", b"Patchbay", b"Kubernetes"))
+
+
+def test_a_form_takes_what_is_asked_of_the_gateway(patchbay, gateway, talk):
+    said = line(patchbay("diarize", "talk.mp3", "--max-cost", "0.000000001"))
+    assert "may cost" in said or "price" in said
+    found = patchbay("transcribe", "talk.mp3", "--english", "--prompt", "names", "--strict", "-p", "openai", "--json")
+    assert json.loads(found.stdout)["text"] == SAID
+    assert gateway.fleet.requests("openai")[-1].path.endswith("/audio/translations")
+    assert b"names" in gateway.fleet.requests("openai")[-1].body
 
 
 def test_an_address_is_read_by_the_gateway(patchbay, run, stand_in, tmp_path):
@@ -173,6 +185,92 @@ def test_into_a_pipe_and_heard_again(patchbay, tmp_path):
     assert heard(piped.stdout_bytes) == "Good morning."
 
 
+def test_what_a_stream_cost_is_known_at_its_end(patchbay, gateway):
+    said = patchbay("speak", "Good morning", "-p", "openai", "-o", "a.opus", "-v")
+    newest = gateway.http.get("/api/ai/decisions", params={"limit": 1}).json()["decisions"][0]
+    assert newest["cost_nano"] > 0
+    assert f"  ${newest['cost_nano'] / 1e9:.6f}  " in said.stderr and "unknown" not in said.stderr
+
+
+def test_a_price_that_cannot_be_asked_for_is_pending(run, stand_in):
+    stand_in.parts, stand_in.headers = [b"ID3 sound"], {"x-patchbay-cost-usd": "pending", "x-patchbay-decision": "1"}
+    said = run("speak", "hello", "-o", "a.mp3", "-v", PORT=stand_in.port)
+    assert said.exit_code == 0 and "  cost pending" in said.stderr
+
+
+def test_the_name_of_a_file_says_how_it_is_written(patchbay, talk, tmp_path):
+    for name in ("a.m4a", "a.xyz"):
+        assert "name the file .mp3, .opus, .aac, .flac, .wav, .pcm, .ogg" in line(
+            patchbay("speak", "hi", "-o", name), 2
+        )
+    words(patchbay("speak", "hi", "-o", "a.xyz", "--format", "flac"))
+    words(patchbay("speak", "hi", "-o", "a.ogg"))
+    assert (tmp_path / "a.xyz").read_bytes()[:4] == b"fLaC" and (tmp_path / "a.ogg").read_bytes()[:4] == b"OggS"
+    assert patchbay("speak", "hi", "--json", "-o", "a.json").exit_code == 0
+    assert json.loads((tmp_path / "a.json").read_text())["format"] == "mp3"
+    for name, begins in (("a.srt", "1\n"), ("a.VTT", "WEBVTT\n"), ("a.txt", SAID)):
+        words(patchbay("transcribe", "talk.mp3", "-o", name))
+        assert (tmp_path / name).read_text().startswith(begins)
+    assert patchbay("diarize", "talk.mp3", "-o", "b.json").exit_code == 0
+    assert json.loads((tmp_path / "b.json").read_text())["decision_id"]
+    (tmp_path / "notes").write_text("um we do not pay 50 dollars")
+    words(patchbay("beautify", "notes", "-w", "summary", "-o", "c.txt"))
+    assert "Summary" in (tmp_path / "c.txt").read_text() and "##" not in (tmp_path / "c.txt").read_text()
+
+
+def test_when_each_word_is_said_is_written_beside_the_sound(patchbay, tmp_path):
+    words(patchbay("speak", "Good morning. Hello Anna.", "-o", "a.flac", "--boundaries", "a.json"))
+    assert heard((tmp_path / "a.flac").read_bytes()) == "Good morning. Hello Anna."
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert [one["text"].strip(".") for one in told] == ["Good", "morning", "Hello", "Anna"]
+    words(patchbay("speak", "Good morning. Hello Anna.", "-o", "a.wav", "--boundaries", "a.srt"))
+    (cue,) = webvtt.from_buffer(io.StringIO((tmp_path / "a.srt").read_text()), format="srt").captions
+    assert cue.text == "Good morning. Hello Anna."
+    assert patchbay("speak", "Hello", "--json", "--boundaries", "b.json").exit_code == 0
+    assert len(json.loads((tmp_path / "b.json").read_text())) == 1
+    for name in ("a.ass", "c.json"):
+        said = line(patchbay("speak", "hi", "-o", "c.json", "--format", "mp3", "--boundaries", name), 2)
+        assert ".json, .srt, .vtt" in said
+
+
+def test_every_option_of_speech_is_sent(run, stand_in):
+    stand_in.parts = [b"ID3 sound"]
+    options = [
+        "--voice",
+        "alloy",
+        "-l",
+        "en",
+        "--gender",
+        "male",
+        "--style",
+        "calm",
+        "--rate",
+        "16000",
+        "--speed",
+        "2",
+    ]
+    more = ["--instructions", "slowly", "-m", "tts-1", "-p", "openai", "--strict", "--no-fallback", "--max-cost", "1"]
+    assert run("speak", "hello", *options, *more, "--ssml", PORT=stand_in.port).exit_code == 0
+    assert stand_in.asked[0][1] == {
+        "text": "hello", "response_format": "mp3", "voice": "alloy", "language": "en", "gender": "male",
+        "style": "calm", "sample_rate": 16000, "speed": 2.0, "instructions": "slowly", "model": "tts-1",
+        "provider": "openai", "strict": True, "fallback": False, "max_cost": 1.0, "ssml": True,
+    }  # fmt: skip
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is(patchbay, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    words(patchbay("speak", "hi", "--format", "wav", "-o", "pipe"))
+    assert os.read(reader, 4) == b"RIFF" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.wav").write_text("before")
+    (tmp_path / "a.wav").symlink_to("real/a.wav")
+    words(patchbay("speak", "hi", "-o", "a.wav"))
+    assert (tmp_path / "a.wav").is_symlink() and (tmp_path / "real" / "a.wav").read_bytes()[:4] == b"RIFF"
+
+
 def test_speech_as_json(patchbay):
     said = patchbay("speak", "Good morning", "--json", "--format", "wav")
     assert said.stderr == "" and json.loads(said.stdout)["format"] == "wav"
@@ -256,17 +354,25 @@ def test_a_translation_by_who_is_there(patchbay, tmp_path):
     assert [one["target_language"] for one in made["translations"]] == ["de", "fr"]
 
 
+def test_a_file_of_html_is_known_by_its_name(translate, tmp_path):
+    (tmp_path / "page.HTML").write_text("<p>Hello</p>")
+    assert translate("page.HTML", "--to", "de")[1][1]["format"] == "html"
+    assert "format" not in translate("page.HTML", "--text", "--to", "de")[1][1]
+    assert "format" not in translate("gone.html", "--to", "de")[1][1]
+
+
 def test_every_option_of_a_translation_is_sent(translate, tmp_path):
     (tmp_path / "page.html").write_text("<p>Hello</p>")
     (tmp_path / "terms").write_text("# ours\nbay = Bucht\npatch\tFlicken\n")
     options = ["--from", "en", "--html", "--glossary", "terms", "--formality", "formal", "--context", "a page"]
-    more = ["--domain", "sea", "-m", "nmt", "-p", "azure", "--no-fallback"]
+    more = ["--domain", "sea", "-m", "nmt", "-p", "azure", "--no-fallback", "--strict", "--max-cost", "0.5"]
+    more += ["--profanity", "mark"]
     result, (_, body) = translate("page.html", "-t", "de", *options, *more)
     assert result.exit_code == 0
     assert body == {
         "text": "<p>Hello</p>", "targets": ["de"], "source_language": "en", "format": "html", "formality": "formal",
         "glossary": {"bay": "Bucht", "patch": "Flicken"}, "context": "a page", "domain": "sea", "model": "nmt",
-        "provider": "azure", "fallback": False,
+        "provider": "azure", "fallback": False, "strict": True, "max_cost": 0.5, "profanity": "mark",
     }  # fmt: skip
 
 
@@ -409,3 +515,77 @@ def test_a_reader_that_leaves_ends_it(gateway, talk):
     )
     assert done.stdout == b"RIFF" and done.returncode == 141
     assert b"Traceback" not in done.stderr
+
+
+@contextmanager
+def hanging(gateway, home, *args, **environ):
+    """A command whose provider has been asked and does not answer."""
+    env = {"PATH": os.environ["PATH"], "PORT": str(urlsplit(gateway.url).port), **environ}
+    before = requests(gateway)
+    with subprocess.Popen(
+        [*COMMAND, *args], env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as it:
+        deadline = time.monotonic() + 20
+        while requests(gateway) == before:
+            assert time.monotonic() < deadline and it.poll() is None
+            time.sleep(0.02)
+        yield it
+
+
+def requests(gateway):
+    return sum(one["requests"] for one in gateway.fleet.status()["providers"].values())
+
+
+def cancelled(gateway, before):
+    made = [
+        one for one in gateway.http.get("/api/ai/decisions").json()["decisions"] if one["decision_id"] not in before
+    ]
+    return [one["outcome"] for one in made] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("args", "number", "code"),
+    [
+        (["transcribe", "talk.mp3", "-o", "out"], signal.SIGINT, 130),
+        (["diarize", "talk.mp3", "--json", "-o", "out"], signal.SIGTERM, 143),
+        (["speak", "Good morning", "-o", "out"], signal.SIGINT, 130),
+        (["speak", "Good morning", "-o", "out"], signal.SIGTERM, 143),
+        (["translate", "Interrupted in the middle", "--to", "de", "-o", "out"], signal.SIGINT, 130),
+        (["beautify", "notes", "-o", "out"], signal.SIGINT, 130),
+    ],
+)
+def test_who_is_interrupted_leaves_nothing(gateway, talk, args, number, code):
+    talk.with_name("notes").write_text("um we do not pay 50 dollars")
+    for name in gateway.fleet.status()["providers"]:
+        gateway.fault(name, "stream_stall@1" if args[0] == "speak" else "hang")
+    before = {one["decision_id"] for one in gateway.http.get("/api/ai/decisions").json()["decisions"]}
+    with hanging(gateway, talk.parent, *args) as it:
+        if args[0] == "speak":
+            until(lambda: any(one.name.startswith(".out.") for one in talk.parent.iterdir()))
+        it.send_signal(number)
+        assert it.wait(20) == code
+        assert b"Traceback" not in it.stderr.read()
+    assert sorted(one.name for one in talk.parent.iterdir()) == ["notes", "talk.mp3"]
+    until(lambda: cancelled(gateway, before))
+
+
+def test_who_answers_itself_is_interrupted_all_the_same(gateway, tmp_path, closed):
+    """In the background of a script, where Ctrl-C is not heard."""
+    gateway.fault("openai", "stream_stall@1")
+    address = {"OPENAI_API_KEY": "k-123456", "OPENAI_BASE_URL": f"{gateway.fleet.url('openai')}/v1"}
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with hanging(gateway, tmp_path, "speak", "Good morning", "-o", "out", PORT=closed, **address) as it:
+            until(lambda: any(one.name.startswith(".out.") for one in tmp_path.iterdir()))
+            it.send_signal(signal.SIGTERM)
+            assert it.wait(20) == 143
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not [one.name for one in tmp_path.iterdir() if "out" in one.name]
+
+
+def until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

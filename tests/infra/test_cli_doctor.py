@@ -171,6 +171,28 @@ def test_a_key_for_speech_alone(examine, gateway):
     assert half["state"] == "warn" and "AZURE_SPEECH_REGION or AZURE_SPEECH_ENDPOINT is missing" in half["said"]
 
 
+def test_a_key_for_translation_alone(examine, gateway):
+    """Tried by a token as well; whoever translates by a token of his own is not, for nothing free proves that."""
+    given = {"AZURE_TRANSLATION_KEY": KEY, "AZURE_TRANSLATION_ENDPOINT": gateway.fleet.url("azure")}
+    found = examine(**given)
+    assert found["azure translation"]["said"].startswith("AZURE_TRANSLATION_KEY works: ")
+    assert "azure" not in found and "azure speech" not in found
+    assert gateway.fleet.requests("azure")[-1].path == "/sts/v1.0/issueToken"
+    gateway.fault("azure", "401")
+    refused = examine(**given)["azure translation"]
+    assert (refused["state"], refused["said"]) == ("fail", "AZURE_TRANSLATION_KEY is refused (401)")
+    gateway.clear()
+    given = {"AZURE_TRANSLATION_ENDPOINT": given["AZURE_TRANSLATION_ENDPOINT"], "AZURE_OPENAI_AD_TOKEN": KEY}
+    untried = examine(**given)["azure translation"]["said"]
+    assert untried == "AZURE_OPENAI_AD_TOKEN is set; it has no free call to try it"
+
+
+def test_a_key_for_translation_that_points_nowhere(examine, closed):
+    given = {"AZURE_TRANSLATION_KEY": KEY, "AZURE_TRANSLATION_ENDPOINT": f"http://127.0.0.1:{closed}"}
+    found = examine(**given)["azure translation"]
+    assert found["state"] == "fail" and "check AZURE_TRANSLATION_ENDPOINT" in found["fix"]
+
+
 def test_a_provider_that_is_switched_off(examine, openai):
     found = examine(**openai, OPENAI_ENABLED="false")
     assert found["openai"]["said"] == "switched off"

@@ -156,6 +156,34 @@ class TestCheck:
                 {"CHAT_CHAIN": "openai", "PATCHBAY_FALLBACK_PROVIDER": "openai"},
                 "PATCHBAY_FALLBACK_PROVIDER (environment) has no effect on chat: its chain is written down",
             ),
+            (
+                {"VOICE_STT_PROVIDER": "groq"},
+                "VOICE_STT_PROVIDER (environment): groq cannot answer here: set GROQ_API_KEY",
+            ),
+            (
+                {"VOICE_TTS_PROVIDER": "cohere"},
+                "VOICE_TTS_PROVIDER (environment): cohere cannot speak, so it is passed over",
+            ),
+            (
+                {"LLM_PROVIDER": "azure", "AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_REGION": "eastus2"},
+                "LLM_PROVIDER (environment): azure cannot answer here: set AZURE_OPENAI_KEY and AZURE_OPENAI_ENDPOINT",
+            ),
+            (
+                {"AZURE_SPEECH_KEY": KEY},
+                "AZURE_SPEECH_KEY (environment) has no effect: set AZURE_SPEECH_REGION or AZURE_SPEECH_ENDPOINT",
+            ),
+            (
+                {"AZURE_SPEECH_REGION": "eastus2"},
+                "AZURE_SPEECH_REGION (environment) has no effect: set AZURE_SPEECH_KEY",
+            ),
+            (
+                {"AZURE_TRANSLATION_REGION": "eastus2"},
+                "AZURE_TRANSLATION_REGION (environment) has no effect: set AZURE_TRANSLATION_KEY",
+            ),
+            (
+                {"AZURE_TRANSLATION_ENDPOINT": "https://mine.cognitiveservices.azure.com"},
+                "AZURE_TRANSLATION_ENDPOINT (environment) has no effect: set AZURE_TRANSLATION_KEY",
+            ),
             ({"PATCHBAY_SECRETS_DIR": "no/where"}, "PATCHBAY_SECRETS_DIR (environment): there is no folder no/where"),
         ],
     )
@@ -164,6 +192,21 @@ class TestCheck:
 
     def test_who_can_answer_is_not_warned_of(self, run):
         environ = {"CHAT_PROVIDER": "openai", "EMBED_CHAIN": "openai", "PATCHBAY_FALLBACK_PROVIDER": "openai"}
+        *told, last = run("check", OPENAI_API_KEY=KEY, **environ).output.splitlines()
+        assert last.startswith("0 errors") and all("which is deprecated" in one for one in told)
+
+    def test_a_model_that_ends_is_told_of(self, run):
+        told = run("check", OPENAI_API_KEY=KEY).output
+        assert (
+            "warning: openai is asked for speech with gpt-4o-mini-tts, which is deprecated and ends on 2027-01-06:"
+            " nobody succeeds it; OPENAI_TTS_MODEL names another one"
+        ) in told
+
+    def test_nor_is_a_service_that_is_whole(self, run):
+        environ = {
+            "BEAUTIFY_PROVIDER": "openai", "AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_REGION": "eastus2",
+            "VOICE_STT_PROVIDER": "azure", "AZURE_TRANSLATION_ENDPOINT": "http://127.0.0.1:5000",
+        }  # fmt: skip
         assert "0 errors, 0 warnings" in run("check", OPENAI_API_KEY=KEY, **environ).output
 
     def test_all_files_that_were_read_are_named(self, run, tmp_path):

@@ -174,6 +174,7 @@ def test_with_a_key_and_an_address_it_is_live(tmp_path):
         with serving(tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=address) as server:
             assert re.search(r"^  OpenAI +live$", server.stdout, re.MULTILINE)
             assert re.search(r"^  Azure OpenAI +off \(set ", server.stdout, re.MULTILINE)
+            assert re.search(r"^  Azure Speech +off \(set AZURE_SPEECH_KEY and ", server.stdout, re.MULTILINE)
             assert "simulat" not in server.stdout.lower()
             answer = server.chat()
             assert answer.status_code == 200
@@ -188,6 +189,37 @@ def test_with_a_key_and_an_address_it_is_live(tmp_path):
         answer = server.chat()
         assert answer.status_code == 502 and answer.json()["simulated"] is False
         assert answer.json()["error"]["attempts"][0]["error"] == "Unreachable"
+
+
+def test_with_a_key_for_speech_alone_it_hears_and_speaks_and_says_so(tmp_path):
+    with providers("azure") as fleet:
+        given = {"AZURE_SPEECH_KEY": KEY, "AZURE_SPEECH_ENDPOINT": fleet.url("azure")}
+        with serving(tmp_path, **given) as server:
+            assert re.search(r"^  Azure Speech +live$", server.stdout, re.MULTILINE), server.stdout
+            assert re.search(r"^  Azure OpenAI +off \(set AZURE_OPENAI_KEY and ", server.stdout, re.MULTILINE)
+            assert re.search(r"^  Azure Translator +off \(set AZURE_TRANSLATION_KEY\)$", server.stdout, re.MULTILINE)
+            command = server.stdout.partition("Try:\n")[2].strip()
+            assert "/api/ai/speak" in command and "Nobody can answer" not in server.stdout
+            subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=20)
+            spoken = (tmp_path / "hello.mp3").read_bytes()
+            body = server.http.post("/api/ai/transcribe", files={"file": ("hello.mp3", spoken)}).json()
+            assert (body["text"], body["provider"], body["simulated"]) == ("Hello", "azure", False)
+            status = server.http.get("/api/ai/status").json()
+            assert status["providers"]["azure"]["can"] == ["transcribe", "diarize", "speak"]
+            assert {name for name, chain in status["chains"].items() if chain} == {"transcribe", "diarize", "speak"}
+            azure = server.http.get("/api/ai/providers").json()["providers"][0]
+            (account,) = azure["accounts"]
+            assert (azure["live"], azure["can"], account["missing"]) == (True, ["diarize", "speak", "transcribe"], [])
+            assert {one["title"]: one["missing"] for one in account["parts"]} == {
+                "Azure OpenAI": ["AZURE_OPENAI_KEY", "AZURE_OPENAI_ENDPOINT"], "Azure Speech": [],
+                "Azure Translator": ["AZURE_TRANSLATION_KEY"],
+            }  # fmt: skip
+            names = [one["id"] for one in server.http.get("/v1/models").json()["data"]]
+            assert "azure/azure-tts-neural" in names and "azure/gpt-5.4-mini" not in names
+            listed = server.http.get("/api/ai/models", params={"provider": "azure"}).json()["models"]
+            assert {one["id"]: one["live"] for one in listed}["gpt-5.4-mini"] is False
+            answer = server.chat()
+            assert answer.status_code == 503 and "AZURE_OPENAI_KEY" in answer.json()["error"]["message"]
 
 
 def test_a_dotenv_file_switches_a_provider_on(tmp_path):

@@ -109,7 +109,7 @@ def test_a_told_model_reads_its_order():
     data = '{"texts":["Hello <x1/>","Good morning"],"glossary":{"morning":"Früh"}}'
     task = task_in([told, data])
     assert task is not None and (task.target, task.source) == ("de", "en")
-    assert answer(task) == '{"source_language":"en","translations":["Hallo <x1/>","Guten Früh"]}'
+    assert answer(task) == '{"source_languages":["en","en"],"translations":["Hallo <x1/>","Guten Früh"]}'
     assert task_in(["Translate this into German: hello"]) is None
     assert task_in([told, "no data"]) is None
 

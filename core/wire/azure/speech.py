@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from core.errors import Malformed
 from core.types.audio import Audio, Segment, Transcript, Word
-from core.wire.sound.heard import NOBODY, joined, left_out, timed
+from core.wire.sound.recognisers import NOBODY, joined, left_out, timed
 
 TICKS = 10_000_000  # in a second
 _MOST_SPEAKERS = 36

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 from core.errors import ParameterRefused, RequestRefused
 from core.types.audio import Sound
 from core.wire.azure.speech import locale_of
+from core.wire.sound.ssml_voices import voiced
 
 # It speaks all languages that there are voices for, in the one that the text is in.
 USUAL_VOICE = "en-US-AvaMultilingualNeural"
@@ -21,7 +22,7 @@ _HD_VOICES = frozenset({
     "en-US-Davis", "en-US-Emma", "en-US-Jenny", "en-US-Steffan", "es-ES-Tristan", "es-ES-Ximena", "fr-FR-Remy",
     "fr-FR-Vivienne", "ja-JP-Masaru", "ja-JP-Nanami", "zh-CN-Xiaochen", "zh-CN-Yunfan",
 })  # fmt: skip
-_NAMESPACES = 'version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xmlns:mstts="http://www.w3.org/2001/mstts"'
+_NAMESPACES = 'version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xmlns:mstts="https://www.w3.org/2001/mstts"'
 _SPEAK = "{http://www.w3.org/2001/10/synthesis}speak"
 _LOCALE = re.compile(r"([a-z]{2,3}-[A-Z][A-Za-z]{1,3}(?:-[a-z]+)?)-")
 _SLOWEST, _FASTEST = 0.5, 2.0
@@ -134,12 +135,9 @@ def _own(body: Mapping[str, Any], voice: str, losses: list[str]) -> str:
     given = _HEAD.sub("", body["input"]).strip()
     if not given.startswith("<speak"):
         given = f"<speak {_NAMESPACES} xml:lang={_named(USUAL_LOCALE)}>{given}</speak>"
-    tree = _parsed(given)
+    _check(given)
     losses += [f"{name} was left out: the SSML says how it is spoken" for name in ("speed", "style") if body.get(name)]
-    if any(one.tag.rpartition("}")[2] == "voice" for one in tree.iter()):
-        return given
-    head, tail = given.index(">") + 1, given.rindex("</")
-    return f"{given[:head]}<voice name={_named(voice)}>{given[head:tail]}</voice>{given[tail:]}"
+    return voiced(given, voice)
 
 
 def _named(text: str) -> str:
@@ -147,7 +145,7 @@ def _named(text: str) -> str:
     return quoteattr(_UNSAYABLE.sub(" ", text))
 
 
-def _parsed(text: str) -> ET.Element:
+def _check(text: str) -> None:
     """Well formed, and without entities of its own, which could grow without end."""
     parser = ParserCreate()
 
@@ -163,7 +161,6 @@ def _parsed(text: str) -> ET.Element:
         raise RequestRefused(words, param="input", code="invalid_ssml") from error
     if tree.tag not in {_SPEAK, "speak"} or text.endswith("/>"):
         raise RequestRefused("SSML must be a <speak> with something to say", param="input", code="invalid_ssml")
-    return tree
 
 
 def _rate(speed: float | None, losses: list[str]) -> str | None:

@@ -5,9 +5,9 @@ What must not change goes as HTML in elements that are not translated, and so do
 
 import html as entities
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
@@ -26,13 +26,14 @@ from core.types.translation import Translated, Translation
 from core.wire import openai
 from core.wire.faults import classify, redact
 from core.wire.translation.check import term_in
-from core.wire.translation.languages import base
+from core.wire.translation.languages import base, scripts_of
 from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
 
 Body = dict[str, Any]
 
 V3, V2026 = "3.0", "2026-06-06"
 VERSIONS = (V3, V2026)
+_TOKEN = "/sts/v1.0/issueToken"  # noqa: S105 - a path
 MOST_ELEMENTS = 1000  # in one request
 GENERAL = "nmt"  # what the catalogue calls its general model; any other name is a custom category, or a deployment
 _OPEN, _CLOSE = '<span class="notranslate" translate="no" data-kept="">', "</span>"
@@ -104,13 +105,55 @@ _OWN = TAGS | LOOSE  # it knows HTML
 
 def code_for(language: str) -> str:
     """Its code of a language."""
-    lower = language.lower()
-    return _CODES.get(lower) or (language if lower in _REGIONS else base(language))
+    parts = language.split("-")
+    for known in (language, "-".join(parts[:2]), "-".join((parts[0], *parts[2:3]))):  # its script, else its region
+        if known.lower() in _CODES:
+            return _CODES[known.lower()]
+        if known.lower() in _REGIONS:
+            return known
+    return base(language)
+
+
+def losses_of(languages: Iterable[str]) -> tuple[str, ...]:
+    """What it cannot be told of languages."""
+    found = {one: code_for(one) for one in languages}
+    return tuple(
+        f"{one} was asked for as {code}: this translator has no other"
+        for one, code in found.items()
+        if not _says(code, one)
+    )
+
+
+def _says(code: str, language: str) -> bool:
+    """Whether a code says as much as what was asked for, or means the same by itself."""
+    own = base(language)
+    for part in language.lower().split("-")[1:]:
+        if part in code.lower().split("-") or part == own:
+            continue
+        whole = f"{own}-{part}"
+        if whole in _USUAL or _CODES.get(whole) == code or (len(part) == 4 and scripts_of(whole) == scripts_of(own)):
+            continue
+        return False
+    return True
+
+
+# Regions whose way of saying things is what the language alone means there.
+_USUAL = frozenset({"en-us", "pt-br", "ja-jp", "ko-kr", "sv-se", "da-dk", "cs-cz", "el-gr", "uk-ua", "vi-vn", "he-il",
+                    "nb-no", "sl-si", "et-ee", "hi-in", "fa-ir", "sr-rs"})  # fmt: skip
 
 
 def path_for(root: str, version: str) -> str:
     """A resource with a name of its own has its API below a path."""
     return f"/translator/text/v{version}" if "cognitiveservices" in root or ".azure.com" in root else ""
+
+
+def token_at(url: str | None, region: str | None) -> str:
+    """Where a key is exchanged for a token: where its resource is, by its own address or by its region."""
+    host = urlsplit(url or "").hostname or ""
+    if url and not host.endswith(".microsofttranslator.com"):
+        return f"{url.rstrip('/')}{_TOKEN}"
+    place = "" if region in {None, "", "global"} else f"{region}."
+    return f"https://{place}api.cognitive.microsoft.com{_TOKEN}"
 
 
 def request_for(body: Mapping[str, Any], elements: Sequence[Element], model: str, version: str) -> tuple[str, Any]:

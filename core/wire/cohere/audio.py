@@ -5,7 +5,7 @@ from typing import Any
 
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Transcript
-from core.wire.sound.heard import NOBODY, base_of, left_out
+from core.wire.sound.recognisers import NOBODY, base_of, left_out
 
 _TELLS = frozenset({"language", "languages", "temperature"})
 

@@ -16,7 +16,7 @@ from core.wire.canonical import ForeignStream, having_used
 from core.wire.forms import hole, json_with
 from core.wire.gemini import answers
 from core.wire.gemini.thinking import thinking_to
-from core.wire.sound.heard import NOBODY, id_of, joined, left_out, placed, seconds_of
+from core.wire.sound.recognisers import NOBODY, id_of, joined, left_out, placed, seconds_of
 
 Body = dict[str, Any]
 

@@ -15,7 +15,7 @@ from core.types.usage import Usage
 from core.wire.canonical import ForeignStream
 from core.wire.gemini import answers
 from core.wire.gemini.contents import generation_of
-from core.wire.sound.heard import left_out
+from core.wire.sound.recognisers import left_out
 
 Body = dict[str, Any]
 

@@ -11,7 +11,7 @@ from core.types.audio import Audio, Segment, Transcript
 from core.types.pieces import Pieces
 from core.wire.forms import hole, json_with
 from core.wire.openai import read_error
-from core.wire.sound.heard import NOBODY, complete, joined, left_out, placed, seconds_of
+from core.wire.sound.recognisers import NOBODY, complete, joined, left_out, placed, seconds_of
 
 _WINDOW_MS = 30_000  # what such models hear at once; of longer audio they have to say when
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Segment, Transcript, Word
 from core.wire.sound import whisper
-from core.wire.sound.heard import NOBODY, base_of, complete, joined, left_out, seconds_of, timed
+from core.wire.sound.recognisers import NOBODY, base_of, complete, joined, left_out, seconds_of, timed
 
 Body = dict[str, Any]
 

@@ -10,7 +10,7 @@ from core.types.audio import Audio, Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import openai
 from core.wire.sound import whisper
-from core.wire.sound.heard import NOBODY, complete, timed
+from core.wire.sound.recognisers import NOBODY, complete, timed
 
 TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
 _MOST_KNOWN = 4  # speakers that can be named

@@ -7,9 +7,9 @@ from core.errors import Malformed, StreamCut
 from core.types.audio import Transcript
 from core.types.frame import Frame, Kind
 from core.types.usage import Usage
-from core.wire.sound.heard import complete
 from core.wire.sound.openai_audio import read_usage, transcript_of
 from core.wire.sound.openai_events import SoundEvents
+from core.wire.sound.recognisers import complete
 
 
 class TranscriptStream(SoundEvents):

@@ -1,6 +1,5 @@
 """Speech as OpenAI's API asks for it, and what else can be said of it here: checked once, for all providers. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ from core.capabilities import Feature
 from core.errors import BadRequest
 from core.types.audio import Sound
 from core.types.request import Facts
+from core.wire.languages import tag_of
 from core.wire.shapes import check_type
 from core.wire.sound import ssml
 from core.wire.tokens import tokens_in
@@ -28,7 +28,6 @@ _WORDS = {"response_format": KINDS, "stream_format": ("audio", "sse"), "gender":
 _SPEEDS = (0.25, 4.0)
 _RATES = (8000, 48_000)
 _LONGEST_NAME = 300
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 # What a provider may be asked or not: the rest says what is said, by whom, and as which sound.
 _PARAMS = frozenset({"speed", "instructions"})
 # Names that are the gateway's own in what an adapter gets.
@@ -44,6 +43,8 @@ class Asked(NamedTuple):
 def speech_of(given: Mapping[str, Any]) -> Asked:
     """A body of anybody's, without the fields that are for us, as adapters get it; with what routing must know."""
     _check(given)
+    if given.get("language"):
+        given = {**given, "language": tag_of(given["language"])}
     text, voice = given.get("input"), _voice(given.get("voice"))
     if not text or not text.strip():
         raise BadRequest("input must be a text to be said", param="input", code="missing")
@@ -52,7 +53,7 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
         raise BadRequest(words, param="input", code="too_long")
     document = ssml.read(text, given.get("language", "")) if given.get("ssml", ssml.is_ssml(text)) else None
     language = given.get("language") or (document.language if document else "")
-    voice = voice or (document.voice if document else "")
+    voice = (document.voice if document else "") or voice  # a voice beside the document is for who names none in it
     said = document.text if document else text
     body: Body = {
         "input": document.document if document else text,
@@ -76,6 +77,8 @@ def speech_of(given: Mapping[str, Any]) -> Asked:
         input_tokens=tokens_in(said),
         characters=len(said),
         voice=voice,
+        voices=document.voices if document else (),
+        own_voice=isinstance(given.get("voice"), dict) and voice == _voice(given["voice"]),
         language=language,
     )
     return Asked(body, facts, in_events=given.get("stream_format") == "sse")
@@ -97,8 +100,6 @@ def _check(given: Mapping[str, Any]) -> None:
             _refuse(name, f"must be one of {', '.join(_WORDS[name])}")
     _check_range(given, "speed", *_SPEEDS)
     _check_range(given, "sample_rate", *_RATES)
-    if given.get("language") and not _LANGUAGE.fullmatch(given["language"]):
-        _refuse("language", "must be a language, such as en or en-US")
     if len(given.get("style", "")) > _LONGEST_NAME:
         _refuse("style", f"is longer than {_LONGEST_NAME} characters")
 

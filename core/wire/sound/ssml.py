@@ -15,7 +15,10 @@ _USUAL = {
     "xmlns:mstts": "https://www.w3.org/2001/mstts",
     "xml:lang": "en-US",
 }
-_BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<speak\b")
+# A declaration, comments or a document type may stand before the root. Each ends in one way only, or looking for the
+# root of what has none would take for ever.
+_BEFORE = r"<(?:\?(?:[^?]|\?(?!>))*\?|!--(?:[^-]|-(?!-))*--|![A-Z][^>\[]*(?:\[[^\]]*\][^>\[]*)?)>"
+_BEGINS = re.compile(rf"\s*(?:{_BEFORE}\s*)*<speak\b")
 _WHOLE = re.compile(r"\s*<(?:speak\b|[?!])")  # with a root, or with what stands before one
 # What only orders a text: between those there is a space, or an empty line.
 _ORDER = {"s": " ", "p": "\n\n", "speak": ""}
@@ -31,6 +34,7 @@ class Ssml(NamedTuple):
     plain: bool  # and nothing more: text, language and voice are all of it
     language: str = ""
     voice: str = ""  # of all that is said
+    voices: tuple[str, ...] = ()  # all that are named, each once
 
 
 def is_ssml(text: str) -> bool:
@@ -45,11 +49,12 @@ def read(text: str, language: str = "") -> Ssml:
     said = _LINES.sub("\n\n", _SPACE.sub(" ", "".join(found.said))).strip()
     if not said:
         raise BadRequest("the SSML says nothing", param="input", code="empty")
-    voice = found.voices[0] if len(found.voices) == 1 and not found.beside_voice else ""
-    plain = found.plain and (not found.voices or bool(voice))
+    voices = tuple(dict.fromkeys(found.voices))
+    voice = voices[0] if len(voices) == 1 and not found.beside_voice else ""
+    plain = found.plain and (not voices or bool(voice))
     usual = {**_USUAL, **({_LANGUAGE: language} if language else {})}
     missing = "".join(f' {name}="{value}"' for name, value in usual.items() if name not in found.root)
-    return Ssml(document.replace(f"<{_ROOT}", f"<{_ROOT}{missing}", 1), said, plain, found.language, voice)
+    return Ssml(document.replace(f"<{_ROOT}", f"<{_ROOT}{missing}", 1), said, plain, found.language, voice, voices)
 
 
 class _Reader:
@@ -93,8 +98,9 @@ class _Reader:
         elif name == "sub" and attributes == {"alias"}:
             self._text(given["alias"])
             self._instead = 1
-        elif name == "voice" and attributes == {"name"}:
-            self.voices.append(given["name"])
+        elif name == "voice":
+            self.voices += [given["name"]] if given.get("name") else []
+            self.plain = self.plain and attributes == {"name"} and bool(given["name"])
         elif name not in _ORDER or attributes:
             self.plain = False
 

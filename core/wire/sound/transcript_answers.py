@@ -11,7 +11,7 @@ from core.types.audio import Segment, Transcript, Word
 from core.types.usage import Usage
 from core.wire import subtitles
 from core.wire.languages import name_of
-from core.wire.sound.heard import id_of
+from core.wire.sound.recognisers import id_of
 from core.wire.sound.transcripts import Wanted
 
 Body = dict[str, Any]

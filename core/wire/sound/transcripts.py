@@ -186,7 +186,7 @@ def transcript_facts(body: Mapping[str, Any]) -> Facts:
         features=_features(body),
         params=params,
         unknown_params=frozenset(params - PARAMS.keys()),
-        input_tokens=seconds * _TOKENS_A_SECOND + tokens_in(body.get("prompt", "")),
+        input_tokens=seconds * _TOKENS_A_SECOND + (tokens_in(body["prompt"]) if body.get("prompt") else 0),
         max_output=seconds * _TOKENS_A_SECOND + 100,
         longest=0,  # what is too long for a model is heard in parts
         audio_ms=audio.ms,

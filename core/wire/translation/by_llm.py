@@ -4,6 +4,7 @@ The texts are data in JSON: what stands in them is translated and not obeyed. Wh
 behind marks, and put back after.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,13 +23,19 @@ _NAME = "translation"
 _SCHEMA: Body = {
     "type": "object",
     "properties": {
-        "source_language": {"type": "string", "description": "The code of the language that the texts are in."},
+        "source_languages": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "For each text the code of the language that it is in.",
+        },
         "translations": {"type": "array", "items": {"type": "string"}},
     },
-    "required": ["source_language", "translations"],
+    "required": ["source_languages", "translations"],
     "additionalProperties": False,
 }
 _FORMAT: Body = {"type": "json_schema", "json_schema": {"name": _NAME, "strict": True, "schema": _SCHEMA}}
+_DECODER = json.JSONDecoder(strict=False)  # line breaks within strings are what models forget
+_MOST_BRACES = 20
 WANTED = Wanted(_NAME, _SCHEMA)
 _TONES = {
     "formal": "Address the reader formally (Sie, vous, usted and the like).",
@@ -46,8 +53,8 @@ place in the translated sentence.
 - Keep numbers, line breaks and names of people and products.
 - Repeat a text unchanged if it is in that language already or is the same there.{rules}
 
-Answer with one JSON object and nothing else: {{"source_language": "<code of the language of the texts>", \
-"translations": ["<the first text in the other language>", ...]}}. "translations" has exactly {count}, in the \
+Answer with one JSON object and nothing else: {{"source_languages": ["<code of the language of the first \
+text>", ...], "translations": ["<the first text in the other language>", ...]}}. Both have exactly {count}, in the \
 same order."""
 
 
@@ -87,8 +94,8 @@ def prompt_for(body: Mapping[str, Any], given: Sequence[Masked], target: str) ->
     }
 
 
-def answer_from(choice: Mapping[str, Any], given: Sequence[Masked]) -> tuple[list[str], str | None]:
-    """The translations with what had been taken out, and the language they were translated from."""
+def answer_from(choice: Mapping[str, Any], given: Sequence[Masked]) -> tuple[list[str], list[str | None]]:
+    """The translations with what had been taken out, and the languages they were translated from."""
     message = choice.get("message") or {}
     if message.get("refusal") or choice.get("finish_reason") == "content_filter":
         raise ContentRefused("the model refused to translate it")
@@ -101,17 +108,28 @@ def answer_from(choice: Mapping[str, Any], given: Sequence[Masked]) -> tuple[lis
         raise NotTranslated("the answer has no list of translations")
     if len(made) != len(given):
         raise NotTranslated(f"the answer has {len(made)} translations of {len(given)} texts")
-    source = found.get("source_language")
     texts = [restore(one, before.kept) for one, before in zip(made, given, strict=True)]
-    return texts, code_of(source) if type(source) is str else None
+    return texts, _sources(found, len(texts))
+
+
+def _sources(found: Body, count: int) -> list[str | None]:
+    """The language of each text, where it was said of each: one for several says nothing of any."""
+    said = found.get("source_languages", found.get("source_language"))
+    each = said if type(said) is list else [said]
+    if len(each) != count:
+        return [None] * count
+    return [code_of(one) if type(one) is str else None for one in each]
 
 
 def _object_in(text: str) -> Body:
-    """The JSON object of an answer, around which some models talk."""
+    """The first whole JSON object of an answer, around which some models talk, in braces too."""
     bare = unfenced(text.strip())
-    start, end = bare.find("{"), bare.rfind("}")
-    try:
-        found = orjson.loads(bare[start : end + 1])
-    except orjson.JSONDecodeError:
-        raise NotTranslated("the answer is not the JSON that was asked for") from None
-    return found if type(found) is dict else {}
+    start, tries = bare.find("{"), 0
+    while start >= 0 and tries < _MOST_BRACES:
+        try:
+            found = _DECODER.raw_decode(bare, start)[0]
+        except (ValueError, RecursionError):
+            start, tries = bare.find("{", start + 1), tries + 1
+            continue
+        return dict(found)
+    raise NotTranslated("the answer is not the JSON that was asked for")

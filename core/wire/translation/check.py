@@ -4,48 +4,38 @@ It says no only where it is sure: a short text says little about its language, a
 What it says quotes neither text.
 """
 
-import html as entities
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from core.wire.translation.function_words import hits, languages
-from core.wire.translation.languages import base, name_of, scripts_of
-from core.wire.translation.placeholders import LOOSE, TAGS, Piece, pieces
+from core.wire.translation.common_words import is_common
+from core.wire.translation.languages import base
+from core.wire.translation.numbers import has_numbers, numbers_fault, says_numbers
+from core.wire.translation.placeholders import LOOSE, TAGS
+from core.wire.translation.reading import DENSE, Text, read, script, weight
+from core.wire.translation.refusals import declines
+from core.wire.translation.tongue import language_fault
 
-_WORD = re.compile(r"[^\W\d_]+")
-_NUMBER = re.compile(r"\d+")
-_GROUPS = re.compile(r"(?<=\d)[.,'’٬\u00a0\u202f\u2009 ](?=\d{3}(?!\d))")
 _SENTENCE = re.compile(r"[.!?…。！？।؟۔]+(?:\s|$|(?<=[。！？]))")
 _TERMINAL = re.compile(r"[.!?…:;。！？：；।؟۔।॥։።៕»”’\"')\]）」』}>]\s*$")
 _ATTRIBUTE = re.compile(r"""([\w:@.-]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+))?""")
 # Attributes that are read by people, which a translator may translate, and such as say of which language a text is.
-_SPOKEN = frozenset({"title", "alt", "placeholder", "aria-label", "content", "label", "summary", "lang", "dir"})
+_SPOKEN = frozenset({"title", "alt", "placeholder", "aria-label", "label", "summary", "lang", "dir"})
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
 # Languages that do not end sentences with a mark.
 _UNMARKED = frozenset({"th", "lo", "my", "km", "bo"})
 _EAST = frozenset({"zh", "ja", "ko"})  # which count in ten thousands
-_PROFILES = {"bs": "hr", "nn": "nb", "ms": "id"}
-# Whose small words are mostly those of a language that has none of its own here.
-_NEIGHBOURS = {"gl": {"pt", "es"}, "af": {"nl"}, "lb": {"de"}, "oc": {"ca", "fr"}, "fo": {"da"}, "co": {"it"}}
-# A character says as much as so many letters of an alphabet.
-_DENSE = {"CJK": 2.4, "HIRAGANA": 1.6, "KATAKANA": 1.4, "HANGUL": 2.0}
-_NAME_LIKE = re.compile(r"[A-ZÀ-ÖØ-Þ]|.*[A-Z0-9]")
-
-
-class _Text(NamedTuple):
-    """A text and what of it is language."""
-
-    whole: str
-    pieces: Sequence[Piece]
-    bare: str
-    words: list[str]
-    numbers: Counter[str]
+# What a <meta> says to people; all others say something to programs.
+_META = frozenset({"description", "keywords", "author", "og:title", "og:description", "og:site_name", "og:image:alt",
+                   "twitter:title", "twitter:description", "twitter:image:alt", "apple-mobile-web-app-title",
+                   "application-name"})  # fmt: skip
+# What a translator may not bring along.
+_INVENTED = frozenset(
+    {"mark", "braces", "brace", "format", "named", "icu", "brackets", "variable", "url", "email", "tag"}
+)
 
 
 def fault(
@@ -58,51 +48,45 @@ def fault(
     glossary: Mapping[str, str] | None = None,
 ) -> str | None:
     """Why it is none, in words; `spoken` is the language of the source, if somebody knows it."""
-    given, made = _read(source, html=html), _read(answer, html=html)
+    given, made = read(source, html=html), read(answer, html=html)
     if not made.bare.strip() and given.words:
         return "it is empty"
     return (
         _lost(given, made, html=html)
         or (_html_fault(given, made) if html else None)
-        or _lost_numbers(given, made, target)
+        or _said_fault(given, made)
+        or numbers_fault(given.bare, made.bare, target, spoken)
         or _length_fault(given, made, target)
-        or _language_fault(given, made, target, spoken)
+        or language_fault(given, made, target, spoken)
         or _glossary_fault(given, made, glossary or {})
     )
 
 
-def _read(text: str, *, html: bool) -> _Text:
-    found = pieces(text, html=html)
-    parts, at = [], 0
-    for piece in found:
-        parts += [text[at : piece.start], entities.unescape(piece.text) if piece.kind == "entity" else " "]
-        at = piece.end
-    bare = "".join([*parts, text[at:]])
-    numbers = Counter(_digits(one) for one in _NUMBER.findall(_GROUPS.sub("", bare)))
-    return _Text(text, found, bare, _WORD.findall(bare.casefold()), numbers)
+def _said_fault(given: Text, made: Text) -> str | None:
+    """Something else in its place."""
+    if given.words and not made.words:
+        alone = len(given.words) == 1 and not is_common(given.words[0])
+        numbers = has_numbers(made.bare) and (says_numbers(given.bare) or alone)
+        return None if numbers and len(given.words) <= 3 else "it has no words"
+    return "it speaks to who asked for it" if declines(given.bare, made.bare) else None
 
 
-def _digits(number: str) -> str:
-    """In our digits, whatever a language writes them with."""
-    return "".join(str(unicodedata.digit(one, 0)) for one in number)
-
-
-def _lost(given: _Text, made: _Text, *, html: bool) -> str | None:
+def _lost(given: Text, made: Text, *, html: bool) -> str | None:
     free = LOOSE | TAGS if html else LOOSE
     wanted = {one.text for one in given.pieces if one.kind not in free}
-    changed = sum(given.whole.count(one) != made.whole.count(one) for one in wanted)
+    contents = Counter(one.text for one in given.pieces if one.kind == "content")
+    changed = sum(given.whole.count(one) != made.whole.count(one) for one in wanted if one not in contents) + len(
+        contents - Counter(one.text for one in made.pieces if one.kind == "content")
+    )
     if changed:
         return f"{changed} of its {len(wanted)} placeholders are missing, changed or repeated"
-    invented = Counter(one.text for one in made.pieces if one.kind in _PROGRAMS) - Counter(
-        one.text for one in given.pieces if one.kind in _PROGRAMS
-    )
-    return "it has placeholders that the text has not" if invented else None
+    brought = [one.text for one in made.pieces if one.kind in _INVENTED - free and one.text not in given.whole]
+    again = Counter(one.text for one in made.pieces if one.kind in _INVENTED - free)
+    again -= Counter(one.text for one in given.pieces if one.kind in _INVENTED - free)
+    return "it has placeholders, addresses or tags that the text has not" if brought or again else None
 
 
-_PROGRAMS = frozenset({"mark", "braces", "brace", "format", "named", "icu"})
-
-
-def _html_fault(given: _Text, made: _Text) -> str | None:
+def _html_fault(given: Text, made: Text) -> str | None:
     tags = [_tag(one.text) for one in given.pieces if one.kind in TAGS]
     found = [_tag(one.text) for one in made.pieces if one.kind in TAGS]
     loose = "<" in made.bare and "<" not in given.bare and "&lt;" not in given.whole
@@ -116,8 +100,16 @@ def _tag(text: str) -> tuple[str, ...]:
     if text.startswith("<!") or text.count("<") > 1:
         return (" ".join(text.split()),)
     name, *attributes = _ATTRIBUTE.findall(text.strip("</>"))
-    kept = [f"{key.lower()}={value.strip(chr(34) + chr(39))}" for key, value in attributes if key not in _SPOKEN]
-    return ("/" if text.startswith("</") else "", name[0].lower(), "/" if text.endswith("/>") else "", *sorted(kept))
+    plain = {key.lower(): value.strip("\"'") for key, value in attributes}
+    tag, meant = name[0].lower(), plain.get("name", plain.get("property", "")).lower()
+    spoken = _SPOKEN | ({"content"} if tag == "meta" and meant in _META else set())
+    kept = [f"{key}={value}" for key, value in plain.items() if key not in spoken]
+    return (
+        "/" if text.startswith("</") else "",
+        tag,
+        "/" if text.endswith("/>") and tag not in _VOID else "",
+        *sorted(kept),
+    )
 
 
 def _balanced(tags: Sequence[tuple[str, ...]]) -> bool:
@@ -132,21 +124,8 @@ def _balanced(tags: Sequence[tuple[str, ...]]) -> bool:
     return not waiting
 
 
-def _lost_numbers(given: _Text, made: _Text, target: str) -> str | None:
-    """Long numbers have to be there. Short ones can become words, round ones too: a thousand, half past."""
-    lost = given.numbers - made.numbers
-    if not lost:
-        return None
-    together = "".join(made.numbers.elements())
-    round_ones = "000" if base(target) not in _EAST else "0"
-    missing = [one for one in lost if len(one) >= 4 and not one.endswith(round_ones) and one not in together]
-    if missing or (lost.total() >= 4 and lost.total() * 2 > given.numbers.total()):
-        return "numbers of the text are missing in it"
-    return None
-
-
-def _length_fault(given: _Text, made: _Text, target: str) -> str | None:
-    said, came = _weight(given.bare), _weight(made.bare)
+def _length_fault(given: Text, made: Text, target: str) -> str | None:
+    said, came = weight(given.bare), weight(made.bare)
     if said >= 40 and came < 0.3 * said:
         return "it is much shorter than the text"
     if came > 3 * said + 60 or (said >= 200 and came > 2.4 * said):
@@ -158,7 +137,7 @@ def _length_fault(given: _Text, made: _Text, target: str) -> str | None:
     return "it ends before the text does" if short or _is_cut(given, made, base(target), came / said) else None
 
 
-def _is_cut(given: _Text, made: _Text, language: str, share: float) -> bool:
+def _is_cut(given: Text, made: Text, language: str, share: float) -> bool:
     """Whether it lacks the end of the text, or many of its sentences."""
     if language in _UNMARKED:
         return False
@@ -173,104 +152,7 @@ def _lines(text: str) -> int:
     return sum(bool(line.strip()) for line in text.splitlines())
 
 
-def _weight(text: str) -> float:
-    """How much a text says, by its letters and digits."""
-    return sum(
-        count * (1.0 if one.isascii() else _DENSE.get(_script(one), 1.0))
-        for one, count in Counter(text).items()
-        if one.isalnum()
-    )
-
-
-def _scripts(words: Sequence[str]) -> Counter[str]:
-    """How many letters of each script."""
-    found = Counter[str]()
-    for letter, count in Counter("".join(words)).items():
-        found[_script(letter)] += count
-    return found
-
-
-@lru_cache(8192)
-def _script(letter: str) -> str:
-    name = unicodedata.name(letter, "").partition(" ")[0]
-    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "KATAKANA-HIRAGANA": "KATAKANA", "MODIFIER": ""}.get(
-        name, name
-    )
-
-
-def _language_fault(given: _Text, made: _Text, target: str, spoken: str | None) -> str | None:
-    if not made.words:
-        return None
-    known = set(given.words)
-    new = [word for word in made.words if word not in known]
-    wrong = f"it is not in {name_of(target)}"
-    counts = _scripts(made.words)
-    expected, total = scripts_of(target), counts.total()
-    inside = sum(counts[script] for script in expected)
-    if expected and inside == 0 and total > 1 and not _could_be_names(given, made):
-        return wrong
-    fresh = _scripts(new)
-    if expected and fresh.total() >= 10 and 2 * sum(fresh[script] for script in expected) < fresh.total():
-        return wrong
-    language = base(target)
-    if language == "ja" and counts["CJK"] >= 12 and not counts["HIRAGANA"] + counts["KATAKANA"]:
-        return wrong
-    if language == "zh" and counts["HIRAGANA"] >= 6 and counts["HIRAGANA"] * 5 > counts["CJK"]:
-        return wrong
-    if 5 * len(new) <= len(made.words):
-        return "it is the text itself" if _is_untranslated(given, made, language, spoken) else None
-    return wrong if _is_other(new, language, spoken) else None
-
-
-def _profile(language: str, words: Sequence[str]) -> str | None:
-    """By whose small words a language is known; None when nobody wrote them down."""
-    if language == "sr" and not any(_script(word[0]) == "CYRILLIC" for word in words):
-        return "hr"
-    language = _PROFILES.get(language, language)
-    return language if language in languages() else None
-
-
-def _is_other(words: list[str], language: str, spoken: str | None) -> bool:
-    """Whether these words are surely of another language."""
-    found, profile = hits(words), _profile(language, words)
-    if not found:
-        return False
-    if profile is None:
-        own = base(spoken) if spoken else ""
-        count = found.get(own, 0)
-        return own not in _NEIGHBOURS.get(language, ()) and count >= 4 and count * 2 >= len(words)
-    ours, best = found.get(profile, 0), max(found.values())
-    if ours == 0:
-        return best >= 2 and (best == len(words) or (len(words) >= 4 and best * 10 >= len(words) * 4) or best >= 4)
-    return best >= 4 and best > 3 * ours
-
-
-def _is_untranslated(given: _Text, made: _Text, language: str, spoken: str | None) -> bool:
-    """Whether what was said again is a text that would have been another one in the other language."""
-    words = made.words
-    if _is_other(words, language, spoken):
-        return not _could_be_names(given, made)
-    if len(words) < 4 or (_profile(language, words) and hits(words).get(str(_profile(language, words)), 0)):
-        return False
-    plain = [word for word in _WORD.findall(given.bare) if len(word) > 2 and word.islower()]
-    other = spoken is not None and base(spoken) != language
-    return other and len(plain) * 10 >= len(words) * 6 and given.words == made.words
-
-
-def _could_be_names(given: _Text, made: _Text) -> bool:
-    """Whether a text may stay as it is in any language: names, abbreviations, a single word of a trade."""
-    if set(made.words) - set(given.words):
-        return False
-    words = _WORD.findall(given.bare)
-    if any(_script(word[0]) != "LATIN" for word in words):
-        return False
-    plain = [word for word in words if len(word) > 1 and not _NAME_LIKE.match(word)]
-    if len(words) == 1:
-        return not plain or not hits(plain)
-    return len(plain) * 3 < len(words) or all(len(word) <= 3 for word in plain)
-
-
-def _glossary_fault(given: _Text, made: _Text, glossary: Mapping[str, str]) -> str | None:
+def _glossary_fault(given: Text, made: Text, glossary: Mapping[str, str]) -> str | None:
     answer = made.whole.casefold()
     for term, wanted in glossary.items():
         if not wanted.strip() or not says(given.bare, term):
@@ -294,7 +176,7 @@ def term_in(term: str) -> re.Pattern[str]:
 
 
 def _is_spaced(letter: str) -> bool:
-    return letter.isalnum() and _script(letter) not in {*_DENSE, "THAI", "LAO", "KHMER", "MYANMAR"}
+    return letter.isalnum() and script(letter) not in {*DENSE, "THAI", "LAO", "KHMER", "MYANMAR"}
 
 
 def _stem(word: str) -> str:

@@ -40,12 +40,38 @@ _BOTH: Final = {
 }  # fmt: skip
 _TAGGED: Final = {"latn": "LATIN", "cyrl": "CYRILLIC", "arab": "ARABIC", "deva": "DEVANAGARI", "hans": "CJK",
                   "hant": "CJK", "mong": "MONGOLIAN", "guru": "GURMUKHI"}  # fmt: skip
+# Languages beyond those above, by their codes: all of two letters, and those of three that translators have.
+_OTHERS_TEXT: Final = (
+    "aa ab ae ak an av ay bh bi bm ce ch co cr cu cv dv dz ee ff fj fy gd gn gv ho hz ia ie ii ik io iu jv kg ki kj"
+    " kl kr ks kv kw li lg lu mh na nd ng nr nv ny oj om os pi qu rm rn rw sc se sg sm ss st tc ti tn to ts tw ty ug"
+    " ve vo wa wo za sh ace ach alz arz awa bal ban bbc bcl bci bem bew bho bik brx bts btx bua ceb cgg chk chm chr"
+    " ckb cnh crh crs din doi dov dyu fon frp fur gaa gom hil hmn hne hrx hsb dsb iba ikt ilo iuu jam kac kek kha kmr"
+    " kok kri ktu ltg lua luo lus lzh mad mai mak mam mfe min mni mrj mwr mww nan nde ndc new nhe nqo nso nus otq pag"
+    " pam pap prs rom run sah sat scn shn smj sma smn sms srn sus szl tcy tet tiv tlh tpi trp tum tyv tzm udm vec war"
+    " wuu yua yue zap zgh"
+)
+_OTHERS: Final = frozenset(_OTHERS_TEXT.split())
 _LATIN: Final = frozenset({"LATIN"})
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _BY_NAME: Final = {name.lower(): code for code, name in reversed(NAMES.items())} | {
     "norwegian": "nb", "mandarin": "zh-hans", "farsi": "fa", "tagalog": "fil", "deutsch": "de", "français": "fr",
     "español": "es", "italiano": "it", "português": "pt", "nederlands": "nl",
 }  # fmt: skip
+
+
+def is_known(code: str) -> bool:
+    language = base(code)
+    return language in NAMES or language in _OTHERS or language in _BY_LANGUAGE or language in _BOTH
+
+
+def nearest(given: str) -> list[str]:
+    """The codes of languages that are written alike."""
+    from difflib import get_close_matches  # noqa: PLC0415 - of use for a mistake only
+
+    found = [_BY_NAME[name] for name in get_close_matches(given.strip().lower(), _BY_NAME, n=3)]
+    if len(given.strip()) <= 3:
+        found += get_close_matches(given.strip().lower(), [one for one in NAMES if "-" not in one], n=3, cutoff=0.5)
+    return list(dict.fromkeys(_written(one) for one in found))[:3]
 
 
 def code_of(given: str) -> str | None:
@@ -58,7 +84,8 @@ def code_of(given: str) -> str | None:
 
 def _written(code: str) -> str:
     """de, zh-Hant, pt-BR."""
-    first, *rest = code.split("-")
+    first, *rest = _SAME.get(code.lower(), code).split("-")
+    first = _SAME.get(first.lower(), first)
     return "-".join([first.lower(), *(one.title() if len(one) == 4 else one.upper() for one in rest)])
 
 
@@ -70,7 +97,8 @@ def base(code: str) -> str:
 
 def name_of(code: str) -> str:
     """For people and for models: German (de)."""
-    name = NAMES.get(code.lower()) or NAMES.get(base(code))
+    script = "-".join(code.lower().split("-")[:2])
+    name = NAMES.get(code.lower()) or NAMES.get(script) or NAMES.get(base(code))
     return f"{name} ({code})" if name else code
 
 

@@ -35,8 +35,10 @@ _COMMON = (
     ("url", r"""(?:(?:https?|ftp|file|wss?)://|(?<![\w.@])www\.)[^\s<>"'`«»“”„‘’、。，！？；：（）【】「」『』{}|\\^\[\]…]++"""),
     ("email", r"(?<![\w.%+-])(?:mailto:)?[A-Za-z0-9_%+](?:[\w.%+-]*+@)(?:[A-Za-z0-9-]++\.)++[A-Za-z]{2,24}(?![\w@])"),
     ("braces", r"\{\{\{?[^{}]*+\}\}\}?|[$%#]\{[^{}\n]*+\}"),
+    ("brackets", r"\[\[[^\[\]\n]{1,80}\]\]"),
+    ("variable", r"(?<![\w%])%[A-Za-z_]\w++%(?!\w)|(?<![\w$])\$[A-Za-z_]\w*+"),
     ("format", r"\{\s*+\w++\s*+,\s*+(?:number|date|time|duration|spellout|ordinal|list)\b[^{}\n]*+\}"),
-    ("brace", r"\{[ ]?(?:[\w$][\w$.\[\]:-]*+(?:![rsa])?(?::[^{}\s]*+)?)?[ ]?\}"),
+    ("brace", r"\{[A-Za-z_]\w*+ \w++\}|\{[ ]?(?:[\w$][\w$.\[\]:-]*+(?:![rsa])?(?::[^{}\s]*+)?)?[ ]?\}"),
     ("named", r"%\(\w++\)[-#0 +]*+\d*+(?:\.\d++)?[diouxXeEfFgGcrsa]"),
     ("printf", r"(?<![\d%])%(?:\d++\$)?[-+#0]*+\d*+(?:\.\d++)?(?:hh|ll|[hlqjzt])?[diouxXeEfFgGcsSpaA@](?![A-Za-z])"),
     ("emoji", r"(?<![\w:]):[a-z][a-z0-9_+-]*+:(?![\w:])"),
@@ -64,6 +66,7 @@ _ENTITY = re.compile(_HTML[2][1])
 _BRANCH = re.compile(r"\s*+(?:offset:\d++\s++)?(?:=\d++|[\w-]++)\s*+\{")
 _ENDS = {"```": "```", "<%": "%>", "<!--": "-->", "<?": "?>"}
 _RAW = frozenset({"script", "style"})
+_CODE = frozenset({"code", "pre", "kbd", "samp", "var"})  # what is in them is not language
 _ELEMENT = re.compile(r"<([A-Za-z][\w:-]*)")
 _UNTRANSLATED = re.compile(
     r"""\stranslate\s*=\s*["']?no\b|\sclass\s*=\s*(?:"[^"]*\bnotranslate\b[^"]*"|'[^']*\bnotranslate\b[^']*')""",
@@ -74,6 +77,7 @@ _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
 TAGS = frozenset({"tag", "comment"})
+_GLUED = TAGS | {"content"}
 # What may be said otherwise: an ampersand can become a word.
 LOOSE = frozenset({"entity"})
 
@@ -88,6 +92,7 @@ class _Scan:
 
     def __init__(self, text: str, *, html: bool) -> None:
         self._text = text
+        self._html = html
         self._pattern = _PATTERNS[html]
         self._missing: set[str] = set()
         self._braces: dict[int, int] | None = None
@@ -112,6 +117,9 @@ class _Scan:
                 at = match.end() if stop is None else stop
                 if stop is not None:
                     yield Piece(match.start(), stop, str(match.lastgroup), text[match.start() : stop])
+                if stop is not None and (inside := self._code(match, end)) and inside > at:
+                    yield Piece(at, inside, "content", text[at:inside])
+                    at = inside
 
     def _message(self, head: re.Match[str], inner: list[tuple[int, int]], end: int, *, depth: int) -> Iterator[Piece]:
         """A plural or a choice: what is said in its branches is language, all around them is not."""
@@ -150,6 +158,13 @@ class _Scan:
         if name in _RAW or (name not in _VOID and _UNTRANSLATED.search(found)):
             return self._element(name, match.end(), end) or match.end()
         return match.end()
+
+    def _code(self, match: re.Match[str], end: int) -> int | None:
+        """Where the content of an element of code ends; None where none begins."""
+        element = _ELEMENT.match(match[0]) if match.lastgroup == "tag" and self._html else None
+        name = element[1].lower() if element and not match[0].endswith("/>") else ""
+        closed = self._element(name, match.end(), end) if name in _CODE else None
+        return None if closed is None else self._text.rfind("</", match.end(), closed)
 
     def _until(self, closing: str, at: int, end: int) -> int | None:
         place = -1 if closing in self._missing else self._text.find(closing, at, end)
@@ -205,12 +220,12 @@ def mask(text: str, *, html: bool = False) -> Masked:
     at, glued = 0, False
     for piece in pieces(text, html=html):
         between = text[at : piece.start]
-        if kept and glued and piece.kind in TAGS and not between.strip():
+        if kept and glued and piece.kind in _GLUED and not between.strip():
             kept[-1] += between + piece.text
         else:
             made += [between, f"<x{len(kept) + 1}/>"]
             kept.append(piece.text)
-        glued, at = piece.kind in TAGS, piece.end
+        glued, at = piece.kind in _GLUED, piece.end
     return Masked("".join([*made, text[at:]]), tuple(kept))
 
 

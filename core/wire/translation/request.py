@@ -13,7 +13,7 @@ from core.types.request import Facts
 from core.types.translation import Translated, Translation
 from core.wire import sentences
 from core.wire.shapes import check_type
-from core.wire.translation.languages import code_of
+from core.wire.translation.languages import code_of, is_known, name_of, nearest
 from core.wire.translation.placeholders import pieces
 
 Body = dict[str, Any]
@@ -22,7 +22,7 @@ Body = dict[str, Any]
 TRANSLATE_PARAMS: dict[str, tuple[type, ...]] = {
     "text": (str, list), "texts": (list,), "target_language": (str,), "targets": (list,), "target_languages": (list,),
     "source_language": (str,), "format": (str,), "formality": (str,), "glossary": (dict,), "context": (str,),
-    "domain": (str,), "profanity": (str,), "model": (str,),
+    "domain": (str,), "profanity": (str,), "model": (str,), "check": (bool,),
 }  # fmt: skip
 FORMATS = ("text", "html")
 FORMALITIES = ("default", "formal", "informal", "prefer_formal", "prefer_informal")
@@ -39,15 +39,18 @@ _BYTES_PER_TOKEN = 3  # of JSON with two languages in it
 _TOLD = 350  # tokens of instructions
 
 
-def translate_body(given: Mapping[str, Any]) -> tuple[Body, list[str]]:
-    """A checked request in one form, and the names of what nobody knows."""
+def translate_body(given: Mapping[str, Any], *, insists: bool = False) -> tuple[Body, list[str]]:
+    """A checked request in one form, and the names of what nobody knows.
+
+    `insists`: the caller names who shall translate, and may know languages that are not known here.
+    """
     unknown = _check_params(given)
     texts = _texts(given)
-    targets = _targets(given)
+    targets = _targets(given, insists=insists)
     made: Body = {"texts": texts, "targets": targets, "html": _word(given, "format", FORMATS) == "html"}
     source = given.get("source_language")
     if source not in (None, "", "auto"):
-        made["source"] = _code(source, "source_language")
+        made["source"] = _known(source, "source_language", insists=insists)
     formality = _word(given, "formality", FORMALITIES)
     if formality not in {None, "default"}:
         made["formality"] = formality
@@ -60,6 +63,8 @@ def translate_body(given: Mapping[str, Any]) -> tuple[Body, list[str]]:
             if len(given[name]) > _LONGEST_CONTEXT:
                 raise _wrong(name, f"is longer than {_LONGEST_CONTEXT} characters")
             made[name] = given[name]
+    if given.get("check") is False:
+        made["check"] = False
     return made, unknown
 
 
@@ -111,6 +116,8 @@ def _check_params(given: Mapping[str, Any]) -> list[str]:
 
 def _texts(given: Mapping[str, Any]) -> list[str]:
     name = "text" if given.get("text") is not None else "texts"
+    if name == "text" and given.get("texts") is not None:
+        raise BadRequest("text and texts say the same: send one of them", param="texts", code="invalid_value")
     value = given.get(name)
     if value is None or value == []:
         raise BadRequest("text must be a text or a list of texts", param="text", code="missing")
@@ -128,7 +135,7 @@ def _texts(given: Mapping[str, Any]) -> list[str]:
     return list(texts)
 
 
-def _targets(given: Mapping[str, Any]) -> list[str]:
+def _targets(given: Mapping[str, Any], *, insists: bool) -> list[str]:
     named = [name for name in ("target_language", "targets", "target_languages") if given.get(name)]
     if len(named) > 1:
         raise BadRequest(f"{' and '.join(named)} say the same: send one of them", param=named[1], code="invalid_value")
@@ -143,13 +150,27 @@ def _targets(given: Mapping[str, Any]) -> list[str]:
         check_type(f"{name}[{index}]", one, (str,))
     if len(values) > _MOST_TARGETS:
         raise _wrong(name, f"has more than {_MOST_TARGETS} languages")
-    return list(dict.fromkeys(_code(one, name) for one in values))
+    return list(dict.fromkeys(_known(one, name, insists=insists) for one in values))
+
+
+def _known(given: str, name: str, *, insists: bool) -> str:
+    code = _code(given, name)
+    if insists or is_known(code):
+        return code
+    insisting = "A provider or a model that knows it may be named beside it"
+    raise _wrong(name, f"names no language that is known here: {given[:40]!r}. {_likely(given)}{insisting}")
+
+
+def _likely(given: str) -> str:
+    found = nearest(given)
+    return f"Is it one of {', '.join(map(name_of, found))}? " if found else ""
 
 
 def _code(given: str, name: str) -> str:
     code = code_of(given)
     if code is None:
-        raise _wrong(name, 'must be the code of a language, such as "de" or "pt-BR", or its English name')
+        words = f'must be the code of a language, such as "de" or "pt-BR", or its English name. {_likely(given)}'
+        raise _wrong(name, words.rstrip())
     return code
 
 
@@ -204,7 +225,8 @@ def answer_of(translation: Translation, targets: Sequence[str], shape: Shape) ->
     found = [None if one.source is None else {"language": one.source, "score": one.score} for one in results]
     if shape.many_texts:
         by_language: dict[str, Any] = {one: [result.texts[one] for result in results] for one in targets}
-        same = found[0] if all(one == found[0] for one in found) else None
+        said = [one for one, result in zip(found, results, strict=True) if any(map(str.strip, result.texts.values()))]
+        same = said[0] if said and all(one == said[0] for one in said) else None
         detected: Body = {"detected_language": same, "detected_languages": found}
     else:
         by_language = {one: results[0].texts[one] for one in targets}

@@ -8,8 +8,8 @@ from typing import Any
 import click
 import orjson
 
-from infra.local import complete
-from infra.local.terminal import AS_JSON, Number, allowing, call
+from infra.local.terminal import AS_JSON, allowing, call
+from infra.local.who import who, with_who
 
 WHAT = ("punctuation", "paragraphs", "headings", "summary", "action_items")
 FORMATS = ("markdown", "text")
@@ -20,12 +20,9 @@ _PATH = click.Path(path_type=Path, allow_dash=True)
 @click.argument("text", metavar="FILE|-", nargs=-1)
 @click.option("-w", "--what", multiple=True, metavar="LIST", help=f"Of {', '.join(WHAT)}, with commas. Repeatable.")
 @click.option("-l", "--language", help="The text's language; without it, its words tell.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="Output.")
-@click.option("-m", "--model", help="A model or provider/model.", shell_complete=complete.models)
-@click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="By the name of the file, else markdown.")
+@with_who
 @click.option("-o", "--output", "out", type=_PATH, help="A file in place of standard output.")
-@click.option("--timeout", type=Number(0, min_open=True), help="Seconds for all attempts.")
-@click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @click.option("-v", "--verbose", is_flag=True, help="Say who answered on stderr, also where it is no terminal.")
 @AS_JSON
 def beautify(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
@@ -48,15 +45,15 @@ def beautify(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # n
     given = text_given(text)
     if not given.strip():
         raise click.UsageError("there is nothing to clean")
-    body = {name: options[name] for name in ("language", "model", "provider") if options[name] is not None}
-    body |= {**_asked(given), "format": options["form"]}
+    body = {name: options[name] for name in ("language",) if options[name] is not None}
+    form = options["form"] or ("text" if out is not None and out.suffix.lower() == ".txt" else FORMATS[0])
+    body |= {**_asked(given), "format": form, **who(options)}
     body |= {"what": what} if what else {}
-    body |= {"fallback": False} if options["no_fallback"] else {}
     data = call("POST", "/api/ai/beautify", "parts", body, patient=True, headers=allowing(options["timeout"]))
     if as_json:
         write_json(data, out)
     else:
-        write_text(_page(data, markdown=options["form"] == "markdown"), out)
+        write_text(_page(data, markdown=form == "markdown"), out)
         parts = [f"{data['parts']} parts"] if data["parts"] > 1 else []
         tell(facts_of(data), verbose=options["verbose"] or sys.stderr.isatty(), about=parts)
 

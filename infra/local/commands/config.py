@@ -87,7 +87,7 @@ def config_check(as_json: bool) -> None:  # noqa: FBT001 - click passes options 
     except Misconfigured as error:
         errors.append(error.message)
     errors += [found.unread] if found.unread else []
-    warnings = [*settings.warnings, *found.left_out]
+    warnings = [*settings.warnings, *found.left_out, *found.ageing]
     if as_json:
         show({"errors": errors, "warnings": warnings})
     else:
@@ -122,6 +122,7 @@ class _Examined(NamedTuple):
     files: Sequence[str] = ()
     left_out: Sequence[str] = ()  # why some of what is changed at run time does not hold
     unread: str | None = None  # why that cannot be read
+    ageing: Sequence[str] = ()  # models that will stop answering
 
 
 def _examined(*, detect: bool = False) -> _Examined:
@@ -129,6 +130,7 @@ def _examined(*, detect: bool = False) -> _Examined:
     from core import bootstrap  # noqa: PLC0415 - a command imports what it needs
     from core.configuration import Configuration  # noqa: PLC0415 - see above
     from core.providers.registry import Registry  # noqa: PLC0415 - see above
+    from core.routing import ageing  # noqa: PLC0415 - see above
 
     try:
         registry = Registry.with_plugins()
@@ -146,7 +148,8 @@ def _examined(*, detect: bool = False) -> _Examined:
         return _Examined(settings, [error], configuration.files)
     changes, unread = _changes(settings, service)
     settings, in_force = service.rules.settle(changes)
-    return _Examined(settings, [], configuration.files, list(in_force.left_out.values()), unread)
+    going = [*ageing.expected(registry, service.catalog, settings, service.clock.now())]
+    return _Examined(settings, [], configuration.files, list(in_force.left_out.values()), unread, going)
 
 
 def _found(settings: Settings, registry: "Registry") -> dict[str, str] | None:

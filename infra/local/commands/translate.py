@@ -7,12 +7,14 @@ from typing import Any
 import click
 import orjson
 
-from infra.local import complete
-from infra.local.terminal import AS_JSON, Number, allowing, call
+from infra.local.terminal import AS_JSON, allowing, call
+from infra.local.who import who, with_who
 
 _PATH = click.Path(path_type=Path, allow_dash=True)
-_SENT = ("formality", "context", "domain", "provider", "model")
+_SENT = ("formality", "context", "domain", "profanity")
 FORMALITIES = ("default", "formal", "informal", "prefer_formal", "prefer_informal")
+PROFANITIES = ("keep", "mark", "remove")
+_HTML = (".html", ".htm", ".xhtml")
 _LANGUAGE = "{lang}"  # in the name of an output file
 
 
@@ -20,18 +22,16 @@ _LANGUAGE = "{lang}"  # in the name of an output file
 @click.argument("text", metavar="TEXT|-|FILE", nargs=-1)
 @click.option("-t", "--to", "targets", multiple=True, required=True, help="Languages with commas: de,fr. Repeatable.")
 @click.option("-f", "--from", "source", help="The text's language; without it, it is detected.")
-@click.option("--html", is_flag=True, help="The text is HTML.")
+@click.option("--html/--text", "html", default=None, help="What the text is; else the name of its file says it.")
 @click.option(
     "--glossary", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON, or lines: term = word."
 )
 @click.option("--formality", type=click.Choice(FORMALITIES), help="How to address people; prefer_: where it can be.")
 @click.option("--context", help="What the text is about; it is not translated.")
 @click.option("--domain", help="Whose words are meant, for who knows domains.")
-@click.option("-m", "--model", help="A model or provider/model.", shell_complete=complete.models)
-@click.option("-p", "--provider", help="Goes first; the chain follows.", shell_complete=complete.providers)
+@click.option("--profanity", type=click.Choice(PROFANITIES), help="What becomes of bad words.")
+@with_who
 @click.option("-o", "--output", "out", type=_PATH, help="A file; with {lang} in its name, one for each language.")
-@click.option("--timeout", type=Number(0, min_open=True), help="Seconds for all attempts.")
-@click.option("--no-fallback", is_flag=True, help="Only what you name.")
 @click.option("-v", "--verbose", is_flag=True, help="Say who answered on stderr, also where it is no terminal.")
 @AS_JSON
 def translate(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: FBT001 - click passes by name
@@ -41,7 +41,7 @@ def translate(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # 
 
     \b
     patchbay translate "Good morning" --to de
-    patchbay translate page.html --html --to de,fr -o page.{lang}.html
+    patchbay translate page.html --to de,fr -o page.{lang}.html
     git log -1 --format=%B | patchbay translate - --to ja --json
     """
     from infra.local.recordings import checked_output, facts_of, tell, text_given  # noqa: PLC0415 - see chat
@@ -59,14 +59,21 @@ def translate(text: tuple[str, ...], as_json: bool, **options: Any) -> None:  # 
     body = {name: options[name] for name in _SENT if options[name] is not None}
     body |= {"text": said, "targets": targets}
     body |= {"source_language": options["source"]} if options["source"] else {}
-    body |= {"format": "html"} if options["html"] else {}
+    body |= {"format": "html"} if _is_html(text, options["html"]) else {}
     body |= {"glossary": _glossary(options["glossary"])} if options["glossary"] else {}
-    body |= {"fallback": False} if options["no_fallback"] else {}
+    body |= who(options)
     data = call("POST", "/api/ai/translate", "translations", body, patient=True, headers=allowing(options["timeout"]))
     _write(data, out, as_json=as_json)
     if not as_json:
         characters = [f"{data['characters']} characters"] if data.get("characters") is not None else []
         tell(facts_of(data), verbose=options["verbose"] or sys.stderr.isatty(), about=characters)
+
+
+def _is_html(text: tuple[str, ...], said: bool | None) -> bool:  # noqa: FBT001 - as click has it
+    """As it is said, else by the name of the file."""
+    if said is not None or len(text) != 1 or not text[0].lower().endswith(_HTML):
+        return bool(said)
+    return Path(text[0]).is_file()
 
 
 def _write(data: dict[str, Any], out: Path | None, *, as_json: bool) -> None:

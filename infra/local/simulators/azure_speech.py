@@ -1,10 +1,12 @@
 """Azure Speech over REST: fast transcription, short audio, speech from SSML, voices, tokens."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import orjson
 
 from core.audio import encode
@@ -12,9 +14,9 @@ from core.errors import BadAudio
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.forms import read_form
-from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, segments
+from infra.local.simulators.recognition import LANGUAGES, Segment, language_of, segments
 from infra.local.simulators.replies import Call, Reply, Stream, json_reply
-from infra.local.simulators.signal import SPEAKERS, Samples, hear, samples, say
+from infra.local.simulators.signal import SPEAKERS, Samples, hear, samples, say, silence
 
 VERSIONS = ("2024-11-15", "2025-10-15")
 LOCALE = re.compile(r"[a-z]{2,3}-[A-Z][A-Za-z]{1,3}(-[a-z]+)?")
@@ -32,6 +34,10 @@ ELEMENTS = frozenset({
     "speak", "voice", "prosody", "lang", "break", "p", "s", "emphasis", "say-as", "phoneme", "sub", "bookmark",
     "express-as", "silence", "viseme", "mark", "audio", "lexicon", "math", "audioduration", "backgroundaudio",
 })  # fmt: skip
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
+PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)%")
+STRENGTHS = {"none": 0.0, "x-weak": 0.25, "weak": 0.5, "medium": 0.75, "strong": 1.0, "x-strong": 1.25}
+RATES = {"x-slow": 0.5, "slow": 0.64, "medium": 1.0, "default": 1.0, "fast": 1.55, "x-fast": 2.0}
 SSML = "{http://www.w3.org/2001/10/synthesis}"
 
 
@@ -58,9 +64,21 @@ class SsmlError(Exception):
     pass
 
 
-class Said(NamedTuple):
+class Piece(NamedTuple):
+    """What one voice says at one pace, and how long it is silent behind it."""
+
     text: str
     speaker: int
+    speed: float = 1.0
+    pause: float = 0.0
+
+
+class Said(NamedTuple):
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(one.text for one in self.pieces).split())
 
 
 def transcribe(call: Call) -> Reply:
@@ -122,7 +140,7 @@ def speak(call: Call) -> Reply | Stream:
     except (SsmlError, UnicodeDecodeError):
         return Reply(400, {}, b"")
     call.kept["ssml"] = call.request.body.decode()
-    sound = encoded(say(said.text, said.speaker, made.rate), made)
+    sound = encoded(sung(said, made.rate), made)
     pieces = tuple(sound[at : at + PIECE] for at in range(0, len(sound), PIECE))
     return Stream({"content-type": MIMES[made.kind]}, (), pieces, (), b"", b"", bare=True)
 
@@ -167,7 +185,56 @@ def said_in(ssml: str) -> Said:
     for one in named:
         if not VOICE.fullmatch(one):
             raise SsmlError(f"Unsupported voice {one}.")
-    return Said(" ".join("".join(tree.itertext()).split()), sum(named[0].encode()) % len(SPEAKERS))
+    return Said(tuple(one for voice in tree for one in _pieces(voice, _speaker_of(voice), 1.0)))
+
+
+def sung(said: Said, rate: int) -> Samples:
+    parts = [
+        part for one in said.pieces for part in (say(one.text, one.speaker, rate, one.speed), silence(one.pause, rate))
+    ]
+    return np.concatenate(parts) if parts else silence(0, rate)
+
+
+def _speaker_of(voice: ET.Element) -> int:
+    return sum(voice.get("name", "").encode()) % len(SPEAKERS)
+
+
+def _pieces(element: ET.Element, speaker: int, speed: float) -> Iterator[Piece]:
+    """In the order of the document."""
+    name = element.tag.rpartition("}")[2]
+    speed = _paced(element.get("rate"), speed) if name == "prosody" else speed
+    text = element.get("alias") if name == "sub" else element.text
+    pause = _paused(element) if name == "break" else 0.0
+    if pause or (text or "").strip():
+        yield Piece(text or "", speaker, speed, pause)
+    for one in element:
+        yield from _pieces(one, speaker, speed)
+        if (one.tail or "").strip():
+            yield Piece(one.tail or "", speaker, speed)
+
+
+def _paused(element: ET.Element) -> float:
+    """Twenty seconds at most, as the service has it."""
+    given = element.get("time", "")
+    found = DURATION.fullmatch(given)
+    if given and found is None:
+        raise SsmlError(f"{given} is no time.")
+    if found is None:
+        return STRENGTHS.get(element.get("strength", "medium"), STRENGTHS["medium"])
+    return min(float(found[1]) / (1000 if found[2] == "ms" else 1), 20.0)
+
+
+def _paced(given: str | None, speed: float) -> float:
+    """From half to twice the voice's own pace."""
+    if given is None or given in RATES:
+        made = RATES.get(given or "", 1.0)
+    elif found := PERCENT.fullmatch(given):
+        made = 1 + float(found[1]) / 100
+    elif re.fullmatch(r"\d+(\.\d+)?", given):
+        made = float(given)
+    else:
+        raise SsmlError(f"{given} is no rate.")
+    return min(max(speed * made, 0.5), 2.0)
 
 
 def encoded(sound: Samples, made: Made) -> bytes:

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs
 import numpy as np
 import orjson
 
-from infra.local.simulators.azure_speech import LOCALE, MADE, Said, SsmlError, encoded, said_in, spoken
+from infra.local.simulators.azure_speech import LOCALE, MADE, Said, SsmlError, encoded, said_in, spoken, sung
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.course import Course, OverError
 from infra.local.simulators.replies import Call, Reply, Socket, Talk
-from infra.local.simulators.signal import Heard, hear, say
+from infra.local.simulators.signal import Heard, hear
 from infra.local.simulators.websocket import WebSocket
 
 TICKS = 10_000_000
@@ -332,7 +332,7 @@ async def _said(socket: WebSocket, course: Course, request: str, ssml: str, name
 
 def _sounded(spoken: Said, name: str) -> tuple[bytes, list[dict[str, Any]]]:
     """The sound, and when each word of it is."""
-    samples = say(spoken.text, spoken.speaker, MADE[name].rate)
+    samples = sung(spoken, MADE[name].rate)
     words = [
         {
             "Type": "WordBoundary",

@@ -12,7 +12,7 @@ from infra.local.simulators.checks import RequestError, check
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.samples import SchemaError
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 THOUGHT = "Simulated thought."
 CACHE_BLOCK = 64

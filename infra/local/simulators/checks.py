@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 PARAMETERS = frozenset(
     {

@@ -2,8 +2,8 @@
 
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.cohere import RefusedError, refused
-from infra.local.simulators.ears import DeafError, recording
 from infra.local.simulators.forms import read_form
+from infra.local.simulators.recognition import DeafError, recording
 from infra.local.simulators.replies import Call, Reply, json_reply
 
 LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "el", "nl", "pl", "vi", "zh", "ar", "ja", "ko")

@@ -12,7 +12,7 @@ from infra.local.simulators.answers import tokens
 from infra.local.simulators.checks import RequestError, known, typed
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, json_reply
-from infra.local.simulators.vendors import Embedder, Vendor
+from infra.local.simulators.vendor import Embedder, Vendor
 
 PARAMETERS = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
 UNKNOWN = Embedder(1536)  # of a deployment, or whatever a test calls a model of its own

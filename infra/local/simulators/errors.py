@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.local.simulators.replies import Reply, json_reply
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 # Status -> type, code, message. Anything else is a plain client or server error.
 OPENAI: dict[int, tuple[str, str | None, str]] = {

@@ -12,7 +12,7 @@ from infra.local.simulators import gemini_checks as checks
 from infra.local.simulators import signal
 from infra.local.simulators.answers import WRONG_JSON
 from infra.local.simulators.checks import RequestError
-from infra.local.simulators.ears import DeafError, Recording, english, recording
+from infra.local.simulators.recognition import DeafError, Recording, english, recording
 from infra.local.simulators.replies import Call, Reply, Stream, json_reply
 
 RATE = 24_000

@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.local.simulators.checks import REASONING, RequestError, known, typed
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 PARAMETERS = frozenset({
     "background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens",

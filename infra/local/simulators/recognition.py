@@ -1,77 +1,127 @@
-"""Hugging Face's speech recognition: audio as it is, or in JSON with what is asked of it."""
+"""What simulated recognisers hear in a file: its words as sentences, their language, and what they are in English."""
 
-from base64 import b64decode
-from binascii import Error as NotBase64
-from typing import Any
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-import orjson
+from core.errors import BadAudio
+from infra.local.simulators import signal
+from infra.local.simulators.signal import Heard
 
-from infra.local.simulators.checks import RequestError
-from infra.local.simulators.ears import DeafError, Recording, recording
-from infra.local.simulators.errors import invalid
-from infra.local.simulators.replies import Call, Reply, json_reply
+RATE = 16_000
+LONGEST = 12  # seconds of a segment
+ENDS = (".", "!", "?", "…", "。", "？", "！")
+LANGUAGES = {
+    "en": "english", "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese",
+    "nl": "dutch", "pl": "polish", "ru": "russian", "uk": "ukrainian", "el": "greek", "ar": "arabic", "he": "hebrew",
+    "ja": "japanese", "zh": "chinese", "ko": "korean", "hi": "hindi", "tr": "turkish", "sv": "swedish",
+}  # fmt: skip
+# By which writing a language is known, and by which of its small words.
+WRITINGS = {
+    "japanese": "\u3040\u30ff", "chinese": "\u4e00\u9fff", "korean": "\uac00\ud7af", "russian": "\u0400\u04ff",
+    "greek": "\u0370\u03ff", "arabic": "\u0600\u06ff", "hebrew": "\u0590\u05ff", "hindi": "\u0900\u097f",
+}  # fmt: skip
+SMALL_WORDS = {
+    "german": {"der", "die", "das", "und", "ist", "nicht", "ein", "ich"},
+    "french": {"le", "la", "les", "et", "est", "une", "je", "pas"},
+    "spanish": {"el", "los", "y", "es", "una", "que", "no", "por"},
+}
+# As much as they know of other languages; what is not here stays as it was said.
+ENGLISH = {
+    "guten": "good", "morgen": "morning", "tag": "day", "und": "and", "ist": "is", "nicht": "not", "das": "the",
+    "der": "the", "die": "the", "ein": "a", "eine": "a", "wir": "we", "ich": "I", "haus": "house", "auf": "on",
+    "danke": "thanks", "heute": "today", "welt": "world", "hallo": "hello", "bonjour": "hello", "monde": "world",
+    "le": "the", "la": "the", "hola": "hello", "mundo": "world",
+}  # fmt: skip
+CODES = {name: code for code, name in LANGUAGES.items()}
 
-KINDS = ("audio/", "application/octet-stream", "video/mp4", "video/webm")
-WINDOW = 30.0  # seconds that are heard at once
-GENERATION = frozenset({
-    "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "max_length", "max_new_tokens",
-    "min_length", "min_new_tokens", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "penalty_alpha",
-    "use_cache",
-})  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    start: float
+    end: float
+    text: str
+    speaker: int
+    words: tuple[Heard, ...]
 
 
-def recognise(call: Call) -> Reply:
-    names, vendor = call.names, call.vendor
-    model = f"{names['owner']}/{names['name']}"
-    if model not in vendor.listeners:
-        return invalid(vendor, f"Model {model} does not exist", None, None, 404)
+def said(words: Iterable[Heard]) -> str:
+    return " ".join(word.word for word in words)
+
+
+def segments(words: list[Heard], *, by_speaker: bool = False) -> list[Segment]:
+    """Sentences, or as long as one speaks; none is longer than recognisers make them."""
+    found: list[list[Heard]] = []
+    for word in words:
+        last = found[-1][-1] if found else None
+        begins = last is None or word.end - found[-1][0].start > LONGEST
+        if last is not None and not begins:
+            begins = last.speaker != word.speaker or (not by_speaker and last.word.endswith(ENDS))
+        if begins:
+            found.append([])
+        found[-1].append(word)
+    return [
+        Segment(round(one[0].start, 3), round(one[-1].end, 3), said(one), one[0].speaker, tuple(one)) for one in found
+    ]
+
+
+def language_of(text: str) -> str:
+    """By its writing, else by small words; English if nothing speaks against it."""
+    for name, ends in WRITINGS.items():
+        if any(ends[0] <= letter <= ends[1] for letter in text):
+            return name
+    words = text.lower().split()
+    counts = {name: sum(word in small for word in words) for name, small in SMALL_WORDS.items()}
+    best = max(counts, key=lambda name: counts[name])
+    return best if counts[best] > 1 else "english"
+
+
+def subtitles(found: list[Segment], kind: str) -> str:
+    dot = "," if kind == "srt" else "."
+    blocks = [f"{_clock(one.start, dot)} --> {_clock(one.end, dot)}\n{one.text}\n" for one in found]
+    if kind == "vtt":
+        return "\n".join(["WEBVTT\n", *blocks])
+    return "\n".join(f"{place}\n{block}" for place, block in enumerate(blocks, 1))
+
+
+def _clock(seconds: float, dot: str) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02}:{minute:02}:{second:02}{dot}{milliseconds:03}"
+
+
+class DeafError(Exception):
+    """It cannot be heard: no sound, or none that can be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    seconds: float
+    sentences: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        return said(word for one in self.sentences for word in one.words)
+
+    @property
+    def language(self) -> str:
+        return CODES[language_of(self.text)]
+
+
+def recording(data: bytes) -> Recording:
     try:
-        data, parameters = _asked(call)
-        heard = recording(data)
-        timed = parameters.get("return_timestamps", False)
-    except RequestError as error:
-        return invalid(vendor, error.message, None, None)
-    except DeafError:
-        return invalid(vendor, "Malformed soundfile", None, None)
-    if heard.seconds > WINDOW and not timed:
-        words = "You have passed more than 3000 mel input features (> 30 seconds): set return_timestamps"
-        return invalid(vendor, words, None, None)
-    return json_reply(
-        {"text": f" {heard.text}" if heard.text else "", **({"chunks": _chunks(heard)} if timed else {})}
-    )
+        samples, rate = signal.samples(data, RATE)
+    except BadAudio as error:
+        raise DeafError(str(error)) from error
+    return Recording(len(samples) / rate, tuple(segments(signal.hear(samples, rate))))
 
 
-def _asked(call: Call) -> tuple[bytes, dict[str, Any]]:
-    kind = call.request.headers.get("content-type", "")
-    if not kind or kind.startswith(KINDS):  # its own client names none
-        return call.request.body, {}
-    if not kind.startswith("application/json"):
-        raise RequestError(
-            f'Content type "{kind}" not supported. Supported content types are: application/json, audio/*'
-        )
-    try:
-        body = orjson.loads(call.request.body)
-        data = b64decode(body["inputs"], validate=True)
-    except (orjson.JSONDecodeError, TypeError, KeyError, NotBase64):
-        raise RequestError("Missing or wrong `inputs`: expected base64 of an audio file") from None
-    if unknown := body.keys() - {"inputs", "parameters"}:
-        raise RequestError(f"unknown field `{min(unknown)}`")
-    parameters = body.get("parameters") or {}
-    if unknown := parameters.keys() - {"return_timestamps", "generation_parameters"}:
-        raise RequestError(f"unknown parameter `{min(unknown)}`")
-    if unknown := (parameters.get("generation_parameters") or {}).keys() - GENERATION:
-        raise RequestError(f"unknown generation parameter `{min(unknown)}`")
-    if not isinstance(parameters.get("return_timestamps", False), bool):
-        raise RequestError("`return_timestamps` must be a boolean")
-    return data, parameters
+def english(text: str) -> str:
+    """What was said, in English, word by word."""
+    return re.sub(r"[^\W\d_]+", _english, text)
 
 
-def _chunks(heard: Recording) -> list[dict[str, Any]]:
-    """Times to two hundredths of a second; the last one may have no end, where the sound ends with it."""
-    found: list[dict[str, Any]] = []
-    for sentence in heard.sentences:
-        end: float | None = round(sentence.end / 0.02) * 0.02
-        if heard.seconds - sentence.end < 0.02:
-            end = None
-        found.append({"text": f" {sentence.text}", "timestamp": [round(sentence.start / 0.02) * 0.02, end]})
-    return found
+def _english(found: re.Match[str]) -> str:
+    word = ENGLISH.get(found[0].lower(), found[0])
+    return word[:1].upper() + word[1:] if found[0][:1].isupper() else word

@@ -7,8 +7,7 @@ from typing import Any
 from core.audio import encode
 from core.types.audio import Sound
 from infra.local.simulators.checks import RequestError
-from infra.local.simulators.ears import DeafError, Recording, english, recording
-from infra.local.simulators.recognised import LANGUAGES, Segment
+from infra.local.simulators.recognition import LANGUAGES, DeafError, Recording, Segment, english, recording
 from infra.local.simulators.replicate_files import File, base
 from infra.local.simulators.replicate_models import HEARS, SPEAKS, Kinds
 from infra.local.simulators.replies import Call
@@ -116,7 +115,7 @@ def _said(call: Call, model: str, given: dict[str, Any]) -> str:
             raise RequestError(f"voice must be one of {', '.join(VOICES)}", "input.voice", "enum")
         speaker = VOICES.index(voice) % len(SPEAKERS)
     mark = f"out{call.id[:20]}"
-    samples = say(text, speaker, RATE)
+    samples = say(text, speaker, RATE, given.get("speed", 1))
     data = encode([samples.astype("<i2").tobytes()], Sound(kind, RATE), RATE)
     call.kept[mark] = File(mark, f"output.{kind}", f"audio/{kind}", data)
     return f"{base(call)}/pbxt/{mark}"

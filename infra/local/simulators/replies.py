@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from infra.local.simulators.httpd import Request
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 if TYPE_CHECKING:
     from infra.local.simulators.course import Course

@@ -56,15 +56,18 @@ class Heard:
     speaker: int
 
 
-def say(text: str, speaker: int = 0, rate: int = 16_000) -> Samples:
-    """About 150 words a minute; what separates words is said as silence, so runs of it are not kept."""
+def say(text: str, speaker: int = 0, rate: int = 16_000, speed: float = 1.0) -> Samples:
+    """About 150 words a minute; what separates words is said as silence, so runs of it are not kept.
+
+    Who speaks faster pauses for less: words themselves could not be read at another speed.
+    """
     if not 0 <= speaker < len(SPEAKERS):
         raise ValueError(f"There are {len(SPEAKERS)} speakers, and {speaker} is none of them.")
     parts: list[Samples] = []
     for word in text.split():
         for last, joined, piece in _pieces(word):
             parts.append(_sung(_symbols(piece, speaker, joined=joined), speaker, rate))
-            parts.append(silence(_pause(word) if last else BREATH, rate))
+            parts.append(silence(_pause(word) / speed if last else BREATH, rate))
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 

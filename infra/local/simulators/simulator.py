@@ -38,7 +38,7 @@ from infra.local.simulators.errors import lost, refusal
 from infra.local.simulators.faults import Fault, FaultBook
 from infra.local.simulators.httpd import Exchange, Request, Server
 from infra.local.simulators.replies import Call, Reply, Socket, Stream
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 # Faults of what is said, in answers that are otherwise well.
 _WRONG = {"wrong_json": WRONG_JSON, "wrong_words": WRONG_WORDS}
@@ -121,7 +121,7 @@ RESPONDERS = {
     "replicate files": Responder("POST", None, replicate_files.put),
     "replicate file": Responder("GET", None, replicate_files.show, also={"DELETE": replicate_files.remove}),
     "replicate delivery": Responder("GET", None, replicate_files.deliver, public=True),
-    "recognition": Responder("POST", "transcribe", "recognition:recognise", long=True),
+    "recognition": Responder("POST", "transcribe", "huggingface_audio:recognise", long=True),
     "feature extraction": Responder("POST", "embed", pipelines.feature_extraction),
     "transcriptions": Responder("POST", "transcribe", "transcriptions:respond", long=True),
     "audio translations": Responder("POST", "transcribe", "transcriptions:translate", long=True),

@@ -13,7 +13,7 @@ from infra.local.simulators.checks import RequestError, known, typed
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import SPEAKERS, say
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 PARAMETERS = frozenset({"model", "input", "voice", "instructions", "response_format", "speed", "stream_format"})
 OF_OTHERS = frozenset({"sample_rate", "response_encoding", "language", "bit_rate", "stream"})
@@ -37,7 +37,8 @@ def respond(call: Call) -> Reply | Stream:
         kind = _checked(vendor, speaker, body)
     except RequestError as error:
         return invalid(vendor, error.message, error.param, error.code)
-    samples = say(body["input"], speaker.voices.index(body["voice"]) % len(SPEAKERS), RATE)
+    whose = speaker.voices.index(body["voice"]) % len(SPEAKERS) if body["voice"] in speaker.voices else 0
+    samples = say(body["input"], whose, RATE, body.get("speed") or 1)
     sound = encode([samples.astype("<i2").tobytes()], Sound("pcm" if kind == "raw" else kind, RATE), RATE)
     pieces = [sound[at : at + PIECE] for at in range(0, len(sound), PIECE)]
     if speaker.events and body.get(speaker.events) in {"sse", True}:
@@ -68,8 +69,14 @@ def _decoded(call: Call) -> dict[str, Any]:
     for name in ("model", "input", "voice"):
         if not body.get(name):
             raise RequestError(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
-        typed(name, body[name], (str,), "a string")
+        if name != "voice" or call.vendor.name != "openai" or not _own(body[name]):
+            typed(name, body[name], (str,), "a string")
     return body
+
+
+def _own(voice: Any) -> bool:
+    """One that the account has made, which is named as an object."""
+    return isinstance(voice, dict) and set(voice) == {"id"} and str(voice["id"]).startswith("voice_")
 
 
 def _checked(vendor: Vendor, speaker: Speaker, body: dict[str, Any]) -> str:
@@ -83,7 +90,7 @@ def _checked(vendor: Vendor, speaker: Speaker, body: dict[str, Any]) -> str:
             f" but got a string with length {length} instead."
         )
         raise RequestError(words, "input", "string_above_max_length")
-    if body["voice"] not in speaker.voices:
+    if body["voice"] not in speaker.voices and not _own(body["voice"]):
         values = ", ".join(f"'{one}'" for one in speaker.voices)
         words = f"Invalid value: '{body['voice']}'. Supported values are: {values}."
         raise RequestError(words, "voice", "invalid_value")

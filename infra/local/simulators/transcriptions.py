@@ -10,10 +10,10 @@ from infra.local.simulators.audio_models import Listener
 from infra.local.simulators.checks import RequestError
 from infra.local.simulators.errors import error_body, invalid
 from infra.local.simulators.forms import Form, read_form
-from infra.local.simulators.recognised import LANGUAGES, Segment, language_of, said, segments, subtitles
+from infra.local.simulators.recognition import LANGUAGES, Segment, language_of, said, segments, subtitles
 from infra.local.simulators.replies import Call, Reply, Stream, event, json_reply
 from infra.local.simulators.signal import Heard, hear, heard, samples
-from infra.local.simulators.vendors import Vendor
+from infra.local.simulators.vendor import Vendor
 
 RATE = 16_000
 SHORTEST = 0.1

@@ -134,9 +134,9 @@ def task_in(said: Iterable[str]) -> Task | None:
 
 def answer(task: Task) -> str:
     """What a model that does as it is told would say."""
-    source = task.source or detect(" ".join(task.texts))[0]
-    made = [_by_glossary(text, task, source) for text in task.texts]
-    return orjson.dumps({"source_language": source, "translations": made}).decode()
+    sources = [task.source or detect(text)[0] for text in task.texts]
+    made = [_by_glossary(text, task, source) for text, source in zip(task.texts, sources, strict=True)]
+    return orjson.dumps({"source_languages": sources, "translations": made}).decode()
 
 
 def _by_glossary(text: str, task: Task, source: str) -> str:

@@ -1,7 +1,6 @@
-"""The simulated vendors, one row each."""
+"""The simulated vendors, one row each: here those that speak OpenAI's dialect, and the list of all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from infra.local.simulators.audio_models import (
     GROQ_LISTENERS,
@@ -12,81 +11,9 @@ from infra.local.simulators.audio_models import (
     TOGETHER_LISTENERS,
     TOGETHER_SPEAKERS,
     Listener,
-    Speaker,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Embedder:
-    """An embedding model."""
-
-    dimensions: int
-    context: int = 8192
-    shortens: bool = False
-    pools: bool = True  # one vector for a text; else one for each of its tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    name: str
-    # Path -> responder (simulator.py). A path part in braces reaches the responder by its name.
-    paths: Mapping[str, str]
-    models: tuple[str, ...]
-    # Headers that may carry the key; none: no key is needed.
-    auth: tuple[str, ...] = ("authorization",)
-    errors: str = "openai"
-    request_ids: tuple[str, ...] = ("x-request-id",)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    # Headers that count down to a 429, with their values on a 429.
-    limits: Mapping[str, str] = field(default_factory=dict)
-    event_stream: str = "text/event-stream; charset=utf-8"
-    fingerprint: str | None = None
-    # Parameters beyond OpenAI's own; unknown ones are an error only where the vendor is strict.
-    strict: bool = False
-    parameters: frozenset[str] = frozenset()
-    ignored: frozenset[str] = frozenset()
-    reasoning_rules: bool = False
-    retry_after_ms: bool = False
-    content_filter: bool = False
-    obfuscation: bool = False
-    usage_details: bool = True
-    usage_on_last_chunk: bool = False
-    whole_tool_calls: bool = False
-    data_images_only: bool = False
-    bare_model_list: bool = False
-    # What it calls an end that was not forced.
-    stop: str = "stop"
-    # An object of the vendor's own in its answers, which repeats the usage on a stream's last chunk.
-    extension: str | None = None
-    timings: bool = False
-    cache_counts: bool = False
-    # The name of what it thinks before it answers.
-    thinks_in: str | None = None
-    keep_alive: bool = False
-    one_answer: bool = False
-    # Parameters that it refuses though it knows them, and whether it takes names of people.
-    refused: frozenset[str] = frozenset()
-    takes_names: bool = True
-    takes_schemas: bool = True
-    # Embeddings: the models, what one request may hold, whether vectors come in base64 and tokens are counted.
-    embedders: Mapping[str, Embedder] = field(default_factory=dict)
-    max_inputs: int | None = None
-    max_embed_tokens: int | None = None
-    packs: bool = True
-    counts_embeddings: bool = True
-    takes_token_ids: bool = True
-    cuts_inputs: bool = False  # what is too long is cut and not refused
-    rerankers: tuple[str, ...] = ()
-    listeners: Mapping[str, Listener] = field(default_factory=dict)
-    max_audio_bytes: int | None = None
-    audio_files: tuple[str, ...] = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "wav", "webm")
-    hears_english: bool = False  # unless a language is named, it takes everything for English
-    speakers: Mapping[str, Speaker] = field(default_factory=dict)
-
-    @property
-    def all_models(self) -> tuple[str, ...]:
-        return (*self.models, *self.embedders, *self.rerankers, *self.listeners, *self.speakers)
-
+from infra.local.simulators.own_dialects import ANTHROPIC, COHERE, GEMINI, OLLAMA, REPLICATE
+from infra.local.simulators.vendor import MIB, Embedder, Vendor
 
 THEIR_EMBEDDERS = {
     "text-embedding-3-small": Embedder(1536, shortens=True),
@@ -94,7 +21,6 @@ THEIR_EMBEDDERS = {
     "text-embedding-ada-002": Embedder(1536),
 }
 
-MIB = 2**20
 OPENAI = Vendor(
     name="openai",
     paths={
@@ -226,33 +152,6 @@ TOGETHER = Vendor(
     speakers=TOGETHER_SPEAKERS,
 )
 
-OLLAMA = Vendor(
-    name="ollama",
-    paths={
-        "/v1/chat/completions": "chat",
-        "/v1/embeddings": "embeddings",
-        "/v1/models": "models",
-        "/api/chat": "ollama chat",
-        "/api/embed": "ollama embed",
-        "/api/show": "ollama show",
-        "/api/tags": "tags",
-        "/api/version": "version",
-    },
-    models=("llama3.2:3b", "qwen3:8b", "gemma3:4b"),
-    auth=(),
-    errors="ollama",
-    request_ids=(),
-    event_stream="text/event-stream",
-    fingerprint="fp_ollama",
-    ignored=frozenset({"tool_choice", "logit_bias", "n", "user"}),
-    usage_details=False,
-    whole_tool_calls=True,
-    data_images_only=True,
-    embedders={"nomic-embed-text": Embedder(768, context=2048), "bge-m3": Embedder(1024)},
-    takes_token_ids=False,
-    cuts_inputs=True,
-)
-
 GROQ = Vendor(
     name="groq",
     paths={
@@ -333,82 +232,6 @@ HUGGINGFACE = Vendor(
     },
 )
 
-REPLICATE = Vendor(
-    name="replicate",
-    paths={
-        "/v1/models/{owner}/{name}/predictions": "predict",
-        "/v1/deployments/{owner}/{deployment_name}/predictions": "predict",
-        "/v1/predictions": "predict",
-        "/v1/predictions/{prediction}": "prediction",
-        "/v1/predictions/{prediction}/cancel": "cancel prediction",
-        "/v1/streams/{prediction}": "stream prediction",
-        "/v1/models": "replicate models",
-        "/v1/collections/language-models": "replicate collection",
-        "/v1/files": "replicate files",
-        "/v1/files/{file}": "replicate file",
-        "/pbxt/{file}": "replicate delivery",
-    },
-    # The last ones behave as their names say.
-    models=(
-        "meta/meta-llama-3-70b-instruct",
-        "meta/meta-llama-3-8b-instruct",
-        "openai/gpt-4.1-mini",
-        "simulated/cold-start",
-        "simulated/always-fails",
-        "simulated/never-ends",
-        "simulated/no-stream",
-        "simulated/by-the-second",
-    ),
-    errors="problem",
-    request_ids=(),
-    headers={"ratelimit-limit": "600", "ratelimit-remaining": "599", "ratelimit-reset": "60"},
-    event_stream="text/event-stream",
-)
-
-GEMINI_VOICES = (
-    "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede", "Callirrhoe", "Autonoe", "Enceladus",
-    "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome", "Algenib", "Rasalgethi", "Laomedeia", "Achernar",
-    "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia",
-    "Sadaltager", "Sulafat",
-)  # fmt: skip
-
-GEMINI = Vendor(
-    name="gemini",
-    paths={
-        path: responder
-        for version in ("v1", "v1beta")
-        for path, responder in {
-            f"/{version}/models": "gemini_models",
-            f"/{version}/models/{{model}}:generateContent": "gemini",
-            f"/{version}/models/{{model}}:streamGenerateContent": "gemini_stream",
-            f"/{version}/models/{{model}}:countTokens": "gemini_count",
-            f"/{version}/models/{{model}}:embedContent": "gemini_embed",
-            f"/{version}/models/{{model}}:batchEmbedContents": "gemini_embed_batch",
-        }.items()
-    },
-    models=(
-        "gemini-3.8-flash",
-        "gemini-3.1-pro-preview",
-        "gemini-3.1-flash-lite",
-        "gemini-2.5-flash",
-        "gemini-2.0-flash",
-    ),
-    speakers=dict.fromkeys(
-        ("gemini-3.8-flash-tts", "gemini-3.8-flash-lite-tts", "gemini-3.1-flash-tts-preview"), Speaker(GEMINI_VOICES)
-    ),
-    auth=("x-goog-api-key",),
-    errors="google",
-    request_ids=(),
-    headers={"server-timing": "gfet4t7; dur=12"},
-    event_stream="text/event-stream",
-    embedders={
-        "gemini-embedding-001": Embedder(3072, context=2048, shortens=True),
-        "gemini-embedding-2": Embedder(3072, shortens=True),
-    },
-    takes_token_ids=False,
-    cuts_inputs=True,
-)
-
 LOCAL = Vendor(
     name="local",
     paths={
@@ -426,56 +249,6 @@ LOCAL = Vendor(
     embedders={"bge-large-en": Embedder(1024, context=512)},
     rerankers=("bge-reranker-v2-m3",),
     listeners=LOCAL_LISTENERS,
-)
-
-COHERE = Vendor(
-    name="cohere",
-    paths={
-        "/v2/chat": "cohere_chat",
-        "/v2/embed": "cohere_embed",
-        "/v2/rerank": "cohere_rerank",
-        "/v2/audio/transcriptions": "cohere_transcribe",
-        "/v1/models": "cohere_models",
-    },
-    models=(
-        "command-a-plus-05-2026",
-        "command-a-03-2025",
-        "command-a-vision-07-2025",
-        "command-r-08-2024",
-        "command-r7b-12-2024",
-    ),
-    errors="cohere",
-    request_ids=("x-debug-trace-id",),
-    headers={"x-endpoint-monthly-call-limit": "1000"},
-    limits={"x-trial-endpoint-call-limit": "40", "x-trial-endpoint-call-remaining": "0"},
-    event_stream="text/event-stream",
-    strict=True,
-    embedders={"embed-v4.0": Embedder(1536, context=128_000, shortens=True)},
-    rerankers=("rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5"),
-    listeners={"cohere-transcribe-03-2026": Listener()},
-    max_audio_bytes=25 * 2**20,
-    audio_files=("flac", "mp3", "mpeg", "mpga", "ogg", "wav"),
-)
-
-ANTHROPIC = Vendor(
-    name="anthropic",
-    paths={"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", "/v1/models": "anthropic_models"},
-    models=("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-5-5", "claude-haiku-4-5"),
-    auth=("x-api-key", "authorization"),
-    errors="anthropic",
-    request_ids=("request-id",),
-    headers={"anthropic-organization-id": "51000000-0000-4000-8000-000000000000"},
-    limits={
-        "anthropic-ratelimit-requests-limit": "4000",
-        "anthropic-ratelimit-requests-remaining": "0",
-        "anthropic-ratelimit-requests-reset": "2026-11-20T12:00:01Z",
-        "anthropic-ratelimit-input-tokens-limit": "2000000",
-        "anthropic-ratelimit-input-tokens-remaining": "0",
-        "anthropic-ratelimit-input-tokens-reset": "2026-11-20T12:00:06Z",
-        "anthropic-ratelimit-output-tokens-limit": "400000",
-        "anthropic-ratelimit-output-tokens-remaining": "0",
-        "anthropic-ratelimit-output-tokens-reset": "2026-11-20T12:00:06Z",
-    },
 )
 
 VENDORS: Mapping[str, Vendor] = {

@@ -207,10 +207,8 @@ def test_000_names(read):
     assert (openai.model_for("transcribe"), openai.model_for("speak")) == ("whisper-1", "tts-1")
     assert openai.voice == "alloy"
     assert (azure.speech_key, azure.speech_region) == (Secret("your_key"), "eastus2")
-    later = ["BEAUTIFY_PROVIDER"]
-    offered = {one.value for row in Registry().rows.values() for one in row.capabilities}
-    later += [] if "embed" in offered else ["EMBEDDING_PROVIDER"]
-    warned(config, *(f"{name} (.env): kept for " for name in later))
+    assert (azure.translation_key, azure.translation_region) == (Secret("your_key"), "eastus2")
+    assert config.warnings == ()
 
 
 def test_000_switching(read):

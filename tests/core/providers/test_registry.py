@@ -167,6 +167,35 @@ class TestMissing:
     def test_what_to_set(self, provider, environ, names):
         assert missing(provider, **environ) == names
 
+    @pytest.mark.parametrize(
+        ("provider", "capability", "environ", "names"),
+        [
+            ("azure", "translate", {}, ["AZURE_TRANSLATION_KEY"]),
+            ("azure", "translate", {"AZURE_TRANSLATION_REGION": "eastus2"}, ["AZURE_TRANSLATION_KEY"]),
+            ("azure", "translate", {"AZURE_TRANSLATION_KEY": "k"}, []),
+            ("azure", "translate", {"AZURE_TRANSLATION_ENDPOINT": "http://mine:5000"}, []),
+            *(
+                ("azure", "translate", {"AZURE_TRANSLATION_ENDPOINT": f"https://{host}"}, ["AZURE_TRANSLATION_KEY"])
+                for host in (
+                    "mine.cognitiveservices.azure.com", "mine.services.ai.azure.com", "api.microsofttranslator.com",
+                    "api-eur.cognitive.microsofttranslator.com", "mine.cognitiveservices.azure.us",
+                )
+            ),
+            (
+                "azure", "translate",
+                {"AZURE_OPENAI_AD_TOKEN": "t", "AZURE_TRANSLATION_ENDPOINT": "https://mine.cognitiveservices.azure.com"},
+                [],
+            ),
+            ("azure", "translate", {"AZURE_OPENAI_AD_TOKEN": "t"}, ["AZURE_TRANSLATION_KEY"]),
+            ("openai", "chat", {"OPENAI_BASE_URL": "https://eu.api.openai.com/v1"}, ["OPENAI_API_KEY"]),
+            ("openai", "speak", {"OPENAI_BASE_URL": "https://eu.api.openai.com/v1"}, ["OPENAI_API_KEY"]),
+            ("openai", "chat", {"OPENAI_BASE_URL": "https://api.openai.com"}, ["OPENAI_API_KEY"]),
+        ],
+    )  # fmt: skip
+    def test_a_vendor_s_hosts_want_a_key(self, provider, capability, environ, names):
+        registry = connected(**environ)
+        assert registry.missing(registry.rows[provider], registry.account(provider, "default"), capability) == names
+
     def test_every_row_names_what_it_needs(self):
         for row in TABLE:
             names = row.declared().names

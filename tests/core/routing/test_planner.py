@@ -826,8 +826,8 @@ class TestParameters:
     def test_dropped_says_it_for_one_target(self):
         facts = chat_facts({"messages": HI, "temperature": 1})
         target = Target("openai", "default", "gpt-6-luna")
-        assert planner().dropped(target, facts, None) == {"temperature"}
-        assert planner().dropped(target, facts, "none") == frozenset()
+        assert planner().params.dropped(target, facts, None) == {"temperature"}
+        assert planner().params.dropped(target, facts, "none") == frozenset()
 
 
 class TestStrategy:

@@ -14,7 +14,7 @@ from core.types.audio import Audio, Sound
 from core.wire.azure.speech import definition, live_of, phrase_from, transcript_from, transcript_of
 from core.wire.azure.speech_errors import cancelled, read_error
 from core.wire.azure.speech_ssml import SAYS, billed, format_of, speech_of
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 
 AUDIO = Audio(b"", "wav", ms=10_000)
 WORDS = "{http://www.w3.org/2001/10/synthesis}"

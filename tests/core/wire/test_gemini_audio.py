@@ -12,7 +12,7 @@ from core.types.audio import Audio, Sound
 from core.types.frame import Kind
 from core.wire.gemini.audio import GeminiHearing, heard_to, transcript_from
 from core.wire.gemini.speech import GeminiSpeech, said_to, sound_of
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from tests.core.fakes import PLACES, cut, examples
 
 AUDIO = Audio(b"RIFF", "wav", ms=10_000)

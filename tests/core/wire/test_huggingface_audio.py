@@ -9,7 +9,7 @@ from core.errors import Malformed, ParameterRefused, ServerFault
 from core.types.audio import Audio
 from core.wire.cohere import audio as cohere_audio
 from core.wire.huggingface.audio import heard_to, transcript_from
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 
 AUDIO = Audio(b"RIFFdata", "wav", ms=10_000)
 BODY = {"audio": AUDIO}

@@ -170,7 +170,7 @@ def test_sound_is_looked_at_and_measured():
     with pytest.raises(Malformed, match="larger than 1000"):
         read(speech(), b"\xff\xfb" + bytes(1000), 64)
     with pytest.raises(StreamCut, match="after 92 of 108"):
-        read(speech("wav"), b"RIFF" + (100).to_bytes(4, "little") + bytes(84), 10)
+        read(speech("wav"), b"RIFF" + (100).to_bytes(4, "little") + b"WAVE" + bytes(80), 10)
 
 
 def sounds(source="unknown"):

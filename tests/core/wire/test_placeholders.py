@@ -46,6 +46,8 @@ def test_pieces_are_in_order_and_say_what_stands_there(text, html):
         ("参见https://a.example/b。", ["https://a.example/b"]),
         ("Mail me@example.com, run `ls -l` :tada:", ["me@example.com", "`ls -l`", ":tada:"]),
         ("1 <a and b> 2", []),
+        ("%NAME% owes $AMOUNT to [[name]] and {user name}", ["%NAME%", "$AMOUNT", "[[name]]", "{user name}"]),
+        ("100% or 50%, US$5, $5 and %d% off, [not] [this]", ["%d"]),
         ("<0>link</0> and <b>bold</b>", ["<0>", "</0>", "<b>", "</b>"]),
         (
             "{n, plural, one {# box of {what}} other {# boxes}}!",
@@ -64,6 +66,8 @@ def test_placeholders(text, kept):
         ('<p class="a">Hi &amp; {n}</p>', ['<p class="a">', "&amp;", "{n}", "</p>"]),
         ("a<script>if (a < b) {}</script>b", ["<script>if (a < b) {}</script>"]),
         ('<i translate="no">Foo <i>x</i></i> y', ['<i translate="no">Foo <i>x</i></i>']),
+        ("Run <code>rm &lt;x</code>!", ["<code>", "rm &lt;x", "</code>"]),
+        ('<pre class="x"><b>if</b> a</pre>b<code>', ['<pre class="x">', "<b>if</b> a", "</pre>", "<code>"]),
         ("<!-- no --><br>", ["<!-- no -->", "<br>"]),
         ('<a title="x > y" href="z">', ['<a title="x > y" href="z">']),
     ],

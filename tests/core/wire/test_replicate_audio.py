@@ -5,7 +5,7 @@ import pytest
 from core.errors import Malformed, ParameterRefused
 from core.types.audio import Audio, Sound, Word
 from core.wire.replicate.audio import heard_to, place_of_speech, said_to, transcript_from
-from core.wire.sound.heard import NOBODY
+from core.wire.sound.recognisers import NOBODY
 from core.wire.sound.sounds import sound_of
 
 AUDIO = Audio(b"RIFF", "wav", ms=10_000)

@@ -79,6 +79,7 @@ def test_facts_and_parameters():
     assert facts.unknown_params == {"hotwords"}
     assert (facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.language) == (90_500, 1000, "wav", "en")
     assert facts.input_tokens == 91 * 10 + 11
+    assert transcript_facts(made()).input_tokens == 91 * 10
 
 
 def test_phrases_are_one_list_however_they_are_called():

@@ -60,6 +60,12 @@ class TestRequest:
         assert (facts.characters, facts.languages, sorted(facts.unknown_params)) == (4, ("de", "pt-BR"), ["odd"])
         assert (glossary_for(made, "de"), glossary_for(made, "pt-BR")) == ({"a": "x", "b": "y"}, {"a": "x"})
 
+    def test_a_language_that_nobody_knows_is_for_who_names_a_translator(self):
+        with pytest.raises(BadRequest, match=r"Is it one of .*German \(de\)"):
+            body(target_language="Germn")
+        assert translate_body({"text": "a", "target_language": "xx"}, insists=True)[0]["targets"] == ["xx"]
+        assert body(target_language=None, targets=["no", "nb", "Norwegian", "iw"])["targets"] == ["nb", "he"]
+
     def test_what_is_preferred_is_demanded_of_nobody(self):
         assert translate_facts(body(formality="prefer_formal"), ()).features == set()
 
@@ -72,6 +78,9 @@ class TestRequest:
             ({"text": ["a", 1]}, "text[1]"),
             ({"text": {"a": 1}}, "text"),
             ({"text": "\ud800"}, "text[0]"),
+            ({"texts": ["y"]}, "texts"),
+            ({"target_language": "xx"}, "target_language"),
+            ({"source_language": "xx"}, "source_language"),
             ({"text": "a" * 1_000_001}, "text"),
             ({"text": ["a"] * 1001}, "text"),
             ({"target_language": None}, "target_language"),
@@ -107,6 +116,8 @@ class TestRequest:
         several = answer_of(made, ["de", "fr"], shape_of({"text": ["x", "y"], "targets": ["de", "fr"]}))
         assert several["translations"][1] == {"target_language": "fr", "text": ["B", "D"]}
         assert "translated_text" not in several and len(several["detected_languages"]) == 2
+        blank = Translation((made.results[0], Translated({"de": " ", "fr": " "})))
+        assert answer_of(blank, ["de"], shape_of({"text": ["x", " "]}))["detected_language"]["language"] == "en"
 
 
 class TestParts:
@@ -157,6 +168,19 @@ class TestAzure:
         assert sent["inputs"][0] == {"text": "a", "textType": "Plain", "language": "de", "targets": targets}
         assert "category=custom-2" in azure.request_for(asked, elements, "custom-2", "3.0")[0]
 
+    @pytest.mark.parametrize(
+        ("language", "code", "lost"),
+        [
+            ("zh-Hant-TW", "zh-Hant", False), ("sr-Latn-RS", "sr-Latn", False), ("zh-TW", "zh-Hant", False),
+            ("fr-CA", "fr-CA", False), ("pt-PT", "pt-PT", False), ("pt-BR", "pt", False), ("de-DE", "de", False),
+            ("ru-Cyrl", "ru", False), ("uz-Cyrl", "uz", True), ("de-CH", "de", True), ("en-GB", "en", True),
+            ("es-MX", "es", True),
+        ],
+    )  # fmt: skip
+    def test_scripts_and_regions_go_where_it_knows_them_and_are_told_where_not(self, language, code, lost):
+        assert azure.code_for(language) == code
+        assert bool(azure.losses_of([language])) == lost
+
     def test_two_languages_that_are_one_there_have_one_answer(self):
         asked = body(target_language=None, targets=["en-GB", "en-US", "zh-TW"])
         found = [
@@ -196,6 +220,15 @@ class TestAzure:
 
     def test_a_resource_of_its_own_has_a_path(self):
         assert azure.path_for("https://api.cognitive.microsofttranslator.com", "3.0") == ""
+        tokens = {
+            (None, None): "https://api.cognitive.microsoft.com",
+            ("https://api-eur.cognitive.microsofttranslator.com", "global"): "https://api.cognitive.microsoft.com",
+            (None, "eastus2"): "https://eastus2.api.cognitive.microsoft.com",
+            ("https://x.cognitiveservices.azure.com/", "eastus2"): "https://x.cognitiveservices.azure.com",
+        }
+        assert {place: azure.token_at(*place) for place in tokens} == {
+            place: f"{root}/sts/v1.0/issueToken" for place, root in tokens.items()
+        }
         assert azure.path_for("https://x.cognitiveservices.azure.com", "2026-06-06") == "/translator/text/v2026-06-06"
 
 
@@ -218,13 +251,24 @@ class TestModels:
         [
             '{"source_language":"en","translations":["Hallo <x1/>"]}',
             '```json\n{"source_language":"English","translations":["Hallo <X1 />"]}\n```',
-            'Here you are: {"source_language":"en","translations":["Hallo <x1/>"]} Anything else?',
+            'Here you are: {"source_languages":["en"],"translations":["Hallo <x1/>"]} Anything else?',
+            'As {asked}: {"source_languages":["en"],"translations":["Hallo <x1/>"]} Hope it helps {you}!',
         ],
     )
     def test_answers_are_found_and_marks_put_back(self, content):
         given = llm.masked(["Hello {name}"], html=False)
         choice = {"message": {"content": content}, "finish_reason": "stop"}
-        assert llm.answer_from(choice, given) == (["Hallo {name}"], "en")
+        assert llm.answer_from(choice, given) == (["Hallo {name}"], ["en"])
+
+    def test_each_text_has_its_own_language_or_none(self):
+        given = llm.masked(["Hello", "Bonjour"], html=False)
+
+        def found(said):
+            content = orjson.dumps({**said, "translations": ["Hallo", "Hallo"]}).decode()
+            return llm.answer_from({"message": {"content": content}}, given)[1]
+
+        assert found({"source_languages": ["English", "fr"]}) == ["en", "fr"]
+        assert found({"source_languages": ["en"]}) == found({"source_language": "en"}) == [None, None]
 
     @pytest.mark.parametrize(
         ("choice", "error", "words"),

@@ -10,7 +10,7 @@ from core.errors import CredentialRefused, Malformed, ParameterRefused, RequestR
 from core.types.audio import Segment, Word
 from core.wire.forms import form, hole, json_with
 from core.wire.openai import read_error
-from core.wire.sound.heard import base_of, joined, left_out, ordered, placed, refusing_files, seconds_of
+from core.wire.sound.recognisers import base_of, joined, left_out, ordered, placed, refusing_files, seconds_of
 
 
 def segments(*times):
