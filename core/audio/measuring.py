@@ -54,7 +54,7 @@ def measure(source: Source, most_seconds: float | None = None) -> Measured:
 def length_of(source: Source) -> float:
     """In seconds, by where its last packet ends; BadAudio where it holds nothing."""
     with opened(source) as file:
-        return _by_its_end(file, b"")
+        return _by_its_end(file, _told(file), b"")
 
 
 def too_long(seconds: float, most_seconds: float) -> BadAudio:
