@@ -93,7 +93,6 @@ class PatchbayError(Exception):
 
 
 _FEW = 2  # targets that are named where one reason is that of many
-_ASK_AGAIN = "Ask again in a moment, or send the file itself (as a data URL)."
 
 
 class CallerError(PatchbayError):
@@ -130,7 +129,14 @@ class MediaUnavailable(CallerError):
 
     def __init__(self, why: str, *, place: str | None = None, busy: bool = False) -> None:
         words = f"{place} cannot be used: {why}" if place else why
-        advice = _ASK_AGAIN if busy else "Send the file itself (as a data URL), or an address that anybody may read."
+        # Sound is sent in fields of its own.
+        is_sound = place is not None and (place.startswith("audio_") or place == "url")
+        itself = "the file itself (file in a form, or audio_base64)" if is_sound else "the file itself (as a data URL)"
+        advice = (
+            f"Ask again in a moment, or send {itself}."
+            if busy
+            else f"Send {itself}, or an address that anybody may read."
+        )
         super().__init__(f"{words}. {advice}" if place else words, param=place, code="media_unavailable")
         self.why = why
         self.cause = words  # without advice

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.audio.opening import Opened, Source, opened, reading, undecodable
+from core.audio.whole import missing
 from core.errors import BadAudio
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Measured(NamedTuple):
     ms: int
     rate: int
     channels: int
+    missing: str = ""  # what of the file is not there
 
 
 def measure(source: Source, most_seconds: float | None = None) -> Measured:
@@ -36,7 +38,8 @@ def measure(source: Source, most_seconds: float | None = None) -> Measured:
     chained = _is_chained(source)
     with opened(source) as file:
         codec = file.stream.codec_context.name
-        length = _by_packets(file) if chained else _by_its_end(file, _last_cluster(source, file.kind))
+        told = _told(file)
+        length = _by_packets(file) if chained else _by_its_end(file, told, _last_cluster(source, file.kind))
         if length <= 0:
             raise BadAudio(
                 f"The {file.kind} file holds no sound: it is a header and nothing after it.", code="empty_audio"
@@ -44,13 +47,14 @@ def measure(source: Source, most_seconds: float | None = None) -> Measured:
         rate, channels = _heard(file)
     if most_seconds is not None and length > most_seconds:
         raise too_long(length, most_seconds)
-    return Measured(file.kind, _CODECS.get(codec, codec), round(length * 1000), rate, channels)
+    lacks = missing(source, file.kind, told, length)
+    return Measured(file.kind, _CODECS.get(codec, codec), round(length * 1000), rate, channels, lacks)
 
 
 def length_of(source: Source) -> float:
     """In seconds, by where its last packet ends; BadAudio where it holds nothing."""
     with opened(source) as file:
-        return _by_its_end(file, b"")
+        return _by_its_end(file, _told(file), b"")
 
 
 def too_long(seconds: float, most_seconds: float) -> BadAudio:
@@ -63,10 +67,17 @@ def too_long(seconds: float, most_seconds: float) -> BadAudio:
 _CODECS = {"mp3float": "mp3", "mp2float": "mp2", "mp1float": "mp1", "libopus": "opus", "libvorbis": "vorbis"}
 
 
-def _by_its_end(file: Opened, last_cluster: bytes) -> float:
+def _told(file: Opened) -> float:
+    """Seconds, as its header says."""
+    duration, base = file.stream.duration, file.stream.time_base
+    if file.kind == "webm" and not duration:
+        duration, base = file.container.duration, Fraction(1, 1_000_000)
+    return float(duration * base) if duration and base else 0.0
+
+
+def _by_its_end(file: Opened, told: float, last_cluster: bytes) -> float:
     """Where its last packet ends. Going there costs a few ms; headers are only believed where they are close to it."""
     stream, base = file.stream, file.stream.time_base
-    told = float(stream.duration * base) if stream.duration and base else 0.0
     if file.kind == "wav" and stream.codec_context.name.startswith("pcm_"):
         return told  # libav reckons it from the bytes that are there
     found = 0.0

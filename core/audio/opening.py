@@ -72,8 +72,11 @@ class _File:
             return _NOWHERE
 
 
+Readable = _Held | _File
+
+
 @contextmanager
-def reading(source: Source) -> Iterator["_Held | _File"]:
+def reading(source: Source) -> Iterator[Readable]:
     """The source as a file at its beginning; one that was handed in stays open."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield _Held(source)
@@ -85,7 +88,7 @@ def reading(source: Source) -> Iterator["_Held | _File"]:
         yield _File(source)
 
 
-def kind_of(file: "_Held | _File") -> str:
+def kind_of(file: Readable) -> str:
     """What it is by its first bytes behind all tags; the file is at its beginning again after it."""
     at, head = 0, file.read(HEAD)
     for _ in range(_TAGS):

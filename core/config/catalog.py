@@ -40,6 +40,8 @@ class Model:
     dimensions: int | None = None  # of an embedding
     min_dimensions: int | None = None  # to which it can be shortened; None: it cannot be
     max_inputs: int | None = None  # texts in one request, where it is not what its provider takes
+    most_seconds: int | None = None  # of audio in one request, where it is less than its provider takes
+    recogniser: str | None = None  # what hears, where that is none of the provider's own: whisper
     same_as: str | None = None  # the model that this is, by the name others know it under
     features: frozenset[Feature] = frozenset()
     skills: frozenset[str] = frozenset()
@@ -244,6 +246,8 @@ def parse(entry: Entry) -> Model:
         dimensions=entry.get("dimensions"),
         min_dimensions=entry.get("min_dimensions"),
         max_inputs=entry.get("max_inputs"),
+        most_seconds=entry.get("most_seconds"),
+        recogniser=entry.get("recogniser"),
         same_as=entry.get("same_as"),
         features=frozenset(map(Feature, entry.get("features", ()))),
         skills=frozenset(entry.get("skills", ())),

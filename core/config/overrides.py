@@ -13,12 +13,20 @@ from core.errors import Misconfigured
 _SCHEDULE = PRICE_FIELDS | {"peak", "price_changes"}
 _WORDS = {"capability": tuple(Capability), "tier": TIERS, "lifecycle": LIFECYCLES}
 _LISTS = {"features": tuple(Feature), "skills": SKILLS}
-_COUNTS = ("context", "max_output", "dimensions", "min_dimensions", "max_inputs", "priced_up_to_input_tokens")
+_COUNTS = (
+    "context",
+    "max_output",
+    "dimensions",
+    "min_dimensions",
+    "max_inputs",
+    "most_seconds",
+    "priced_up_to_input_tokens",
+)
 _AMOUNTS = (
     "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour", "usd_per_second", "minimum_seconds",
     "step_seconds",
 )  # fmt: skip
-_TEXTS = ("display_name", "successor", "same_as", "as_of", "note")
+_TEXTS = ("display_name", "successor", "same_as", "recogniser", "as_of", "note")
 _UNITS = {"usd_per_mtok", "usd_per_mchar", "usd_per_1k_searches", "usd_per_minute", "usd_per_hour", "usd_per_second"}
 _FIELDS = {*_WORDS, *_LISTS, *_COUNTS, *_TEXTS, *_SCHEDULE, "sampling", "retires"}
 _DEAREST = 10**6  # USD for a million tokens, an hour or whatever else

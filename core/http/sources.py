@@ -25,7 +25,7 @@ _FILES = frozenset({"file", "audio"})
 KINDS = {**transcripts.PARAMS, **transcripts.SOURCES, **transcripts.ABOUT, **options.FIELDS}
 _SETTING = "PATCHBAY_MAX_AUDIO_BYTES"
 _DATA_URL = re.compile(r"data:([^,;]{0,100})(?:;[^,]{0,100})?;base64,", re.IGNORECASE)
-_S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})", re.DOTALL)
+_S3 = re.compile(r"(?i:s3)://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})", re.DOTALL)
 _AT_ONCE = 16  # files that are fetched
 _SAME = {"mp4": "m4a", "oga": "ogg", "opus": "ogg", "mpga": "mp3", "mpeg": "mp3", "wave": "wav", "weba": "webm"}
 _MIMES = {mime: kind for kind, mime in MIMES.items() if kind not in _SAME} | {
@@ -214,6 +214,8 @@ async def _measured(given: _Given, settings: Settings, said: list[tuple[str, str
         raise BadAudio(
             f"{words} (PATCHBAY_MAX_AUDIO_SECONDS). Send it in parts.", param=given.where, code="audio_too_long"
         )
+    if found.missing:
+        told.append(f"the audio is cut off: {found.missing}; what is there was heard")
     for what, kind in said:
         if kind and _SAME.get(kind, kind) != _SAME.get(found.kind, found.kind):
             told.append(f"{what} says {kind}, but the audio is {found.kind}: it was taken for that")

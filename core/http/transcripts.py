@@ -167,14 +167,16 @@ def planned_request(body: Body, route: str, *, diarize: bool) -> Request:
 
 
 def native_of(transcript: Transcript, receipt: Receipt) -> Body:
-    return {**transcript_answers.native(transcript), "method": method_of(receipt.target), **summary(receipt)}
+    return {
+        **transcript_answers.native(transcript),
+        "method": method_of(transcript, receipt.target),
+        **summary(receipt),
+    }
 
 
-def method_of(target: Target | None) -> str | None:
+def method_of(transcript: Transcript, target: Target | None) -> str | None:
     """What a transcript is said to be made by: whose speech recognition, or whose Whisper."""
-    if target is None:
-        return None
-    return f"{target.provider}_{'whisper' if 'whisper' in target.model.lower() else 'speech'}"
+    return None if target is None else f"{target.provider}_{transcript.recogniser}"
 
 
 def wanted_of(receipt: Receipt) -> Wanted:

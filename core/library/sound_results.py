@@ -29,7 +29,7 @@ class STTResult:
     def of(cls, answer: Answer[Transcript]) -> Self:
         found, receipt = answer
         return cls(
-            found.text, found.language, found.confidence, round(receipt.ms, 1), method_of(receipt.target),
+            found.text, found.language, found.confidence, round(receipt.ms, 1), method_of(found, receipt.target),
             {**_told(found), **summary(receipt)},
         )  # fmt: skip
 

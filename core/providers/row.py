@@ -81,6 +81,7 @@ class Row:
     places: Mapping[Capability, int] = field(default_factory=dict)  # in the default chain; the rest by the table
     hears: Hears = Hears()
     hears_by: Mapping[str, Hears] = field(default_factory=dict)  # of models that hear otherwise
+    recogniser: str = "speech"  # what hears there, where the catalogue does not say it of the model
     says: tuple[str, ...] = ("mp3",)  # kinds of sound it gives, the usual one first
     own_voices: bool = False  # takes a voice as an object with its id
     key_field: str = "key"  # of the account, for its key

@@ -56,7 +56,7 @@ OPENAI_HEARS = Row(
     hosts=(".api.openai.com",),
     features=_WHISPER_FEATURES,
     default_models=OPENAI_SOUND,
-    hears=Hears(most_bytes=25 * _MIB, most_seconds=1400),  # the second is a limit of its models named gpt-4o
+    hears=Hears(most_bytes=25 * _MIB),
     extra_params=frozenset({"chunking_strategy", "include"}),
 )
 OPENAI_SAYS = replace(
@@ -90,6 +90,7 @@ GROQ_HEARS = Row(
     adapter="core.providers.openai_audio:OpenAIAudio",
     base_url="https://api.groq.com/openai/v1",
     features=_WHISPER_FEATURES,
+    recogniser="whisper",
     default_models=GROQ_SOUND,
     hears=Hears(most_bytes=25 * _MIB),  # of accounts that pay nothing; others may send 100 MB
 )
@@ -107,6 +108,7 @@ LOCAL_HEARS = Row(
     adapter="core.providers.openai_audio:OpenAIAudio",
     path_prefix="/v1",
     features=_WHISPER_FEATURES | {Feature.SPEAKERS},
+    recogniser="whisper",
     default_models=LOCAL_SOUND,
     needs=("base_url",),
     free=True,

@@ -94,7 +94,7 @@ class Exclusions:
             reason = f"has no {native.dialect} API of its own, which is needed for {', '.join(native.bound)}"
             param = native.bound[0].partition(" ")[0]
             return Exclusion(target, "dialect", reason, by_request=True, param=param)
-        if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, request):
+        if too_many := beyond(target, row.images, facts) or sound.beyond(target, row, model, request):
             return too_many
         if options.strict:
             dropped = self._params.dropped_of(target, request, way)

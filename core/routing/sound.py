@@ -26,10 +26,17 @@ class Times(NamedTuple):
     by_caller: bool = False
 
 
-def beyond(target: Target, row: Row, request: Request) -> Exclusion | None:
+def limits_of(row: Row, name: str, model: Model | None, *, whole: bool = False) -> Hears:
+    """What one request to a model may hold; `whole` where parts heard by themselves are of no use."""
+    limits, most = row.hears_with(name, whole=whole), model and model.most_seconds
+    if not most or (limits.most_seconds or most) < most:
+        return limits
+    return limits._replace(most_seconds=float(most))
+
+
+def beyond(target: Target, row: Row, model: Model | None, request: Request) -> Exclusion | None:
     """Who spoke is told apart by voice, and parts heard by themselves would each begin anew."""
-    most = row.hears_with(target.model, whole=True).most_seconds
-    seconds = request.facts.audio_ms / 1000
+    most, seconds = limits_of(row, target.model, model, whole=True).most_seconds, request.facts.audio_ms / 1000
     if request.capability is not Capability.DIARIZE or most is None or seconds <= most:
         return None
     reason = f"hears at most {most:g} s at once, and who spoke is only known where all {seconds:.0f} s are"
@@ -63,7 +70,7 @@ def in_time(
     late: list[Exclusion] = []
     for candidate in reversed(chosen):  # who is last has all that is left
         row, model = known(candidate)
-        hears = row.hears_with(candidate.target.model, whole=is_whole(request))
+        hears = limits_of(row, candidate.target.model, model, whole=is_whole(request))
         live = request.stream and is_live(row, model, request)
         excluded = _late(candidate.target, hears, request, times, len(kept), live=live)
         if excluded is None:

@@ -70,7 +70,8 @@ class Transcript(NamedTuple):
     confidence: float | None = None
     reason: str | None = None  # why there is no text
     locale: str | None = None  # the language with where it is spoken, where that was heard, too
-    logprobs: tuple[Any, ...] = ()  # of each token, as OpenAI tells them
+    logprobs: tuple[Any, ...] = ()  # of each token, as they were told
+    recogniser: str = "speech"  # what heard it: the provider's own, or whisper
     told: tuple[str, ...] = ()  # what is odd about it, though it can be used
 
     @property

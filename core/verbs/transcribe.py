@@ -17,7 +17,7 @@ from core.execution.streaming import Committed, commit
 from core.execution.walk import Won
 from core.languages import as_named, base_of, known_tag
 from core.providers.contract import Call, FrameSource, Reply, Transcribes, TranscribesLive
-from core.providers.row import Row
+from core.providers.row import Hears, Row
 from core.routing import sound
 from core.steps import Steps
 from core.types.audio import Audio, Transcript
@@ -59,8 +59,8 @@ class Transcribe:
         first_token = self._steps.settings.first_token_timeout
 
         async def attempt(candidate: Candidate) -> Committed:
-            adapter, row = self._adapter(candidate, request), self._row(candidate, request)
-            if isinstance(adapter, TranscribesLive) and self._is_live(candidate, request) and hearing.fits(row.hears):
+            adapter, hears = self._adapter(candidate, request), self._hears(candidate, request, whole=True)
+            if isinstance(adapter, TranscribesLive) and self._is_live(candidate, request) and hearing.fits(hears):
                 call = self._steps.call(candidate, request)._replace(spent=hearing.interrupted)
                 return await commit(_listening(adapter, call), first_token)
             reply = await self._whole(candidate, request, hearing)
@@ -82,7 +82,7 @@ class Transcribe:
     async def _whole(self, candidate: Candidate, request: Request, hearing: Hearing) -> Reply[Transcript]:
         adapter: Transcribes = self._adapter(candidate, request)
         call = self._steps.call(candidate, request)._replace(spent=hearing.interrupted)
-        hears = self._row(candidate, request).hears_with(candidate.target.model, whole=sound.is_whole(request))
+        hears = self._hears(candidate, request, whole=sound.is_whole(request))
         model, now = self._steps.model(candidate.target), self._steps.clock.now()
 
         async def send(audio: Audio) -> Reply[Transcript]:
@@ -92,7 +92,7 @@ class Transcribe:
             return reply._replace(usage=Usage("estimated", audio_ms=audio.ms))
 
         reply = await hearing.at(candidate.target, hears, send, lambda ms: pricing.billed_ms(ms, model, now))
-        value = finished(reply.value, request.body)
+        value = self._signed(finished(reply.value, request.body), candidate, request)
         if not value.text:
             value = value._replace(reason=await _why(value, request.body))
         return reply._replace(value=value, warnings=(*reply.warnings, *value.told))
@@ -109,6 +109,16 @@ class Transcribe:
     def _adapter(self, candidate: Candidate, request: Request) -> Any:
         target = candidate.target
         return self._steps.registry.adapter(target.provider, target.account, request.capability)
+
+    def _hears(self, candidate: Candidate, request: Request, *, whole: bool) -> Hears:
+        target = candidate.target
+        return sound.limits_of(self._row(candidate, request), target.model, self._steps.model(target), whole=whole)
+
+    def _signed(self, found: Transcript, candidate: Candidate, request: Request) -> Transcript:
+        """With what heard it."""
+        model = self._steps.model(candidate.target)
+        known = model.recogniser if model else self._row(candidate, request).recogniser
+        return found._replace(recogniser=known or "speech")
 
     def _row(self, candidate: Candidate, request: Request) -> Row:
         target = candidate.target

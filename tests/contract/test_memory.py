@@ -99,10 +99,9 @@ async def kept(home: Any, vendor: str, body: bytes, wanted: Collection[int] = fr
         name = VENDORS[vendor]
         environ = {
             f"{name}_API_KEY": "k", f"{name}_BASE_URL": running.url(vendor) + PREFIXES.get(vendor, ""),
-
         }  # fmt: skip
         async with room(Registry(TABLE), home, environ) as one:
-            app = one.http._transport.app  # type: ignore[attr-defined]
+            app: Any = getattr(one.http, "_transport").app  # noqa: B009 - it has no public name
             return await growth(app, body, wanted)
 
 

@@ -97,3 +97,36 @@ def test_files_and_paths(client, tmp_path):
         assert client.audio.transcriptions.create(model="auto", file=file).text == SAID
     assert client.audio.transcriptions.create(model="auto", file=path).text == SAID
     assert client.audio.transcriptions.create(model="auto", file=WAV).text == SAID
+
+
+@pytest.mark.parametrize("strategy", ["auto", {"type": "server_vad", "prefix_padding_ms": 300}])
+def test_a_chunking_strategy_is_a_word_or_an_object(client, strategy):
+    found = client.audio.transcriptions.create(
+        model="openai/gpt-4o-transcribe-diarize", file=("talk.wav", ears.spoken(*TEXTS * 6)),
+        response_format="diarized_json", chunking_strategy=strategy,
+    )  # fmt: skip
+    assert found.text.startswith(SAID)
+
+
+def test_likelihoods_of_tokens(client):
+    found = client.audio.transcriptions.create(
+        model="openai/gpt-4o-transcribe", file=FILE, response_format="json", include=["logprobs"]
+    )
+    assert "".join(one.token for one in found.logprobs) == SAID
+
+
+@pytest.mark.parametrize(
+    ("provider", "method", "language"),
+    [
+        ("azure", "azure_speech", "en"), ("local", "local_whisper", "en"), ("groq", "groq_whisper", "en"),
+        ("cohere", "cohere_speech", None), ("huggingface", "huggingface_whisper", None),
+    ],
+)  # fmt: skip
+def test_method_and_language_are_those_of_who_heard_it(gateways, provider, method, language):
+    body = {"audio_base64": ears.encoded(WAV), "fallback": False, "provider": provider, "language": "en"}
+    answer = gateways("quick", provider).http.post("/api/ai/transcribe", json=body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["method"], found["detected_language"]) == (method, language)
+    assert found["detected_locale"] == ("en-US" if provider == "azure" else None)
+    assert {one["language"] for one in found["segments"]} <= {language, None}

@@ -233,3 +233,13 @@ def test_any_damage_has_an_answer(kind: str, draw: st.DataObject) -> None:
     for look in (measure, lambda source: list(decode(source, most_seconds=3600))):
         with suppress(BadAudio):
             look(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"m4a", "alac", "mp4", "mp4-live", "aac"}])
+def test_a_file_that_is_cut_off_is_told_from_one_that_is_whole(kind):
+    assert measure(line(kind)).missing == ""
+    if kind in {"mp3-bare", "webm-live"}:
+        return  # it never said how long it would be
+    half = line(kind)[: len(line(kind)) // 2]
+    found = measure(half)
+    assert found.missing and found.ms <= SECONDS * 1000

@@ -25,7 +25,8 @@ PROVIDERS = [
 ]  # fmt: skip
 FIELDS = {
     "provider", "id", "capability", "display_name", "tier", "lifecycle", "retires", "successor", "context",
-    "max_output", "dimensions", "min_dimensions", "max_inputs", "same_as", "features", "skills", "sampling", "peak",
+    "max_output", "dimensions", "min_dimensions", "max_inputs", "most_seconds", "recogniser",
+    "same_as", "features", "skills", "sampling", "peak",
     "price_changes", "as_of", "note",
     *PRICE_FIELDS,
 }  # fmt: skip

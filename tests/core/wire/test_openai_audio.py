@@ -39,7 +39,7 @@ WISHES = {
         ("whisper-1", {}, {"response_format": "verbose_json"}),
         ("whisper-1", {"languages": ["de"]}, {"language": "de"}),
         ("whisper-1", {"language": "zh-Hans"}, {"language": "zh"}),
-        ("whisper-1", {"include": ["x"], "stream": True, "response_format": "srt"}, {"include": ["x"]}),
+        ("whisper-1", {"hotwords": "x", "stream": True, "response_format": "srt"}, {"hotwords": "x"}),
         ("whisper-1", {"task": "translate", "prompt": "Hm"}, {"prompt": "Hm", "response_format": "verbose_json"}),
         ("gpt-transcribe", {"prompt": "A", "vocabulary": ["B"]}, {"prompt": "A", "keywords": ["B"]}),
         ("gpt-4o-transcribe", {"prompt": "A", "vocabulary": ["B"]}, {"prompt": "B. A"}),
