@@ -27,13 +27,13 @@ def plain(tmp_path_factory):
         yield made
 
 
-def post(gateway: Server, route: str = OPENAI, audio: bytes = WAV, **fields: Any) -> httpx.Response:
+def post(gateway: Server, route: str = OPENAI, audio: Any = WAV, **fields: Any) -> httpx.Response:
     return gateway.http.post(route, files={"file": ("talk.wav", audio)}, data=fields)
 
 
 def warned(answer: httpx.Response) -> str:
     assert answer.status_code == 200, answer.text
-    return answer.headers.get("x-patchbay-warnings", "")
+    return str(answer.headers.get("x-patchbay-warnings", ""))
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

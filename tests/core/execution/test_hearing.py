@@ -119,7 +119,7 @@ def test_a_part_that_is_too_large_is_halved_and_its_times_hold():
 
 def test_where_all_must_be_heard_at_once_bytes_are_saved_and_seconds_are_not():
     listener = Listener()
-    small = Hears(most_bytes=len(WAV) // 3, kinds=frozenset({"wav", "ogg"}))
+    small = Hears(most_bytes=len(WAV) // 2, kinds=frozenset({"wav", "ogg"}))
     reply = hear(Hearing(AUDIO, whole=True), listener, small)
     assert (reply.value.text, [one.kind for one in listener.asked]) == (TEXT, ["ogg"])
     with pytest.raises(ContextTooLong, match=r"all .* s are heard at once, and here 15 s are"):
