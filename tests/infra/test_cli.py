@@ -64,7 +64,7 @@ def test_voices(patchbay):
     assert (alloy["name"], alloy["gender"]) == ("alloy", "neutral") and "de" in alloy["languages"]
     assert "no voice" in empty(patchbay("voices", "--language", "tlh"))
     assert rows == printed(patchbay("voices", "--language", "German", "--gender", "female", "--provider", "azure"))[1:]
-    assert "language must be a tag" in line(patchbay("voices", "--language", "xx-"))
+    assert "language must be a language" in line(patchbay("voices", "--language", "xx-"))
     assert "not known" in line(patchbay("voices", "--provider", "nobody"))
 
 
