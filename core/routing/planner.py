@@ -115,18 +115,22 @@ class Planner:
             request.defaults,
             facts.as_object,
             self._images.around(facts) if facts.images else None,
-            (
-                facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
-                facts.language, *_manner(request), *self._haste(request),
-            ),
+            () if request.capability is Capability.CHAT else self._heard(request, by_cost=by_cost),
             request.purpose,
-        )  # fmt: skip
+        )
         plan = self._plans.get(question)
         if plan is None:
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             plan = self._plans[question] = self._decide(request, float(day * DAY))
         return plan
+
+    def _heard(self, request: Request, *, by_cost: bool) -> tuple[Any, ...]:
+        facts = request.facts
+        return (
+            facts.audio_ms, facts.audio_bytes, facts.audio_kind, facts.characters if by_cost else 0, facts.voice,
+            facts.language, *_manner(request), *self._haste(request),
+        )  # fmt: skip
 
     def _decide(self, request: Request, at: float) -> Plan:
         options = request.options

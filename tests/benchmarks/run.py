@@ -140,7 +140,7 @@ async def measure(gateway: Sequence[str], size: Size, home: Path) -> list[Result
                 CHUNK: partial(figures.stream_chunk, floor, ours, good, size.streams),
                 PACED: partial(figures.paced_chunk, floor, ours, 20),
                 UPLOAD: partial(uploads.upload_cpu, floor, ours, good, size.uploads),
-                UPLOAD_MEMORY: partial(uploads.upload_memory, ours),
+                UPLOAD_MEMORY: partial(uploads.upload_memory, gateway, home, one),
                 SPEECH: partial(uploads.first_sound, ours, good, size.failovers),
             }
             results = [await rounds(figure, size, call) for figure, call in measures.items()]

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 
 import orjson
 
 from tests.benchmarks.figures import Pair, _cpu_at_rest
 from tests.benchmarks.load import BenchmarkError, Connection
-from tests.benchmarks.servers import Server
+from tests.benchmarks.servers import Server, serving
 from tests.benchmarks.upstream import SPEECH_HEAD, Upstream
 
 UPLOAD_BYTES = 10 * 10**6
@@ -16,10 +18,11 @@ _MODEL = "openai/whisper-1"
 _VOICE = "openai/tts-1"
 _BOUNDARY = "sound-of-a-benchmark"
 _RATE = 16_000
+_SMALL = 20_000
 _IN_A_ROW = 8  # uploads: what one of them leaves behind is seen in the next ones
 
 
-def upload(port: int) -> bytes:
+def upload(port: int, size: int = UPLOAD_BYTES) -> bytes:
     """A request with a WAV of 10 MB in a form, as SDKs send it."""
     fields = {"model": _MODEL, "response_format": "json"}
     parts = [
@@ -28,7 +31,7 @@ def upload(port: int) -> bytes:
     ]
     named = 'Content-Disposition: form-data; name="file"; filename="talk.wav"\r\nContent-Type: audio/wav'
     head = ("".join(parts) + f"--{_BOUNDARY}\r\n{named}\r\n\r\n").encode()
-    body = head + _wav() + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    body = head + _wav(size) + f"\r\n--{_BOUNDARY}--\r\n".encode()
     start = (
         f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -36,9 +39,8 @@ def upload(port: int) -> bytes:
     return start.encode() + body
 
 
-def _wav() -> bytes:
-    size = UPLOAD_BYTES - 44
-    samples = bytes(range(256)) * (size // 256)  # a buzz: what is in it is the provider's to hear
+def _wav(size: int) -> bytes:
+    samples = bytes(range(256)) * ((size - 44) // 256)  # a buzz: what is in it is the provider's to hear
     form = b"fmt " + (16).to_bytes(4, "little") + b"\x01\x00\x01\x00" + _RATE.to_bytes(4, "little")
     form += (_RATE * 2).to_bytes(4, "little") + b"\x02\x00\x10\x00"
     data = b"data" + len(samples).to_bytes(4, "little") + samples
@@ -63,11 +65,12 @@ async def _upload_cpu(server: Server, upstream: Upstream, count: int) -> float:
     return spent / count / 1e6
 
 
-async def upload_memory(ours: Server) -> Pair:
-    """Megabytes by which the server grows at most while it passes uploads on, against those of one of them."""
-    raw = upload(ours.port)
-    async with Connection.to(ours.port) as connection:
-        await connection.ask(raw)
+async def upload_memory(command: Sequence[str], home: Path, settings: dict[str, str]) -> Pair:
+    """Megabytes by which a fresh server grows at most while it passes uploads on, against those of one of them."""
+    folder = Path(mkdtemp(dir=home))
+    async with serving(command, folder, settings) as ours, Connection.to(ours.port) as connection:
+        raw = upload(ours.port)
+        await connection.ask(upload(ours.port, _SMALL))  # what is imported on first use is no part of it
         before = _resident(ours.pid, "VmRSS")
         _forget_peak(ours.pid)
         for _ in range(_IN_A_ROW):
