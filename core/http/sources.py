@@ -50,6 +50,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._fetch: Fetch | None = None
+        self._allowed: tuple[str, ...] = ()  # by the settings that it was made for, which may change
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def body(self, receive: Receive, headers: dict[bytes, bytes], settings: Settings) -> Body:
@@ -95,10 +96,10 @@ class Sources:
         return _Given(data, where, text.partition("?")[0].rpartition("/")[2])
 
     async def _from_web(self, url: str, where: str, settings: Settings) -> bytes:
-        if self._fetch is None:
+        if self._fetch is None or self._allowed != settings.fetch_private:
             from core.net.fetch import Fetch  # noqa: PLC0415 - few requests need it
 
-            self._fetch = Fetch(settings.fetch_private)
+            self._fetch, self._allowed = Fetch(settings.fetch_private), settings.fetch_private
         left = settings.max_audio_bytes
 
         def take(size: int) -> None:
